@@ -1,0 +1,154 @@
+# Brisk's only build file. Sources are found by pattern: adding a file needs no edit here.
+#
+#   make                 build/brisk (release)
+#   make debug|asan|tsan the same under build/<configuration>/
+#   make test            everything that script/test runs
+#   make test-unit CONFIG=asan   one configuration's unit tests; M=tokenizer for one room
+#   make bench           measure against the peers; make help lists the rest
+#
+# A source's suffix names its instruction set: gemm_avx2.c is compiled with $(ISA_avx2).
+
+CONFIG ?= release
+CC     ?= gcc
+BUILD  := build/$(CONFIG)
+include src/modules.mk
+
+PACKAGES := libmicrohttpd oniguruma libutf8proc
+WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wpointer-arith -Wundef -Wvla -Wno-unused-parameter
+STD      := -std=c17 -D_GNU_SOURCE
+
+CONFIG_release := -O3 -g -DNDEBUG -fno-math-errno -fno-trapping-math -ffp-contract=off
+CONFIG_debug   := -O1 -g -DBRISK_ASSERT=1 -fno-math-errno -fno-trapping-math -ffp-contract=off
+CONFIG_asan    := $(CONFIG_debug) -fsanitize=address,undefined -fno-sanitize-recover=all \
+                  -fno-omit-frame-pointer
+CONFIG_tsan    := $(CONFIG_debug) -fsanitize=thread
+CONFIG_fuzz    := $(CONFIG_debug) -fsanitize=address,undefined,fuzzer-no-link
+
+ISA_avx2        := -mavx2 -mfma -mf16c -mbmi2
+ISA_avx512      := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c -mbmi2
+ISA_avx512_vnni := $(ISA_avx512) -mavx512vnni
+
+CPPFLAGS := -Isrc -Iinclude $(shell pkg-config --cflags $(PACKAGES))
+CFLAGS   := $(STD) $(WARN) $(CONFIG_$(CONFIG)) -pthread
+LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -pthread -lm
+
+# ---- objects and rooms ---------------------------------------------------------------------
+sources_of = $(sort $(wildcard src/$(1)/*.c src/$(1)/*/*.c))
+objects_of = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(call sources_of,$(1)))
+SOURCES   := $(foreach m,$(MODULES),$(call sources_of,$(m)))
+OBJECTS   := $(foreach m,$(MODULES),$(call objects_of,$(m)))
+LIBS      := $(foreach m,$(MODULES),$(BUILD)/lib$(m).a)
+MAIN      := $(BUILD)/obj/cli/main.o
+
+# All the rooms a room stands on, itself first.
+closure = $(1) $(foreach u,$($(1)_uses),$(call closure,$(u)))
+uniq    = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1)),$(1))))
+
+# The instruction set is the longest suffix of the file name that has flags of its own.
+suffix_isa = $(strip $(if $(filter %_avx512_vnni,$(1)),avx512_vnni,$(if $(filter %_avx512,$(1)),avx512,$(if \
+              $(filter %_avx2,$(1)),avx2))))
+
+.PHONY: all release debug asan tsan run test test-unit test-golden test-http test-tsan test-diff \
+        test-clients check format fuzz bench clean install help compile_commands.json
+.SECONDARY:
+
+all: release
+release: build/brisk
+debug asan tsan:
+	@$(MAKE) --no-print-directory CONFIG=$@ build/$@/brisk
+
+build/brisk: $(if $(filter release,$(CONFIG)),build/release/brisk,FORCE)
+	@ln -sf release/brisk build/brisk
+FORCE:
+
+$(BUILD)/brisk: $(LIBS)
+	@echo "  link   $@"
+	@$(CC) $(CFLAGS) -o $@ $(MAIN) -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)
+
+define ROOM
+$(BUILD)/lib$(1).a: $(filter-out $(MAIN),$(call objects_of,$(1))) $(if $(filter cli,$(1)),$(MAIN))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	@$(AR) rcs $$@ $(filter-out $(MAIN),$(call objects_of,$(1)))
+endef
+$(foreach m,$(MODULES),$(eval $(call ROOM,$(m))))
+
+$(BUILD)/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	@echo "  cc     $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(ISA_$(call suffix_isa,$(basename $<))) -MMD -MP -c $< -o $@
+
+-include $(OBJECTS:.o=.d)
+
+# ---- unit tests: tests/unit/<room>/<file>_test.c is one program linked with its room only -----
+TEST_SOURCES := $(sort $(wildcard tests/unit/$(if $(M),$(M),*)/*_test.c))
+TESTS        := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(TEST_SOURCES))
+
+define ROOM_TESTS
+$(BUILD)/tests/$(1)/%: tests/unit/$(1)/%.c $(foreach r,$(call uniq,$(call closure,$(1))),$(BUILD)/lib$(r).a)
+	@mkdir -p $$(@D)
+	@echo "  test   $$<"
+	@$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -o $$@ $$< -Wl,--start-group \
+	    $(foreach r,$(call uniq,$(call closure,$(1))),$(BUILD)/lib$(r).a) -Wl,--end-group $(LDLIBS) -lcmocka
+endef
+$(foreach m,$(MODULES),$(eval $(call ROOM_TESTS,$(m))))
+-include $(TESTS:=.d)
+
+test-unit: $(TESTS)
+	@tools/run-tests $(TESTS)
+
+unit-programs: $(TESTS)
+
+test-golden: $(BUILD)/tests/runtime/golden_test
+	@tools/run-tests $<
+
+test-http: $(BUILD)/brisk
+	@python3 tests/http/run.py $(BUILD)/brisk
+
+test-tsan:
+	@$(MAKE) --no-print-directory CONFIG=tsan test-unit M=base
+	@$(MAKE) --no-print-directory CONFIG=tsan test-unit M=ops
+	@$(MAKE) --no-print-directory CONFIG=tsan test-unit M=runtime
+	@$(MAKE) --no-print-directory CONFIG=tsan test-http
+
+run: ; @script/server
+test: ; @script/test
+
+test-diff test-clients: release
+	@script/$@
+
+# ---- fuzzing: fuzz/<target>.c, clang's libFuzzer ------------------------------------------------
+FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(wildcard fuzz/*.c))
+build/fuzz/%: fuzz/%.c
+	@$(MAKE) --no-print-directory CC=clang CONFIG=fuzz build/fuzz/libs
+	@clang $(CPPFLAGS) $(STD) $(CONFIG_fuzz) -fsanitize=fuzzer -o $@ $< -Wl,--start-group \
+	    $(foreach m,$(filter-out cli,$(MODULES)),build/fuzz/lib$(m).a) -Wl,--end-group $(LDLIBS)
+.PHONY: build/fuzz/libs
+build/fuzz/libs: $(foreach m,$(filter-out cli,$(MODULES)),$(BUILD)/lib$(m).a)
+FUZZ_SECONDS ?= 20
+fuzz: $(FUZZ_TARGETS:%=build/fuzz/%)
+	@for t in $(FUZZ_TARGETS); do mkdir -p build/fuzz/work/$$t; \
+	    echo "fuzz $$t"; build/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -verbosity=0 \
+	    build/fuzz/work/$$t fuzz/corpus/$$t || exit 1; done
+
+# ---- the rest --------------------------------------------------------------------------------
+check:
+	@tools/check
+
+format:
+	@clang-format -i $$(git ls-files 'src/**/*.[ch]' 'include/*.h' 'tests/**/*.[ch]' 'fuzz/*.c')
+
+bench: release
+	@script/bench
+
+compile_commands.json:
+	@tools/compile-commands $(CC) -- $(CPPFLAGS) $(CFLAGS) -- $(SOURCES) > $@
+
+install: release
+	install -D -m 755 build/release/brisk $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/brisk
+
+clean: ; rm -rf build
+
+help:
+	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile

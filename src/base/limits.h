@@ -1,0 +1,49 @@
+/* Every limit of the program: name, value, why. None is written as a number elsewhere.
+ *
+ * A limit guards against input, not against our own bugs (that is ASSERT's work). Sizes are in
+ * bytes unless the name says otherwise. Those marked (setting) have a flag of `brisk serve`. */
+#ifndef BRISK_BASE_LIMITS_H
+#define BRISK_BASE_LIMITS_H
+
+#define KiB 1024ull
+#define MiB (1024ull * KiB)
+#define GiB (1024ull * MiB)
+
+/* JSON and text */
+#define LIMIT_JSON_DEPTH           64            /* nesting; real bodies stay below 10 */
+#define LIMIT_JSON_FILE            (256 * MiB)   /* tokenizer.json of large vocabularies is 30 MB */
+#define LIMIT_ERROR_TEXT           512           /* one error message */
+
+/* HTTP */
+#define LIMIT_BODY                 (32 * MiB)    /* one request body (setting) */
+#define LIMIT_INPUTS               1024          /* elements of a list in `inputs` */
+#define LIMIT_RESPONSE             (512 * MiB)   /* one answer; feature-extraction lists are long */
+#define LIMIT_CONNECTIONS          4096          /* open at once (setting) */
+#define LIMIT_MODEL_ID             256           /* bytes of `namespace/name` */
+#define LIMIT_REQUEST_SECONDS      600           /* a request that waits longer is answered 504 */
+#define LIMIT_LOAD_WAIT_SECONDS    30            /* hold for a cold model before 503 (setting) */
+#define LIMIT_QUEUED_ITEMS         65536         /* items waiting in all queues; above: 503 */
+
+/* Models */
+#define LIMIT_TENSORS              65536         /* in one checkpoint */
+#define LIMIT_TENSOR_DIMS          8             /* dimensions of one tensor */
+#define LIMIT_SAFETENSORS_HEADER   (100 * MiB)   /* as the safetensors library */
+#define LIMIT_SHARDS               1024          /* files of one checkpoint */
+#define LIMIT_LAYERS               512           /* of one stack */
+#define LIMIT_HIDDEN_SIZE          65536         /* also intermediate sizes / 8 and vocabulary / 64 */
+#define LIMIT_VOCAB_SIZE           (4 * 1024 * 1024)
+#define LIMIT_POSITIONS            (1024 * 1024) /* max_position_embeddings */
+#define LIMIT_LABELS               65536         /* classes of one head */
+
+/* Engine and generation */
+#define LIMIT_BATCH_TOKENS         2048          /* tokens of one forward pass */
+#define LIMIT_BATCH_SEQS           512           /* sequences of one forward pass */
+#define LIMIT_THREADS              256           /* compute threads */
+#define LIMIT_BEAMS                32            /* num_beams */
+#define LIMIT_RETURN_SEQUENCES     32            /* num_return_sequences */
+#define LIMIT_STOP_STRINGS         16            /* stop */
+#define LIMIT_STOP_BYTES           1024          /* one stop string */
+#define LIMIT_CANDIDATE_LABELS     1024          /* zero-shot */
+#define LIMIT_TOP_K_ANSWERS        100000        /* top_k of classification-like tasks */
+
+#endif

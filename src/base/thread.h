@@ -1,0 +1,55 @@
+/* Threads: named and joined ones, locks, and the compute team.
+ *
+ * The team is one thread a core that walks one forward pass together (SPMD): team_run calls the
+ * same function on every lane, and lanes meet at lane_barrier between operations. Waiting lanes
+ * spin for a few microseconds (barriers come every few), then sleep on a futex. The caller is
+ * lane 0. One team_run at a time. */
+#ifndef BRISK_BASE_THREAD_H
+#define BRISK_BASE_THREAD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "base/error.h"
+
+struct thread;
+enum status thread_start(struct thread **thread, const char *name, void (*run)(void *), void *arg,
+                         struct error *err) MUST_CHECK;
+void thread_join(struct thread *thread); /* waits, frees; NULL is fine */
+
+struct lock {
+    pthread_mutex_t mutex;
+};
+struct condition {
+    pthread_cond_t cond; /* on CLOCK_MONOTONIC */
+};
+void lock_init(struct lock *lock);
+void lock_deinit(struct lock *lock);
+void lock_take(struct lock *lock);
+void lock_drop(struct lock *lock);
+void condition_init(struct condition *condition);
+void condition_deinit(struct condition *condition);
+void condition_wait(struct condition *condition, struct lock *lock);
+/* False when deadline_ns (clock_now_ns) passed. */
+bool condition_wait_until(struct condition *condition, struct lock *lock, uint64_t deadline_ns);
+void condition_wake_all(struct condition *condition);
+void condition_wake_one(struct condition *condition);
+
+struct team;
+
+/* One thread's place in a team; what every device operation takes first. */
+struct lane {
+    struct team *team;
+    uint32_t index, count; /* 0 <= index < count */
+};
+
+enum status team_create(struct team **team, uint32_t threads, struct error *err) MUST_CHECK;
+void team_destroy(struct team *team);
+uint32_t team_threads(const struct team *team);
+/* Runs fn(lane, arg) on all lanes, returns when all have returned. No allocation. */
+void team_run(struct team *team, void (*fn)(struct lane *lane, void *arg), void *arg);
+/* All lanes wait for each other; what was written before is seen after. */
+void lane_barrier(struct lane *lane);
+/* This lane's share [*from, *to) of n units, cut at multiples of `grain`. */
+void lane_range(const struct lane *lane, size_t n, size_t grain, size_t *from, size_t *to);
+
+#endif
