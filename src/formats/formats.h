@@ -1,0 +1,81 @@
+/* Formats: what a Hugging Face repository folder holds, read and checked; nothing is executed.
+ *
+ * A repository is a folder with config.json and friends (parsed JSON); a checkpoint is its
+ * tensors, mapped, never copied. A weight format is one file here and one line in formats.inc.
+ * Knows no architecture: names and shapes are handed on as they stand in the file. */
+#ifndef BRISK_FORMATS_FORMATS_H
+#define BRISK_FORMATS_FORMATS_H
+
+#include "base/base.h"
+
+/* ---- the repository's small files ---- */
+struct repository {
+    struct arena arena;                /* holds everything below */
+    const char *folder;
+    const struct json *config;             /* config.json; never NULL */
+    const struct json *generation_config;  /* generation_config.json, or NULL */
+    const struct json *tokenizer_config;   /* tokenizer_config.json, or NULL */
+    const struct json *special_tokens_map; /* special_tokens_map.json, or NULL */
+    const struct json *modules;            /* sentence-transformers' modules.json, or NULL */
+    const char *pipeline_tag;              /* from the front matter of README.md, or NULL */
+    const char *library_name;              /* likewise */
+};
+/* NOT_FOUND when the folder or its config.json is absent; MODEL when a file is damaged: the text
+ * names file and position. */
+enum status repository_open(struct repository *repository, const char *folder, struct error *err) MUST_CHECK;
+void repository_close(struct repository *repository);
+/* Parses folder/name into the repository's arena; *out NULL when the file is absent. */
+enum status repository_json(struct repository *repository, const char *name, const struct json **out,
+                            struct error *err) MUST_CHECK;
+
+/* ---- tensors ---- */
+/* DTYPE(name, bytes, safetensors name) */
+#define DTYPES(DTYPE)                                                                              \
+    DTYPE(F64, 8, "F64")                                                                           \
+    DTYPE(F32, 4, "F32")                                                                           \
+    DTYPE(F16, 2, "F16")                                                                           \
+    DTYPE(BF16, 2, "BF16")                                                                         \
+    DTYPE(I64, 8, "I64")                                                                           \
+    DTYPE(I32, 4, "I32")                                                                           \
+    DTYPE(I16, 2, "I16")                                                                           \
+    DTYPE(I8, 1, "I8")                                                                             \
+    DTYPE(U8, 1, "U8")                                                                             \
+    DTYPE(BOOL, 1, "BOOL")
+
+enum dtype {
+#define DTYPE(name, bytes, text) DTYPE_##name,
+    DTYPES(DTYPE)
+#undef DTYPE
+};
+size_t dtype_size(enum dtype dtype);
+const char *dtype_name(enum dtype dtype);
+
+struct tensor {
+    const char *name;                 /* zero-terminated */
+    enum dtype dtype;
+    uint32_t n_dims;
+    int64_t dims[LIMIT_TENSOR_DIMS];  /* row-major, as in the file; every one >= 0 */
+    size_t elements;                  /* product of dims, checked */
+    const void *data;                 /* in the mapping; may be unaligned */
+    size_t bytes;
+};
+
+struct checkpoint;
+/* Opens the folder's weights: model.safetensors, or the shards of model.safetensors.index.json.
+ * Everything is checked here (offsets inside the file, no overlap, sizes that match the shapes, no
+ * overflow, limits); MODEL names the file, the tensor and what is wrong. A folder with only other
+ * formats gets a MODEL error that says what to convert; NOT_FOUND: no weights at all. */
+enum status checkpoint_open(struct checkpoint **out, const char *folder, struct error *err) MUST_CHECK;
+void checkpoint_close(struct checkpoint *checkpoint);
+size_t checkpoint_count(const struct checkpoint *checkpoint);
+const struct tensor *checkpoint_at(const struct checkpoint *checkpoint, size_t i); /* sorted by name */
+const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const char *name); /* NULL: absent */
+size_t checkpoint_bytes(const struct checkpoint *checkpoint); /* of all tensors */
+
+/* Converts elements [from, from + n) to float. Any dtype; integers by value, BOOL as 0 or 1. */
+void tensor_to_floats(const struct tensor *tensor, size_t from, size_t n, float *out);
+
+/* Lets tests and fuzzers read a safetensors file from memory: fills nothing but checks all. */
+enum status safetensors_check(const void *data, size_t size, struct error *err) MUST_CHECK;
+
+#endif
