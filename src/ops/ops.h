@@ -1,0 +1,167 @@
+/* Operations on ragged batches, as one table: `struct device`. This room holds the CPU's; a plug-in
+ * may bring another. The engine calls nothing else to compute.
+ *
+ * SPMD: every lane of the compute team calls the same operation with the same arguments; the
+ * operation divides its work among the lanes and ends with a barrier, so that what it wrote may
+ * be read by all lanes afterwards. No operation allocates; scratch is made at load.
+ *
+ * Batch-invariant: each output row is computed by the same operations in the same order whatever
+ * else is in the batch and however many lanes there are. Sums run over K in one fixed order;
+ * lanes divide rows and columns, never K; activations are quantized per row.
+ *
+ * All activations are float, row-major; `rows` are tokens of all sequences of the batch, one after
+ * the other ([tokens, size], no padding). */
+#ifndef BRISK_OPS_OPS_H
+#define BRISK_OPS_OPS_H
+
+#include "base/base.h"
+
+/* PRECISION(name, what the weights of linear layers are kept as) */
+#define PRECISIONS(PRECISION)                                                                      \
+    PRECISION(FP32, "fp32")                                                                        \
+    PRECISION(BF16, "bf16")                                                                        \
+    PRECISION(INT8, "int8") /* a scale a column; activations 7 bits, a scale and offset a row */
+
+enum precision {
+#define PRECISION(name, text) PRECISION_##name,
+    PRECISIONS(PRECISION)
+#undef PRECISION
+};
+const char *precision_name(enum precision precision);
+bool precision_parse(const char *text, enum precision *out); /* false: unknown */
+
+#define ACTIVATIONS(ACTIVATION)                                                                    \
+    ACTIVATION(NONE, "none")                                                                       \
+    ACTIVATION(RELU, "relu")                                                                       \
+    ACTIVATION(GELU, "gelu")               /* x * Phi(x), by erf */                                \
+    ACTIVATION(GELU_TANH, "gelu_new")      /* the tanh approximation */                            \
+    ACTIVATION(SILU, "silu")                                                                       \
+    ACTIVATION(TANH, "tanh")                                                                       \
+    ACTIVATION(SIGMOID, "sigmoid")
+
+enum activation {
+#define ACTIVATION(name, text) ACTIVATION_##name,
+    ACTIVATIONS(ACTIVATION)
+#undef ACTIVATION
+};
+
+/* ---- weights of a linear layer, packed: y[out] = x[in] * W^T + bias, W as PyTorch [out, in] ---- */
+struct linear {
+    enum precision precision;
+    uint32_t in, out;
+    void *panels;        /* panels of 16 outputs, K in order; layout in kernels.h; owned */
+    float *bias;         /* [out rounded up to 16] or NULL; owned */
+    float *scales;       /* [out rounded up to 16], INT8 only; owned */
+    float *column_sums;  /* [out rounded up to 16], INT8 only: sum over K of the quantized weights times scale */
+    size_t bytes;        /* all memory of it */
+};
+/* Makes room; weights are zero until set. */
+enum status linear_create(struct linear *linear, enum precision precision, uint32_t in, uint32_t out,
+                          bool has_bias, struct error *err) MUST_CHECK;
+void linear_destroy(struct linear *linear); /* zeroed or NULL-filled is fine */
+/* Packs n outputs from `first` on: w is [n, in], row-major. first is a multiple of 16, and so is n
+ * unless it reaches `out`. Different ranges may be packed by different threads. */
+void linear_set_weights(struct linear *linear, uint32_t first, uint32_t n, const float *w);
+void linear_set_bias(struct linear *linear, uint32_t first, uint32_t n, const float *bias);
+
+/* What is done to y after the product, in this order: + bias, activation, + residual. */
+struct epilogue {
+    enum activation activation;
+    const float *residual; /* [rows, out] with the stride of y, or NULL; may be y itself */
+};
+
+/* ---- keys and values, in pages ----
+ * A page holds KV_PAGE_TOKENS tokens of one layer: keys [kv_heads][head_size][KV_PAGE_TOKENS], then
+ * values [kv_heads][KV_PAGE_TOKENS][head_size], floats. Keys stand transposed so that scores are
+ * the same outer products as GEMM. Pages begin zeroed and hold finite numbers always. */
+#define KV_PAGE_TOKENS 16
+
+static inline size_t kv_page_floats(uint32_t kv_heads, uint32_t head_size) {
+    return (size_t)2 * kv_heads * head_size * KV_PAGE_TOKENS;
+}
+
+/* One sequence's rows in the batch and its keys. Pages of one layer: pages[i] + page_offset. */
+struct attention_seq {
+    uint32_t row, rows;       /* queries: rows [row, row + rows) of the batch */
+    uint32_t past;            /* position of the first of them: keys before it */
+    uint32_t keys;            /* keys in all (self-attention: past + rows) */
+    float *const *pages;      /* [ceil(keys / KV_PAGE_TOKENS)] blocks, each with all layers' pages */
+};
+
+struct attention_shape {
+    uint32_t heads, kv_heads, head_size;
+    float scale;              /* of the scores */
+    bool causal;              /* row r sees keys [0, past + r] */
+    uint32_t window;          /* 0: no limit; else at most so many last keys */
+};
+
+/* What one forward pass needs beyond its inputs; made at load for the largest batch. */
+struct scratch;
+struct device;
+enum status scratch_create(struct scratch **out, const struct device *device, uint32_t lanes,
+                           uint32_t max_rows, uint32_t max_in, uint32_t max_keys,
+                           struct error *err) MUST_CHECK;
+void scratch_destroy(struct scratch *scratch); /* NULL is fine */
+size_t scratch_bytes(const struct scratch *scratch);
+
+enum norm_kind { NORM_LAYER, NORM_RMS };
+
+struct norm {
+    enum norm_kind kind;
+    uint32_t size;
+    float eps;
+    const float *weight, *bias; /* [size]; bias may be NULL */
+};
+
+/* One row a operation: OP(name, arguments after lane and scratch). */
+struct device {
+    const char *name; /* "cpu" */
+    const char *isa;  /* "avx2", "scalar" */
+
+    /* y[r] = norm(x[r]); y may be x. */
+    void (*norm)(struct lane *lane, const struct norm *norm, const float *x, float *y, uint32_t rows);
+
+    /* y[rows, out] (stride ldy) = epilogue(x[rows, in] (stride ldx) * W^T). y must not overlap x. */
+    void (*linear)(struct lane *lane, struct scratch *scratch, const struct linear *linear,
+                   const float *x, size_t ldx, float *y, size_t ldy, uint32_t rows,
+                   const struct epilogue *epilogue);
+
+    /* y[r] = table rows summed: for each of n_tables, tables[t] + ids[t][r] * size, times scale for the first.
+     * Tables are float [*, size]. ids[t] holds rows ids already checked to be in range. */
+    void (*embed)(struct lane *lane, const float *const *tables, const int32_t *const *ids,
+                  uint32_t n_tables, float scale, float *y, uint32_t rows, uint32_t size);
+
+    /* Stores keys and values of new tokens into the pages: rows of k and v (strides ldk, ldv;
+     * [kv_heads * head_size]) of each sequence go to positions past, past + 1, … of its pages. */
+    void (*kv_write)(struct lane *lane, const struct attention_shape *shape,
+                     const struct attention_seq *seqs, uint32_t n_seqs, size_t page_offset,
+                     const float *k, size_t ldk, const float *v, size_t ldv);
+
+    /* y[rows, heads * head_size] (stride ldy) = softmax(q k^T * scale) v over each sequence's pages. */
+    void (*attention)(struct lane *lane, struct scratch *scratch, const struct attention_shape *shape,
+                      const struct attention_seq *seqs, uint32_t n_seqs, size_t page_offset,
+                      const float *q, size_t ldq, float *y, size_t ldy);
+
+    /* y[i] = rows x[ids[i]] gathered; both [*, size], strides ldx and ldy. */
+    void (*gather)(struct lane *lane, const float *x, size_t ldx, const uint32_t *ids, uint32_t n,
+                   uint32_t size, float *y, size_t ldy);
+
+    /* x[rows, size] = activation(x) in place; with gate (may be NULL) times gate. */
+    void (*activate)(struct lane *lane, enum activation activation, float *x, size_t ldx,
+                     const float *gate, size_t ldgate, uint32_t rows, uint32_t size);
+};
+
+/* The CPU, with the best kernels this machine has (BRISK_ISA=scalar|avx2 forces one). */
+const struct device *device_cpu(void);
+
+/* "gelu", "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "relu", "silu", "swish", "tanh", … as
+ * `transformers`' ACT2FN names them; false: unknown. */
+bool activation_parse(const char *text, enum activation *out);
+
+/* Vector math for single rows, used by generation and tasks (one thread, best kernels). */
+void ops_softmax(float *x, size_t n);             /* in place, minus the maximum */
+void ops_log_softmax(float *x, size_t n);
+float ops_dot(const float *x, const float *y, size_t n);
+size_t ops_argmax(const float *x, size_t n);      /* the first of equals; n >= 1 */
+
+#endif
