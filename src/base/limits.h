@@ -25,9 +25,11 @@
 #define LIMIT_QUEUED_ITEMS         65536         /* items waiting in all queues; above: 503 */
 
 /* Models */
+#define LIMIT_CARD_FRONT_MATTER    (4 * MiB)     /* YAML of README.md; long benchmark lists reach 1 MB */
+#define LIMIT_CONFIG_FILE          (16 * MiB)    /* config.json and the like, shard indexes */
 #define LIMIT_TENSORS              65536         /* in one checkpoint */
 #define LIMIT_TENSOR_DIMS          8             /* dimensions of one tensor */
-#define LIMIT_SAFETENSORS_HEADER   (100 * MiB)   /* as the safetensors library */
+#define LIMIT_SAFETENSORS_HEADER   100000000     /* as the safetensors library */
 #define LIMIT_SHARDS               1024          /* files of one checkpoint */
 #define LIMIT_LAYERS               512           /* of one stack */
 #define LIMIT_HIDDEN_SIZE          65536         /* also intermediate sizes / 8 and vocabulary / 64 */
