@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#undef alloca /* a macro of glibc; poisoning a macro is an error */
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok atoi atol atof gets gmtime \
     localtime alloca
 
