@@ -11,6 +11,8 @@
 
 /* JSON and text */
 #define LIMIT_JSON_DEPTH           64            /* nesting; real bodies stay below 10 */
+#define LIMIT_JSON_VALUES          (8 * 1024 * 1024) /* in one text: 320 MiB of tree */
+#define LIMIT_LOG_LINE             4096          /* one line of the log, cut above */
 #define LIMIT_JSON_FILE            (256 * MiB)   /* tokenizer.json of large vocabularies is 30 MB */
 #define LIMIT_ERROR_TEXT           512           /* one error message */
 
@@ -29,7 +31,7 @@
 #define LIMIT_CONFIG_FILE          (16 * MiB)    /* config.json and the like, shard indexes */
 #define LIMIT_TENSORS              65536         /* in one checkpoint */
 #define LIMIT_TENSOR_DIMS          8             /* dimensions of one tensor */
-#define LIMIT_SAFETENSORS_HEADER   100000000     /* as the safetensors library */
+#define LIMIT_SAFETENSORS_HEADER   100000000ull  /* as the safetensors library */
 #define LIMIT_SHARDS               1024          /* files of one checkpoint */
 #define LIMIT_LAYERS               512           /* of one stack */
 #define LIMIT_HIDDEN_SIZE          65536         /* also intermediate sizes / 8 and vocabulary / 64 */
