@@ -1,0 +1,106 @@
+"""Models of real sizes with random weights, for the benchmark: equal for Brisk and its peers.
+
+Speed depends on shapes, not on what the weights say. The tokenizers are made here too (bytes for
+the decoder, numbered words for the encoders), so that nothing has to be downloaded.
+"""
+
+import json
+import os
+
+WORDS = 30000
+
+
+def word(i):
+    """The i-th word of the encoders' vocabulary: letters only, so that it is one token."""
+    letters = ""
+    for _ in range(4):
+        letters += "abcdefghijklmnopqrstuvwxyz"[i % 26]
+        i //= 26
+    return letters
+
+
+def sentence(tokens):
+    """A sentence that is `tokens` tokens long for the encoders, with [CLS] and [SEP]."""
+    return " ".join(word(7 * i + 1) for i in range(tokens - 2))
+
+
+def prompt(tokens):
+    """A text that is `tokens` tokens long for the decoder: one a character."""
+    return ("the quick brown fox jumps over the lazy dog " * (tokens // 40 + 1))[:tokens].rstrip("\n")
+
+
+def _write(folder, name, value):
+    with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+        json.dump(value, f)
+
+
+def _wordpiece(folder):
+    vocab = ["[PAD]"] + [f"[unused{i}]" for i in range(99)] + ["[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocab += [word(i) for i in range(WORDS)]
+    vocab += [f"[filler{i}]" for i in range(30522 - len(vocab))]
+    with open(os.path.join(folder, "vocab.txt"), "w", encoding="utf-8") as f:
+        f.write("\n".join(vocab) + "\n")
+    _write(folder, "tokenizer_config.json",
+           {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 512})
+
+
+def _bytes(folder):
+    from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
+
+    tokens = list(bytes_to_unicode().values())
+    vocab = {t: i for i, t in enumerate(tokens)}
+    for i in range(len(vocab), 50256):
+        vocab[f"<filler{i}>"] = i
+    vocab["<|endoftext|>"] = 50256
+    _write(folder, "vocab.json", vocab)
+    with open(os.path.join(folder, "merges.txt"), "w", encoding="utf-8") as f:
+        f.write("#version: 0.2\n")
+    _write(folder, "tokenizer_config.json", {"tokenizer_class": "GPT2Tokenizer", "model_max_length": 1024})
+
+
+def _gpt2(folder):
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    # No EOS: every run makes all the tokens asked for.
+    model = GPT2LMHeadModel(GPT2Config(eos_token_id=None, bos_token_id=50256, pad_token_id=50256))
+    model.save_pretrained(folder)
+    _bytes(folder)
+
+
+def _minilm(folder):
+    from transformers import BertConfig, BertModel
+
+    model = BertModel(BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12,
+                                 intermediate_size=1536))
+    model.save_pretrained(folder)
+    _wordpiece(folder)
+    os.makedirs(os.path.join(folder, "1_Pooling"), exist_ok=True)
+    _write(folder, "1_Pooling/config.json",
+           {"word_embedding_dimension": 384, "pooling_mode_mean_tokens": True})
+    _write(folder, "modules.json", [
+        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+        {"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"}])
+
+
+def _bert_base(folder):
+    from transformers import BertConfig, BertForSequenceClassification
+
+    BertForSequenceClassification(BertConfig()).save_pretrained(folder)
+    _wordpiece(folder)
+
+
+MAKERS = {"gpt2": _gpt2, "minilm": _minilm, "bert-base": _bert_base}
+
+
+def make(root, name):
+    """The folder of model `name` under root, made when it is not there yet."""
+    import torch
+
+    folder = os.path.join(root, name)
+    if not os.path.exists(os.path.join(folder, "made")):
+        torch.manual_seed(0)
+        os.makedirs(folder, exist_ok=True)
+        MAKERS[name](folder)
+        open(os.path.join(folder, "made"), "w").close()
+    return folder
