@@ -46,6 +46,7 @@ enum status error_set(struct error *err, enum error_code code, const char *forma
     return STATUS_ERROR;
 }
 
+#undef error_prefix
 enum status error_prefix(struct error *err, const char *format, ...) {
     char text[2 * LIMIT_ERROR_TEXT + 4];
     va_list args;

@@ -54,12 +54,20 @@ struct error {
 #define ARRAY_LEN(a)     (sizeof(a) / sizeof((a)[0]))
 
 /* return ERR(err, INPUT, "top_k is %d, must be at least 1", k);   truncates, never splits UTF-8. */
-#define ERR(err, name, ...) error_set((err), ERROR_##name, __VA_ARGS__)
+#define ERR(err, name, ...) error_certain(error_set((err), ERROR_##name, __VA_ARGS__))
+
+/* Tells the compiler what it cannot see from outside error.c: after an error comes no success, so
+ * outputs that are unset then are not read. */
+static inline enum status error_certain(enum status status) {
+    (void)status;
+    return STATUS_ERROR;
+}
 
 enum status error_set(struct error *err, enum error_code code, const char *format, ...)
     PRINTF_LIKE(3, 4); /* always returns STATUS_ERROR */
 /* Puts context in front of the text: "config.json: " + text. Returns STATUS_ERROR. */
 enum status error_prefix(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
+#define error_prefix(...) error_certain(error_prefix(__VA_ARGS__))
 int error_http_status(enum error_code code);
 int error_exit_code(enum error_code code);
 const char *error_name(enum error_code code); /* "INPUT" */

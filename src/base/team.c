@@ -1,0 +1,198 @@
+/* The compute team: one thread a core that walks one forward pass together.
+ *
+ * Two words that only grow do all the talking: `round` counts team_run calls and starts the
+ * workers, `phase` counts completed barriers. A lane that waits remembers the word's value from
+ * before and waits until it changes: first spinning for some tens of microseconds (the next word
+ * usually comes within one), then asleep in the kernel. A sleeper announces itself in `sleepers`
+ * before it looks at the word a last time; whoever changes the word does so before it looks at
+ * `sleepers`. Both are sequentially consistent, so at least one of them sees the other, and no
+ * wake-up is lost nor a system call made while nobody sleeps.
+ *
+ * A team_run ends with a barrier of its own, so when it returns no lane is inside fn, and the
+ * plain fields fn and arg may be written again. */
+#include "base/thread.h"
+
+#include <linux/futex.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/system.h"
+#include "base/banned.h"
+
+#define SPIN_NS    30000 /* a barrier takes well below one microsecond when lanes are even */
+#define SPIN_LOOKS 32    /* looks at the word between two looks at the clock */
+#define CACHE_LINE 64
+
+/* A word that lanes wait on, alone on its cache line: what is spun on is written once a round. */
+struct signal {
+    _Alignas(CACHE_LINE) atomic_uint word; /* publishes all that its writer did before */
+    atomic_uint sleepers;                  /* lanes asleep on word, or about to be */
+};
+
+struct team {
+    struct signal round, phase;
+    _Alignas(CACHE_LINE) atomic_uint arrived; /* lanes inside the barrier; hands their writes on */
+    _Alignas(CACHE_LINE) void (*fn)(struct lane *lane, void *arg); /* published by round */
+    void *arg;                                                     /* published by round */
+    bool stop;                                                     /* published by round */
+    uint32_t threads;
+    uint64_t spin_ns; /* 0 when there are more lanes than cores: spinning would keep one away */
+    struct worker {
+        struct team *team;
+        uint32_t index;
+        struct thread *thread;
+    } workers[]; /* lane i at i - 1 */
+};
+
+static void relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static void futex_wait(atomic_uint *word, unsigned expected) {
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+}
+
+static void futex_wake_all(atomic_uint *word) {
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+static bool spin_while(const atomic_uint *word, unsigned before, uint64_t spin_ns) {
+    uint64_t start = 0;
+    while (spin_ns > 0) {
+        for (int i = 0; i < SPIN_LOOKS; i++) {
+            if (atomic_load_explicit(word, memory_order_acquire) != before)
+                return true;
+            relax();
+        }
+        const uint64_t now = clock_now_ns();
+        if (start == 0)
+            start = now;
+        if (now - start >= spin_ns)
+            break;
+    }
+    return false;
+}
+
+/* Returns once the word is no longer `before`, with all its writer had written visible. */
+static void signal_wait(struct signal *signal, unsigned before, uint64_t spin_ns) {
+    if (spin_while(&signal->word, before, spin_ns))
+        return;
+    atomic_fetch_add(&signal->sleepers, 1);
+    while (atomic_load(&signal->word) == before)
+        futex_wait(&signal->word, before);
+    atomic_fetch_sub(&signal->sleepers, 1);
+}
+
+/* Only one thread at a time changes a signal. */
+static void signal_send(struct signal *signal) {
+    const unsigned next = atomic_load_explicit(&signal->word, memory_order_relaxed) + 1;
+    atomic_store(&signal->word, next);
+    if (atomic_load(&signal->sleepers) > 0)
+        futex_wake_all(&signal->word);
+}
+
+void lane_barrier(struct lane *lane) {
+    if (lane->count == 1)
+        return;
+    struct team *team = lane->team;
+    const unsigned before = atomic_load_explicit(&team->phase.word, memory_order_relaxed);
+    const unsigned others = atomic_fetch_add_explicit(&team->arrived, 1, memory_order_acq_rel);
+    if (others == lane->count - 1) {
+        atomic_store_explicit(&team->arrived, 0, memory_order_relaxed); /* published by phase */
+        signal_send(&team->phase);
+    } else {
+        signal_wait(&team->phase, before, team->spin_ns);
+    }
+}
+
+static void worker_main(void *arg) {
+    struct worker *worker = arg;
+    struct team *team = worker->team;
+    struct lane lane = {.team = team, .index = worker->index, .count = team->threads};
+    for (unsigned round = 0;; round++) {
+        signal_wait(&team->round, round, team->spin_ns);
+        if (team->stop)
+            return;
+        team->fn(&lane, team->arg);
+        lane_barrier(&lane);
+    }
+}
+
+/* Ends and frees the first n workers and the team. */
+static void stop_workers(struct team *team, uint32_t n) {
+    team->stop = true;
+    signal_send(&team->round);
+    for (uint32_t i = 0; i < n; i++)
+        thread_join(team->workers[i].thread);
+}
+
+static size_t team_size(uint32_t threads) {
+    return sizeof(struct team) + (threads - 1) * sizeof(struct worker);
+}
+
+enum status team_create(struct team **team, uint32_t threads, struct error *err) {
+    if (threads < 1 || threads > LIMIT_THREADS)
+        return ERR(err, INPUT, "threads is %u, must be from 1 to %d", threads, LIMIT_THREADS);
+    void *block;
+    if (mem_try_alloc(&block, team_size(threads), err) != STATUS_OK)
+        return STATUS_ERROR;
+    struct team *made = block;
+    made->threads = threads;
+    made->spin_ns = threads <= system_cores() ? SPIN_NS : 0;
+    for (uint32_t i = 0; i < threads - 1; i++) {
+        struct worker *worker = &made->workers[i];
+        *worker = (struct worker){.team = made, .index = i + 1};
+        char name[16];
+        snprintf(name, sizeof name, "compute-%u", i + 1);
+        if (thread_start(&worker->thread, name, worker_main, worker, err) != STATUS_OK) {
+            stop_workers(made, i);
+            mem_free_large(made, team_size(threads));
+            return STATUS_ERROR;
+        }
+    }
+    *team = made;
+    return STATUS_OK;
+}
+
+void team_destroy(struct team *team) {
+    if (!team)
+        return;
+    stop_workers(team, team->threads - 1);
+    mem_free_large(team, team_size(team->threads));
+}
+
+uint32_t team_threads(const struct team *team) {
+    return team->threads;
+}
+
+void team_run(struct team *team, void (*fn)(struct lane *lane, void *arg), void *arg) {
+    struct lane lane = {.team = team, .index = 0, .count = team->threads};
+    if (team->threads > 1) {
+        team->fn = fn;
+        team->arg = arg;
+        signal_send(&team->round);
+    }
+    fn(&lane, arg);
+    lane_barrier(&lane);
+}
+
+void lane_range(const struct lane *lane, size_t n, size_t grain, size_t *from, size_t *to) {
+    if (grain == 0)
+        grain = 1;
+    const size_t pieces = n / grain + (n % grain != 0);
+    const size_t share = pieces / lane->count, left = pieces % lane->count;
+    const size_t index = lane->index;
+    /* The first `left` lanes take one piece more. */
+    const size_t first = index * share + (index < left ? index : left);
+    const size_t last = first + share + (index < left);
+    *from = first * grain;
+    *to = last == pieces ? n : last * grain;
+    if (*from > n)
+        *from = n;
+}
