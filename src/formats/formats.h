@@ -10,7 +10,7 @@
 
 /* ---- the repository's small files ---- */
 struct repository {
-    struct arena arena;                /* holds everything below */
+    struct arena arena; /* holds everything below */
     const char *folder;
     const struct json *config;             /* config.json; never NULL */
     const struct json *generation_config;  /* generation_config.json, or NULL */
@@ -22,11 +22,12 @@ struct repository {
 };
 /* NOT_FOUND when the folder or its config.json is absent; MODEL when a file is damaged: the text
  * names file and position. */
-enum status repository_open(struct repository *repository, const char *folder, struct error *err) MUST_CHECK;
+enum status repository_open(struct repository *repository, const char *folder,
+                            struct error *err) MUST_CHECK;
 void repository_close(struct repository *repository);
 /* Parses folder/name into the repository's arena; *out NULL when the file is absent. */
-enum status repository_json(struct repository *repository, const char *name, const struct json **out,
-                            struct error *err) MUST_CHECK;
+enum status repository_json(struct repository *repository, const char *name,
+                            const struct json **out, struct error *err) MUST_CHECK;
 
 /* ---- tensors ---- */
 /* DTYPE(name, bytes, safetensors name) */
@@ -51,12 +52,12 @@ size_t dtype_size(enum dtype dtype);
 const char *dtype_name(enum dtype dtype);
 
 struct tensor {
-    const char *name;                 /* zero-terminated */
+    const char *name; /* zero-terminated */
     enum dtype dtype;
     uint32_t n_dims;
-    int64_t dims[LIMIT_TENSOR_DIMS];  /* row-major, as in the file; every one >= 0 */
-    size_t elements;                  /* product of dims, checked */
-    const void *data;                 /* in the mapping; may be unaligned */
+    int64_t dims[LIMIT_TENSOR_DIMS]; /* row-major, as in the file; every one >= 0 */
+    size_t elements;                 /* product of dims, checked */
+    const void *data;                /* in the mapping; may be unaligned */
     size_t bytes;
 };
 
@@ -65,11 +66,14 @@ struct checkpoint;
  * Everything is checked here (offsets inside the file, no overlap, sizes that match the shapes, no
  * overflow, limits); MODEL names the file, the tensor and what is wrong. A folder with only other
  * formats gets a MODEL error that says what to convert; NOT_FOUND: no weights at all. */
-enum status checkpoint_open(struct checkpoint **out, const char *folder, struct error *err) MUST_CHECK;
+enum status checkpoint_open(struct checkpoint **out, const char *folder,
+                            struct error *err) MUST_CHECK;
 void checkpoint_close(struct checkpoint *checkpoint);
 size_t checkpoint_count(const struct checkpoint *checkpoint);
-const struct tensor *checkpoint_at(const struct checkpoint *checkpoint, size_t i); /* sorted by name */
-const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const char *name); /* NULL: absent */
+const struct tensor *checkpoint_at(const struct checkpoint *checkpoint,
+                                   size_t i); /* sorted by name */
+const struct tensor *checkpoint_find(const struct checkpoint *checkpoint,
+                                     const char *name);       /* NULL: absent */
 size_t checkpoint_bytes(const struct checkpoint *checkpoint); /* of all tensors */
 
 /* Converts elements [from, from + n) to float. Any dtype; integers by value, BOOL as 0 or 1. */
