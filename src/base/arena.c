@@ -11,7 +11,9 @@
 #include "base/banned.h"
 
 #define CHUNK_FIRST (4 * KiB)
-#define CHUNK_MOST  (1 * MiB)
+#define CHUNK_MOST  (16 * MiB)
+#define CHUNK_LARGE                                                                                \
+    (4 * MiB) /* from here on by mem_try_alloc: page faults cost more than the work */
 
 struct arena_chunk {
     struct arena_chunk *next; /* older */
@@ -25,10 +27,26 @@ static char *chunk_data(struct arena_chunk *chunk) {
 }
 
 static struct arena_chunk *chunk_create(struct arena *arena, size_t size) {
-    struct arena_chunk *chunk = mem_alloc(sizeof *chunk + size);
+    struct arena_chunk *chunk;
+    if (size >= CHUNK_LARGE) {
+        struct error err;
+        void *block;
+        if (mem_try_alloc(&block, sizeof *chunk + size, &err) != STATUS_OK)
+            PANIC("%s", err.text);
+        chunk = block;
+    } else {
+        chunk = mem_alloc(sizeof *chunk + size);
+    }
     *chunk = (struct arena_chunk){.size = size};
     arena->total += sizeof *chunk + size;
     return chunk;
+}
+
+static void chunk_destroy(struct arena_chunk *chunk) {
+    if (chunk->size >= CHUNK_LARGE)
+        mem_free_large(chunk, sizeof *chunk + chunk->size);
+    else
+        mem_free(chunk);
 }
 
 /* The slow path of arena_alloc: size is a multiple of 16 and does not fit the newest chunk. */
@@ -105,7 +123,7 @@ void arena_reset(struct arena *arena) {
         return;
     while (chunk->next) {
         struct arena_chunk *older = chunk->next;
-        mem_free(chunk);
+        chunk_destroy(chunk);
         chunk = older;
     }
     *arena =
@@ -116,7 +134,7 @@ void arena_deinit(struct arena *arena) {
     struct arena_chunk *chunk = arena->chunks;
     while (chunk) {
         struct arena_chunk *older = chunk->next;
-        mem_free(chunk);
+        chunk_destroy(chunk);
         chunk = older;
     }
     *arena = (struct arena){0};

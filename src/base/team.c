@@ -2,11 +2,12 @@
  *
  * Two words that only grow do all the talking: `round` counts team_run calls and starts the
  * workers, `phase` counts completed barriers. A lane that waits remembers the word's value from
- * before and waits until it changes: first spinning for some tens of microseconds (the next word
- * usually comes within one), then asleep in the kernel. A sleeper announces itself in `sleepers`
- * before it looks at the word a last time; whoever changes the word does so before it looks at
- * `sleepers`. Both are sequentially consistent, so at least one of them sees the other, and no
- * wake-up is lost nor a system call made while nobody sleeps.
+ * before and waits until it changes: first spinning for some tens of microseconds (the change
+ * usually comes within one), then asleep in the kernel. A lane that spun in vain spins half as long
+ * the next time: on a machine with other work its spinning may be what keeps the others away. A
+ * sleeper announces itself in `sleepers` before it looks at the word a last time; whoever changes
+ * the word does so before it looks at `sleepers`. Both are sequentially consistent, so at least one
+ * of them sees the other, and no wake-up is lost nor a system call made while nobody sleeps.
  *
  * A team_run ends with a barrier of its own, so when it returns no lane is inside fn, and the
  * plain fields fn and arg may be written again. */
@@ -21,14 +22,23 @@
 #include "base/system.h"
 #include "base/banned.h"
 
-#define SPIN_NS    30000 /* a barrier takes well below one microsecond when lanes are even */
-#define SPIN_LOOKS 32    /* looks at the word between two looks at the clock */
-#define CACHE_LINE 64
+#define SPIN_MOST_NS  32000 /* a barrier takes well below 1000 when the lanes are even */
+#define SPIN_LEAST_NS 1000
+#define SPIN_LOOKS    32 /* looks at the word between two looks at the clock */
+#define CACHE_LINE    64
 
 /* A word that lanes wait on, alone on its cache line: what is spun on is written once a round. */
 struct signal {
     _Alignas(CACHE_LINE) atomic_uint word; /* publishes all that its writer did before */
     atomic_uint sleepers;                  /* lanes asleep on word, or about to be */
+};
+
+/* What belongs to one lane alone. */
+struct seat {
+    _Alignas(CACHE_LINE) struct team *team;
+    uint64_t spin_ns; /* how long it spins; always 0 when there are more lanes than cores */
+    uint32_t index;
+    struct thread *thread; /* NULL for lane 0, the caller; the creator's */
 };
 
 struct team {
@@ -38,12 +48,7 @@ struct team {
     void *arg;                                                     /* published by round */
     bool stop;                                                     /* published by round */
     uint32_t threads;
-    uint64_t spin_ns; /* 0 when there are more lanes than cores: spinning would keep one away */
-    struct worker {
-        struct team *team;
-        uint32_t index;
-        struct thread *thread;
-    } workers[]; /* lane i at i - 1 */
+    struct seat seats[]; /* [threads] */
 };
 
 static void relax(void) {
@@ -80,9 +85,14 @@ static bool spin_while(const atomic_uint *word, unsigned before, uint64_t spin_n
 }
 
 /* Returns once the word is no longer `before`, with all its writer had written visible. */
-static void signal_wait(struct signal *signal, unsigned before, uint64_t spin_ns) {
-    if (spin_while(&signal->word, before, spin_ns))
+static void signal_wait(struct signal *signal, unsigned before, struct seat *seat) {
+    if (spin_while(&signal->word, before, seat->spin_ns)) {
+        if (seat->spin_ns < SPIN_MOST_NS)
+            seat->spin_ns *= 2;
         return;
+    }
+    if (seat->spin_ns > SPIN_LEAST_NS)
+        seat->spin_ns /= 2;
     atomic_fetch_add(&signal->sleepers, 1);
     while (atomic_load(&signal->word) == before)
         futex_wait(&signal->word, before);
@@ -107,16 +117,16 @@ void lane_barrier(struct lane *lane) {
         atomic_store_explicit(&team->arrived, 0, memory_order_relaxed); /* published by phase */
         signal_send(&team->phase);
     } else {
-        signal_wait(&team->phase, before, team->spin_ns);
+        signal_wait(&team->phase, before, &team->seats[lane->index]);
     }
 }
 
 static void worker_main(void *arg) {
-    struct worker *worker = arg;
-    struct team *team = worker->team;
-    struct lane lane = {.team = team, .index = worker->index, .count = team->threads};
+    struct seat *seat = arg;
+    struct team *team = seat->team;
+    struct lane lane = {.team = team, .index = seat->index, .count = team->threads};
     for (unsigned round = 0;; round++) {
-        signal_wait(&team->round, round, team->spin_ns);
+        signal_wait(&team->round, round, seat);
         if (team->stop)
             return;
         team->fn(&lane, team->arg);
@@ -124,47 +134,42 @@ static void worker_main(void *arg) {
     }
 }
 
-/* Ends and frees the first n workers and the team. */
-static void stop_workers(struct team *team, uint32_t n) {
-    team->stop = true;
-    signal_send(&team->round);
-    for (uint32_t i = 0; i < n; i++)
-        thread_join(team->workers[i].thread);
-}
-
 static size_t team_size(uint32_t threads) {
-    return sizeof(struct team) + (threads - 1) * sizeof(struct worker);
-}
-
-enum status team_create(struct team **team, uint32_t threads, struct error *err) {
-    if (threads < 1 || threads > LIMIT_THREADS)
-        return ERR(err, INPUT, "threads is %u, must be from 1 to %d", threads, LIMIT_THREADS);
-    void *block;
-    if (mem_try_alloc(&block, team_size(threads), err) != STATUS_OK)
-        return STATUS_ERROR;
-    struct team *made = block;
-    made->threads = threads;
-    made->spin_ns = threads <= system_cores() ? SPIN_NS : 0;
-    for (uint32_t i = 0; i < threads - 1; i++) {
-        struct worker *worker = &made->workers[i];
-        *worker = (struct worker){.team = made, .index = i + 1};
-        char name[16];
-        snprintf(name, sizeof name, "compute-%u", i + 1);
-        if (thread_start(&worker->thread, name, worker_main, worker, err) != STATUS_OK) {
-            stop_workers(made, i);
-            mem_free_large(made, team_size(threads));
-            return STATUS_ERROR;
-        }
-    }
-    *team = made;
-    return STATUS_OK;
+    return sizeof(struct team) + threads * sizeof(struct seat);
 }
 
 void team_destroy(struct team *team) {
     if (!team)
         return;
-    stop_workers(team, team->threads - 1);
+    team->stop = true;
+    signal_send(&team->round);
+    for (uint32_t i = 0; i < team->threads; i++)
+        thread_join(team->seats[i].thread);
     mem_free_large(team, team_size(team->threads));
+}
+
+enum status team_create(struct team **team, uint32_t threads, struct error *err) {
+    if (threads < 1 || threads > LIMIT_THREADS)
+        return ERR(err, INPUT, "threads is %u, must be from 1 to %d", threads, LIMIT_THREADS);
+    void *block = NULL;
+    if (mem_try_alloc(&block, team_size(threads), err) != STATUS_OK)
+        return STATUS_ERROR;
+    struct team *made = block;
+    made->threads = threads;
+    const uint64_t spin_ns = threads <= system_cores() ? SPIN_MOST_NS : 0;
+    for (uint32_t i = 0; i < threads; i++)
+        made->seats[i] = (struct seat){.team = made, .index = i, .spin_ns = spin_ns};
+    for (uint32_t i = 1; i < threads; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "compute-%u", i);
+        struct seat *seat = &made->seats[i];
+        if (thread_start(&seat->thread, name, worker_main, seat, err) != STATUS_OK) {
+            team_destroy(made); /* those that run wait for their first round */
+            return STATUS_ERROR;
+        }
+    }
+    *team = made;
+    return STATUS_OK;
 }
 
 uint32_t team_threads(const struct team *team) {
