@@ -42,6 +42,8 @@
 /* Engine and generation */
 #define LIMIT_BATCH_TOKENS         2048          /* tokens of one forward pass */
 #define LIMIT_BATCH_SEQS           512           /* sequences of one forward pass */
+#define LIMIT_POOL_CHUNK           (8 * MiB)     /* keys and values are taken from the system so much at a time */
+#define LIMIT_POOL_IDLE            (64 * MiB)    /* an idle pool larger than this gives all back */
 #define LIMIT_THREADS              256           /* compute threads */
 #define LIMIT_BEAMS                32            /* num_beams */
 #define LIMIT_RETURN_SEQUENCES     32            /* num_return_sequences */
