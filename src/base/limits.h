@@ -49,6 +49,8 @@
 #define LIMIT_RETURN_SEQUENCES     32            /* num_return_sequences */
 #define LIMIT_STOP_STRINGS         16            /* stop */
 #define LIMIT_STOP_BYTES           1024          /* one stop string */
+#define LIMIT_STOP_WINDOW          MiB           /* text of the last tokens, where stop strings are looked for */
+#define LIMIT_TOKEN_LIST           65536         /* ids of one list in generation_config.json */
 #define LIMIT_CANDIDATE_LABELS     1024          /* zero-shot */
 #define LIMIT_TOP_K_ANSWERS        100000        /* top_k of classification-like tasks */
 
