@@ -77,6 +77,8 @@ static bool is_metadata(const struct json_member *member) {
 }
 
 static enum status check_metadata(const struct json *metadata, struct error *err) {
+    if (json_is_null(metadata)) /* the library takes it for absent */
+        return STATUS_OK;
     if (!json_is(metadata, JSON_OBJECT))
         return ERR(err, MODEL, "\"__metadata__\" is a JSON %s, must be an object of strings",
                    json_type_name(metadata->type));

@@ -16,6 +16,7 @@ static const struct {
 } good[] = {
     {"no tensors", "{}", 0},
     {"only metadata", "{\"__metadata__\":{\"format\":\"pt\"}}", 0},
+    {"metadata null", "{\"__metadata__\":null}", 0},
     {"padded header", "{}      ", 0},
     {"one F32", ONE("\"F32\"", "[2,3]", "[0,24]"), 24},
     {"a scalar", ONE("\"F64\"", "[]", "[0,8]"), 8},
