@@ -1,4 +1,5 @@
-/* The description of an architecture: what src/models fills in from config.json and src/engine runs.
+/* The description of an architecture: what src/models fills in from config.json and src/engine
+ * runs.
  *
  * Zero means "not there" in every field. A family that needs a word which is missing here gets one
  * that other families can use too. No code, no tensors. */
@@ -20,8 +21,8 @@
     SLOT(EMBED_TYPES)     /* [token_types, hidden_size] */                                         \
     SLOT(EMBED_NORM)                                                                               \
     SLOT(FINAL_NORM)                                                                               \
-    SLOT(ATTN_NORM)       /* of a layer from here on */                                            \
-    SLOT(ATTN_QKV)        /* fused: q, k, v one after the other along the outputs */               \
+    SLOT(ATTN_NORM) /* of a layer from here on */                                                  \
+    SLOT(ATTN_QKV)  /* fused: q, k, v one after the other along the outputs */                     \
     SLOT(ATTN_Q)                                                                                   \
     SLOT(ATTN_K)                                                                                   \
     SLOT(ATTN_V)                                                                                   \
@@ -40,15 +41,15 @@ enum slot {
 #define SLOT(name) SLOT_##name,
     SLOTS(SLOT)
 #undef SLOT
-    SLOT_COUNT
+        SLOT_COUNT
 };
 
 /* How the checkpoint names a slot; "%u" is the layer. Names are tried with the arch's prefix in
  * front ("bert.") and without, since base and head checkpoints differ in it. */
 struct slot_name {
     enum slot slot;
-    const char *name;  /* NULL ends the list */
-    bool transposed;   /* stored [in, out] (GPT-2's Conv1D) */
+    const char *name; /* NULL ends the list */
+    bool transposed;  /* stored [in, out] (GPT-2's Conv1D) */
 };
 
 enum norm_place {
@@ -63,44 +64,45 @@ struct stack_spec {
     const struct slot_name *names;
     uint32_t vocab_size, hidden_size, intermediate_size;
     uint32_t layers, heads, kv_heads, head_size;
-    uint32_t max_positions;         /* most tokens of a text */
+    uint32_t max_positions; /* most tokens of a text */
     enum position_kind positions;
-    uint32_t position_offset;       /* row of the table for position 0 (RoBERTa and BART: 2) */
-    uint32_t token_types;           /* rows of the token type table */
-    float embed_scale;              /* 0: 1 */
-    bool embed_norm;                /* norm after the embeddings */
+    uint32_t position_offset; /* row of the table for position 0 (RoBERTa and BART: 2) */
+    uint32_t token_types;     /* rows of the token type table */
+    float embed_scale;        /* 0: 1 */
+    bool embed_norm;          /* norm after the embeddings */
     enum norm_kind norm_kind;
     enum norm_place norm_place;
     float norm_eps;
-    bool final_norm;                /* norm after the last layer */
+    bool final_norm; /* norm after the last layer */
     enum activation activation;
-    bool gated;                     /* down(act(gate(x)) * up(x)) */
+    bool gated; /* down(act(gate(x)) * up(x)) */
     bool causal;
-    float attention_scale;          /* 0: 1 / sqrt(head_size) */
-    bool scale_by_layer;            /* scores are also divided by layer + 1 */
-    bool has_cross;                 /* layers have cross-attention … */
-    uint32_t cross_from;            /* … to the output of this stack */
+    float attention_scale; /* 0: 1 / sqrt(head_size) */
+    bool scale_by_layer;   /* scores are also divided by layer + 1 */
+    bool has_cross;        /* layers have cross-attention … */
+    uint32_t cross_from;   /* … to the output of this stack */
 };
 
 /* What a head is run on and makes. The rows are chosen by the task from `rows`. */
 enum head_kind {
     HEAD_NONE,
-    HEAD_LM,             /* next or masked token: [vocab_size] */
-    HEAD_SEQUENCE,       /* classes of a text: [labels] */
-    HEAD_TOKEN,          /* classes of each token: [labels] */
-    HEAD_SPAN,           /* question answering: [2] start and end */
+    HEAD_LM,       /* next or masked token: [vocab_size] */
+    HEAD_SEQUENCE, /* classes of a text: [labels] */
+    HEAD_TOKEN,    /* classes of each token: [labels] */
+    HEAD_SPAN,     /* question answering: [2] start and end */
 };
 enum head_rows { ROWS_ALL, ROWS_FIRST, ROWS_LAST, ROWS_LAST_EOS };
 
 /* One step: y = norm(activation(W x + b)). */
 struct head_step {
-    const char *linear;  /* checkpoint name without ".weight", or NULL: no product */
+    const char *linear; /* checkpoint name without ".weight"; may be NULL when tied */
     bool transposed;
-    bool tied;           /* weights are the token embedding when <linear>.weight is absent */
-    const char *bias;    /* full name of the bias when it is not <linear>.bias (BART's final_logits_bias) */
+    bool tied; /* the weights are the token embedding's, whatever <linear>.weight holds */
+    const char
+        *bias; /* full name of the bias when it is not <linear>.bias (BART's final_logits_bias) */
     uint32_t outputs;
     enum activation activation;
-    const char *norm;    /* checkpoint name of a norm after the activation, or NULL */
+    const char *norm; /* checkpoint name of a norm after the activation, or NULL */
 };
 
 struct head_spec {
@@ -109,24 +111,25 @@ struct head_spec {
     enum head_rows rows;
     uint32_t n_steps;
     struct head_step steps[ARCH_HEAD_STEPS];
-    uint32_t outputs;    /* of the last step */
+    uint32_t outputs; /* of the last step */
 };
 
 struct arch {
-    const char *family;  /* as `brisk list` shows it */
-    const char *prefix;  /* "bert." */
+    const char *family; /* as `brisk list` shows it */
+    const char *prefix; /* "bert." */
     uint32_t n_stacks;
     struct stack_spec stacks[ARCH_STACKS];
     struct head_spec head;
     /* How a text goes through the stacks. */
-    uint32_t text_stack;      /* the stack that reads the input text first */
-    bool has_decoder;         /* then generation or the head runs on `decoder_stack` */
+    uint32_t text_stack; /* the stack that reads the input text first */
+    bool has_decoder;    /* then generation or the head runs on `decoder_stack` */
     uint32_t decoder_stack;
-    bool shifts_input;        /* a head on the decoder sees the input shifted right behind
-                                 decoder_start (BART's classification, features) */
-    int32_t decoder_start;    /* decoder_start_token_id, -1: none */
-    int32_t bos, eos, pad;    /* of config.json, -1: none */
-    bool position_from_pad;   /* positions count non-pad tokens only (RoBERTa); no padding here, so documentation only */
+    bool shifts_input;      /* a head on the decoder sees the input shifted right behind
+                               decoder_start (BART's classification, features) */
+    int32_t decoder_start;  /* decoder_start_token_id, -1: none */
+    int32_t bos, eos, pad;  /* of config.json, -1: none */
+    bool position_from_pad; /* positions count non-pad tokens only (RoBERTa); no padding here, so
+                               documentation only */
 };
 
 #endif

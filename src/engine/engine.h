@@ -18,20 +18,23 @@ struct model;
 
 struct model_options {
     enum precision precision;
-    struct team *team;           /* borrowed: all passes of the model run on it */
-    const struct device *device; /* NULL: device_cpu() */
+    struct team *team;                          /* borrowed: all passes of the model run on it */
+    const struct device *device;                /* NULL: device_cpu() */
     void (*progress)(void *user, double share); /* of loading, 0..1; may be NULL */
     void *user;
+    size_t page_limit; /* most bytes of a stack's page pool; 0: what the system has */
 };
 /* Packs the weights of the checkpoint (which may be closed afterwards). The arch is copied; its
  * strings must outlive the model. MODEL: a tensor is absent or has another shape: names both. */
-enum status model_create(struct model **out, const struct arch *arch, const struct checkpoint *checkpoint,
-                         const struct model_options *options, struct error *err) MUST_CHECK;
+enum status model_create(struct model **out, const struct arch *arch,
+                         const struct checkpoint *checkpoint, const struct model_options *options,
+                         struct error *err) MUST_CHECK;
 void model_destroy(struct model *model); /* NULL is fine; all sequences must be gone */
 
 const struct arch *model_arch(const struct model *model);
-size_t model_bytes(const struct model *model);      /* weights + scratch + page pools */
-size_t model_weight_bytes_per_token(const struct model *model, uint32_t stack); /* moved by one decode step */
+size_t model_bytes(const struct model *model); /* weights + scratch + page pools */
+size_t model_weight_bytes_per_token(const struct model *model,
+                                    uint32_t stack); /* moved by one decode step */
 enum precision model_precision(const struct model *model);
 uint32_t model_max_rows(const struct model *model); /* most tokens of one pass */
 /* Bytes that loading will need, from the arch alone (for admission). */
@@ -58,7 +61,7 @@ struct memory;
 enum status memory_create(struct memory **out, struct model *model, uint32_t stack, uint32_t tokens,
                           struct error *err) MUST_CHECK;
 struct memory *memory_ref(struct memory *memory);
-void memory_unref(struct memory *memory); /* NULL is fine */
+void memory_unref(struct memory *memory);            /* NULL is fine */
 uint32_t memory_tokens(const struct memory *memory); /* stored so far */
 
 /* ---- one forward pass ---- */
@@ -66,19 +69,19 @@ struct segment {
     const int32_t *tokens;     /* [n] ids, checked by the caller: 0 <= id < vocab_size */
     const int32_t *types;      /* [n] token types, or NULL: all 0 */
     uint32_t n;                /* >= 1 */
-    struct sequence *sequence; /* of this stack: the tokens are appended to it; NULL: nothing is kept
-                                  and the segment is the whole text (positions from 0) */
+    struct sequence *sequence; /* of this stack: the tokens are appended to it; NULL: nothing is
+                                  kept and the segment is the whole text (positions from 0) */
     struct memory *memory;     /* read by cross-attention; NULL when the stack has none */
     struct memory *remember;   /* not NULL: this stack's output becomes this memory (tokens == n) */
 
     /* Wanted rows of the segment; NULL with n_rows == n: all. */
     const uint32_t *rows;
-    uint32_t n_rows;           /* 0: none */
-    float *hidden;             /* [n_rows, hidden_size] last hidden states, or NULL */
-    float *logits;             /* [n_rows, head outputs] of the model's head, or NULL */
+    uint32_t n_rows; /* 0: none */
+    float *hidden;   /* [n_rows, hidden_size] last hidden states, or NULL */
+    float *logits;   /* [n_rows, head outputs] of the model's head, or NULL */
 };
-/* Runs the segments (rows in all <= model_max_rows) through one stack. All outputs are there when it
- * returns. Cannot fail, allocates nothing. One pass at a time per team; call from one thread. */
+/* Runs the segments (rows in all <= model_max_rows) through one stack. All outputs are there when
+ * it returns. Cannot fail, allocates nothing. One pass at a time per team; call from one thread. */
 void model_forward(struct model *model, uint32_t stack, const struct segment *segments, uint32_t n);
 
 #endif

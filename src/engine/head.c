@@ -1,0 +1,64 @@
+/* The head: a few products on the wanted rows, ending in the caller's buffers.
+ *
+ * Rows run in groups, so that the weights are read once for many sequences. Where a group's
+ * outputs lie one after the other they are written in place, else scattered from scratch. */
+#include "engine/model.h"
+
+#include <string.h>
+
+static bool in_one_piece(float *const *out, uint32_t n, size_t outputs) {
+    for (uint32_t i = 1; i < n; i++)
+        if (out[i] != out[i - 1] + outputs)
+            return false;
+    return true;
+}
+
+static void scatter(struct lane *lane, const float *y, float *const *out, uint32_t n,
+                    size_t outputs) {
+    size_t from, to;
+    lane_range(lane, n, 1, &from, &to);
+    for (size_t i = from; i < to; i++)
+        memcpy(out[i], y + i * outputs, outputs * sizeof *y);
+    lane_barrier(lane); /* the next group overwrites y */
+}
+
+/* x [n, hidden] through all steps; the last one's output goes to y. */
+static void run_steps(struct lane *lane, const struct model *model, const float *x, uint32_t n,
+                      float *y) {
+    const struct head_spec *spec = &model->arch.head;
+    for (uint32_t i = 0; i < spec->n_steps; i++) {
+        const struct linear *linear = &model->head.linear[i];
+        const struct norm *norm = &model->head.norm[i];
+        const struct epilogue epilogue = {.activation = spec->steps[i].activation};
+        float *out = i + 1 == spec->n_steps ? y : i % 2 ? model->step.head_b : model->step.head_a;
+        model->device->linear(lane, model->step.scratch, linear, x, linear->in, out, linear->out, n,
+                              &epilogue);
+        if (norm->weight)
+            model->device->norm(lane, norm, out, out, n);
+        x = out;
+    }
+}
+
+void head_run(struct lane *lane, const struct pass *pass, const float *x, float *t) {
+    const struct model *model = pass->model;
+    const struct step *step = &model->step;
+    const size_t outputs = model->arch.head.outputs;
+    const size_t hidden = model->stacks[pass->stack].spec->hidden_size;
+    if (pass->n_head == 0)
+        return;
+    if (pass->n_head < pass->n_wanted) {
+        model->device->gather(lane, x, hidden, step->head_ids, pass->n_head, (uint32_t)hidden, t,
+                              hidden);
+        x = t;
+    }
+    for (uint32_t from = 0; from < pass->n_head; from += step->head_rows) {
+        const uint32_t left = pass->n_head - from,
+                       n = left < step->head_rows ? left : step->head_rows;
+        float *const *out = step->logits_out + from;
+        const bool direct = in_one_piece(out, n, outputs);
+        float *y = direct ? out[0] : step->logits;
+        run_steps(lane, model, x + from * hidden, n, y);
+        if (!direct)
+            scatter(lane, y, out, n, outputs);
+    }
+}

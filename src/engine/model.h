@@ -1,0 +1,171 @@
+/* What a loaded model is made of: weights of stacks and head, page pools, and the step scratch.
+ *
+ * Private to the engine. Weights are made by load.c (with weights.c) and read-only afterwards;
+ * pools belong to kv.c; struct step is written by plan.c and walked by forward.c and head.c. */
+#ifndef BRISK_ENGINE_MODEL_H
+#define BRISK_ENGINE_MODEL_H
+
+#include "engine/engine.h"
+
+/* ---- weights ---- */
+struct layer {
+    struct norm attn_norm, cross_norm, ffn_norm;
+    struct linear qkv;       /* [(heads + 2 kv_heads) * head_size, hidden]: q, k, v */
+    struct linear attn_out;  /* [hidden, heads * head_size] */
+    struct linear cross_q;   /* [heads * head_size, hidden] */
+    struct linear cross_kv;  /* [2 kv_heads * head_size, hidden of the stack it reads] */
+    struct linear cross_out; /* [hidden, heads * head_size] */
+    struct linear ffn_up;    /* [intermediate, hidden]; gated: gate, then up */
+    struct linear ffn_down;  /* [hidden, intermediate] */
+};
+
+/* A list of pages: one text's tokens, KV_PAGE_TOKENS a block, all layers of its stack in a block.
+ * Invariant: held <= reserved, and the first `held` entries of both arrays are set. */
+struct block;
+struct pages {
+    struct pool *pool;
+    uint32_t reserved, held; /* blocks */
+    struct block **blocks;   /* [reserved] */
+    float **data;            /* [reserved]: blocks[i]'s floats, as the operations want them */
+};
+
+/* Blocks of one stack. The sum of all reservations never exceeds the blocks there are, and lists
+ * that share a block count it once each: so a list within its reservation always gets its block. */
+struct pool {
+    size_t block_floats; /* layers * kv_page_floats */
+    struct chunk *chunks;
+    struct block *free;
+    size_t total, reserved, in_use; /* blocks */
+    size_t bytes;
+    size_t limit; /* most bytes; 0: none */
+};
+
+struct sequence {
+    struct model *model;
+    uint32_t stack, length, capacity; /* tokens */
+    struct pages pages;
+};
+
+struct memory {
+    struct model *model;
+    uint32_t stack, stored, capacity; /* tokens */
+    uint32_t refs;
+    struct pages pages;
+};
+
+struct stack {
+    const struct stack_spec *spec;
+    const float *tokens, *positions, *types; /* tables [*, hidden], or NULL */
+    struct norm embed_norm, final_norm;
+    struct layer *layers; /* [spec->layers] */
+    struct pool pool;
+};
+
+struct head {
+    struct linear linear[ARCH_HEAD_STEPS];
+    struct norm norm[ARCH_HEAD_STEPS]; /* weight NULL: none */
+};
+
+/* A block of memory owned by the model and freed with it. */
+struct owned {
+    void *data;
+    size_t bytes;
+};
+
+/* ---- scratch of one pass, made at load for the largest ---- */
+struct block_copy {
+    const float *from;
+    float *to;
+};
+
+struct step {
+    struct scratch *scratch; /* of the operations */
+    uint32_t max_rows, max_pages;
+    uint32_t head_rows;                            /* rows the head runs at once */
+    int32_t *tokens, *positions, *types;           /* [max_rows] */
+    struct attention_seq *seqs, *cross, *remember; /* [LIMIT_BATCH_SEQS] */
+    float **pages; /* [max_pages] of page_data: keys of texts that are not kept */
+    float *page_data;
+    uint32_t *wanted;                 /* [max_rows] rows of the batch */
+    uint32_t *head_ids;               /* [max_rows] those of `wanted` that go through the head */
+    float **hidden_out, **logits_out; /* [max_rows] by wanted row, by head row */
+    struct block_copy *copies;        /* [LIMIT_BATCH_SEQS] shared pages to copy before writing */
+    float *x, *t;                     /* [max_rows, hidden] the stream, and its norm */
+    float *wide;            /* [max_rows, wide_size] q k v, or the feed-forward's inside */
+    float *attn;            /* [max_rows, heads * head_size] */
+    float *head_a, *head_b; /* [head_rows, largest inner step] */
+    float *logits;          /* [head_rows, outputs] where outputs are not in one piece */
+    size_t bytes;
+};
+
+struct model {
+    struct arch arch;
+    enum precision precision;
+    struct team *team;
+    const struct device *device;
+    struct stack stacks[ARCH_STACKS];
+    struct head head;
+    struct step step;
+    struct owned *owned;
+    size_t n_owned, owned_cap;
+    size_t weight_bytes;
+};
+
+/* Zeroed memory that lives as long as the model. */
+enum status model_own(struct model *model, void **block, size_t bytes,
+                      struct error *err) MUST_CHECK;
+
+/* ---- weights.c: from the checkpoint's tensors to packed weights ---- */
+struct loader;
+enum status loader_create(struct loader **out, struct model *model,
+                          const struct checkpoint *checkpoint, const struct model_options *options,
+                          struct error *err) MUST_CHECK;
+void loader_destroy(struct loader *loader); /* NULL is fine */
+enum status load_stack(struct loader *loader, uint32_t stack, struct error *err) MUST_CHECK;
+enum status load_head(struct loader *loader, struct error *err) MUST_CHECK;
+
+/* ---- size.c: sizes that follow from the arch alone ---- */
+uint32_t stack_qkv_size(const struct stack_spec *spec);  /* outputs of the fused q, k, v */
+uint32_t stack_kv_size(const struct stack_spec *spec);   /* kv_heads * head_size */
+uint32_t stack_attn_size(const struct stack_spec *spec); /* heads * head_size */
+uint32_t stack_ffn_size(const struct stack_spec *spec);  /* outputs of ffn_up */
+size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables); /* of its linears */
+size_t head_elements(const struct arch *arch);
+bool head_step_is_fp32(const struct head_spec *head, uint32_t step);
+uint32_t arch_max_rows(const struct arch *arch);
+uint32_t arch_max_in(const struct arch *arch); /* largest K of a linear */
+
+/* ---- step.c ---- */
+enum status step_create(struct model *model, struct error *err) MUST_CHECK;
+size_t step_estimate_bytes(const struct arch *arch);
+
+/* ---- kv.c ---- */
+void pool_init(struct pool *pool, const struct stack_spec *spec, size_t limit);
+void pool_deinit(struct pool *pool);
+/* Makes positions [length, length + n) of the list writable; *copy is set (to != NULL) when the
+ * page at `length` was shared and must be copied before it is written. Cannot fail within capacity.
+ */
+void pages_extend(struct pages *pages, uint32_t length, uint32_t n, struct block_copy *copy);
+
+/* ---- plan.c: segments laid out as one ragged batch ---- */
+struct pass {
+    struct model *model;
+    uint32_t stack;
+    uint32_t rows;
+    uint32_t n_pages;        /* of the scratch's */
+    uint32_t n_seqs, n_kept; /* step.seqs: first those with pages of their own */
+    uint32_t n_cross, n_remember, n_copies;
+    uint32_t remember_stack; /* that reads what is remembered: one in a pass */
+    uint32_t n_wanted, n_head;
+    bool all_wanted; /* wanted[i] == i for all rows */
+};
+/* Takes as many of the segments as one pass holds; returns how many (>= 1). */
+uint32_t pass_plan(struct pass *pass, struct model *model, uint32_t stack,
+                   const struct segment *segments, uint32_t n);
+
+/* ---- forward.c, head.c: run by every lane ---- */
+void pass_run(struct lane *lane, void *pass);
+/* x [n_wanted, hidden] after the final norm; t is free for use. */
+void head_run(struct lane *lane, const struct pass *pass, const float *x, float *t);
+
+#endif

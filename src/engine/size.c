@@ -1,0 +1,91 @@
+/* Sizes that follow from the description alone: widths of fused products, elements to load, rows of
+ * the largest pass, and the memory a model will need before any of its weights is read. */
+#include "engine/model.h"
+
+uint32_t stack_kv_size(const struct stack_spec *spec) {
+    return spec->kv_heads * spec->head_size;
+}
+
+uint32_t stack_attn_size(const struct stack_spec *spec) {
+    return spec->heads * spec->head_size;
+}
+
+uint32_t stack_qkv_size(const struct stack_spec *spec) {
+    return stack_attn_size(spec) + 2 * stack_kv_size(spec);
+}
+
+uint32_t stack_ffn_size(const struct stack_spec *spec) {
+    return spec->gated ? 2 * spec->intermediate_size : spec->intermediate_size;
+}
+
+/* Elements of all linears of a stack; *tables: floats of its embedding tables. */
+size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables) {
+    const struct stack_spec *spec = &arch->stacks[stack];
+    const size_t hidden = spec->hidden_size;
+    size_t layer = hidden * (stack_qkv_size(spec) + stack_attn_size(spec) + stack_ffn_size(spec) +
+                             spec->intermediate_size);
+    if (spec->has_cross)
+        layer += hidden * 2 * stack_attn_size(spec) +
+                 (size_t)arch->stacks[spec->cross_from].hidden_size * 2 * stack_kv_size(spec);
+    size_t rows = spec->vocab_size + spec->token_types;
+    if (spec->positions == POSITIONS_LEARNED)
+        rows += spec->max_positions + spec->position_offset;
+    *tables = rows * hidden;
+    return layer * spec->layers;
+}
+
+static size_t step_in(const struct arch *arch, uint32_t step) {
+    return step == 0 ? arch->stacks[arch->head.stack].hidden_size
+                     : arch->head.steps[step - 1].outputs;
+}
+
+size_t head_elements(const struct arch *arch) {
+    size_t elements = 0;
+    for (uint32_t i = 0; i < arch->head.n_steps; i++)
+        elements += step_in(arch, i) * arch->head.steps[i].outputs;
+    return elements;
+}
+
+/* The last step of a classifier costs nothing and decides the answer: it stays exact. */
+bool head_step_is_fp32(const struct head_spec *head, uint32_t step) {
+    return head->kind != HEAD_LM && step + 1 == head->n_steps;
+}
+
+/* A text that attention must see whole fits in one pass; causal ones come in chunks. */
+uint32_t arch_max_rows(const struct arch *arch) {
+    uint32_t rows = LIMIT_BATCH_TOKENS;
+    for (uint32_t i = 0; i < arch->n_stacks; i++)
+        if (!arch->stacks[i].causal && arch->stacks[i].max_positions > rows)
+            rows = arch->stacks[i].max_positions;
+    return rows;
+}
+
+static uint32_t larger(uint32_t a, uint32_t b) {
+    return a > b ? a : b;
+}
+
+uint32_t arch_max_in(const struct arch *arch) {
+    uint32_t in = 0;
+    for (uint32_t i = 0; i < arch->n_stacks; i++) {
+        const struct stack_spec *spec = &arch->stacks[i];
+        in = larger(
+            in, larger(spec->hidden_size, larger(stack_attn_size(spec), spec->intermediate_size)));
+    }
+    for (uint32_t i = 0; i + 1 < arch->head.n_steps; i++)
+        in = larger(in, arch->head.steps[i].outputs);
+    return in;
+}
+
+static size_t element_bytes(enum precision precision) {
+    return precision == PRECISION_FP32 ? 4 : precision == PRECISION_BF16 ? 2 : 1;
+}
+
+size_t model_estimate_bytes(const struct arch *arch, enum precision precision) {
+    size_t linears = head_elements(arch), floats = 0;
+    for (uint32_t i = 0; i < arch->n_stacks; i++) {
+        size_t tables;
+        linears += stack_elements(arch, i, &tables);
+        floats += tables;
+    }
+    return linears * element_bytes(precision) + floats * sizeof(float) + step_estimate_bytes(arch);
+}

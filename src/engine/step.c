@@ -1,0 +1,105 @@
+/* The step scratch: every array that one pass needs, made once for the largest pass, so that no
+ * pass allocates. One block holds them all; what a small pass does not touch costs no memory. */
+#include "engine/model.h"
+
+/* Rows per run of the head where its outputs must be scattered: 32 MiB of logits. */
+#define HEAD_SCRATCH (32 * MiB)
+
+struct widths {
+    size_t rows, pages, page_floats, hidden, wide, attn;
+    size_t head_rows, head_inner, head_outputs;
+};
+
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+static void add_stack(struct widths *w, const struct arch *arch, uint32_t stack) {
+    const struct stack_spec *spec = &arch->stacks[stack];
+    w->hidden = larger(w->hidden, spec->hidden_size);
+    w->attn = larger(w->attn, stack_attn_size(spec));
+    w->wide = larger(w->wide, larger(stack_qkv_size(spec), stack_ffn_size(spec)));
+    w->page_floats = larger(w->page_floats, kv_page_floats(spec->kv_heads, spec->head_size));
+}
+
+static struct widths widths_of(const struct arch *arch) {
+    struct widths w = {.rows = arch_max_rows(arch)};
+    for (uint32_t i = 0; i < arch->n_stacks; i++)
+        add_stack(&w, arch, i);
+    w.wide = larger(w.wide, larger(w.hidden, w.attn)); /* gathered rows of both pass through it */
+    w.pages = w.rows / KV_PAGE_TOKENS + LIMIT_BATCH_SEQS;
+    size_t largest = 1;
+    for (uint32_t i = 0; i < arch->head.n_steps; i++) {
+        const size_t outputs = arch->head.steps[i].outputs;
+        largest = larger(largest, outputs);
+        if (i + 1 == arch->head.n_steps)
+            w.head_outputs = outputs;
+        else
+            w.head_inner = larger(w.head_inner, outputs);
+    }
+    w.head_rows = larger(HEAD_SCRATCH / (largest * sizeof(float)) / 16 * 16, 16);
+    if (w.head_rows > w.rows)
+        w.head_rows = w.rows;
+    return w;
+}
+
+/* Hands out pieces of the block; with base NULL it only adds up. Pieces begin on cache lines. */
+static void *carve(char *base, size_t *used, size_t n, size_t size) {
+    void *piece = base ? base + *used : NULL;
+    *used += (n * size + 63) / 64 * 64;
+    return piece;
+}
+
+static size_t layout(struct step *s, const struct widths *w, char *base) {
+    size_t used = 0;
+    s->x = carve(base, &used, w->rows * w->hidden, sizeof *s->x);
+    s->t = carve(base, &used, w->rows * w->hidden, sizeof *s->t);
+    s->wide = carve(base, &used, w->rows * w->wide, sizeof *s->wide);
+    s->attn = carve(base, &used, w->rows * w->attn, sizeof *s->attn);
+    s->page_data = carve(base, &used, w->pages * w->page_floats, sizeof *s->page_data);
+    s->head_a = carve(base, &used, w->head_rows * w->head_inner, sizeof *s->head_a);
+    s->head_b = carve(base, &used, w->head_rows * w->head_inner, sizeof *s->head_b);
+    s->logits = carve(base, &used, w->head_rows * w->head_outputs, sizeof *s->logits);
+    s->tokens = carve(base, &used, w->rows, sizeof *s->tokens);
+    s->positions = carve(base, &used, w->rows, sizeof *s->positions);
+    s->types = carve(base, &used, w->rows, sizeof *s->types);
+    s->wanted = carve(base, &used, w->rows, sizeof *s->wanted);
+    s->head_ids = carve(base, &used, w->rows, sizeof *s->head_ids);
+    s->hidden_out = carve(base, &used, w->rows, sizeof *s->hidden_out);
+    s->logits_out = carve(base, &used, w->rows, sizeof *s->logits_out);
+    s->pages = carve(base, &used, w->pages, sizeof *s->pages);
+    s->seqs = carve(base, &used, LIMIT_BATCH_SEQS, sizeof *s->seqs);
+    s->cross = carve(base, &used, LIMIT_BATCH_SEQS, sizeof *s->cross);
+    s->remember = carve(base, &used, LIMIT_BATCH_SEQS, sizeof *s->remember);
+    s->copies = carve(base, &used, LIMIT_BATCH_SEQS, sizeof *s->copies);
+    return used;
+}
+
+size_t step_estimate_bytes(const struct arch *arch) {
+    const struct widths w = widths_of(arch);
+    struct step none;
+    return layout(&none, &w, NULL) + w.rows * arch_max_in(arch); /* and what the operations make */
+}
+
+static uint32_t max_keys(const struct arch *arch) {
+    uint32_t keys = arch_max_rows(arch);
+    for (uint32_t i = 0; i < arch->n_stacks; i++)
+        if (arch->stacks[i].max_positions > keys)
+            keys = arch->stacks[i].max_positions;
+    return keys;
+}
+
+enum status step_create(struct model *model, struct error *err) {
+    struct step *s = &model->step;
+    const struct widths w = widths_of(&model->arch);
+    s->max_rows = (uint32_t)w.rows;
+    s->max_pages = (uint32_t)w.pages;
+    s->head_rows = (uint32_t)w.head_rows;
+    s->bytes = layout(s, &w, NULL);
+    void *block = NULL;
+    if (model_own(model, &block, s->bytes, err) != STATUS_OK)
+        return STATUS_ERROR;
+    layout(s, &w, block);
+    return scratch_create(&s->scratch, model->device, team_threads(model->team), s->max_rows,
+                          arch_max_in(&model->arch), max_keys(&model->arch), err);
+}
