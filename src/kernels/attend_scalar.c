@@ -1,0 +1,43 @@
+/* The definition of attention over paged keys and values, one row at a time. */
+#include <math.h>
+
+#include "kernels/kernels.h"
+
+static float score(const struct attend *a, const float *q, uint32_t key) {
+    const float *keys = a->pages[key / PANEL] + a->keys_at + key % PANEL;
+    float sum = 0;
+    for (uint32_t d = 0; d < a->head_size; d++) {
+        sum += q[d] * keys[(size_t)d * PANEL];
+    }
+    return sum * a->scale;
+}
+
+static void attend_row(const struct attend *a, uint32_t row) {
+    const float *q = a->q + (size_t)row * a->head_size;
+    float *y = a->y + (size_t)row * a->head_size;
+    float largest = -INFINITY, sum = 0;
+    for (uint32_t key = a->from[row]; key < a->to[row]; key++) {
+        a->scores[key - a->from[row]] = score(a, q, key);
+        largest = fmaxf(largest, a->scores[key - a->from[row]]);
+    }
+    memset(y, 0, a->head_size * sizeof(*y));
+    for (uint32_t key = a->from[row]; key < a->to[row]; key++) {
+        const float p = expf(a->scores[key - a->from[row]] - largest);
+        const float *value =
+            a->pages[key / PANEL] + a->values_at + (size_t)(key % PANEL) * a->head_size;
+        sum += p;
+        for (uint32_t d = 0; d < a->head_size; d++) {
+            y[d] += p * value[d];
+        }
+    }
+    const float inverse = sum > 0 ? 1.0f / sum : 0;
+    for (uint32_t d = 0; d < a->head_size; d++) {
+        y[d] = y[d] * inverse + 0.0f; /* + 0: no negative zeros, whatever was masked */
+    }
+}
+
+void attend_scalar(const struct attend *a) {
+    for (uint32_t row = 0; row < a->rows; row++) {
+        attend_row(a, row);
+    }
+}

@@ -1,0 +1,81 @@
+/* The definition of the matrix products: plain loops over panels, one accumulator an output.
+ *
+ * Also what machines without AVX2 run; the inner loops over 16 outputs are vectorized by the
+ * compiler with what every x86-64 has. */
+#include "kernels/kernels.h"
+
+static void row_f32(float *acc, const float *x, const float *panel, uint32_t from, uint32_t to) {
+    for (uint32_t k = from; k < to; k++) {
+        for (uint32_t j = 0; j < PANEL; j++) {
+            acc[j] += x[k] * panel[(size_t)k * PANEL + j];
+        }
+    }
+}
+
+static float from_bf16(uint32_t half) {
+    const uint32_t bits = half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+static void row_bf16(float *acc, const float *x, const uint16_t *panel, uint32_t from,
+                     uint32_t to) {
+    for (uint32_t k = from; k < to; k++) {
+        const uint16_t *w = panel + (size_t)k * PANEL;
+        for (uint32_t j = 0; j < 8; j++) {
+            acc[j] += x[k] * from_bf16(w[2 * j]);
+            acc[j + 8] += x[k] * from_bf16(w[2 * j + 1]);
+        }
+    }
+}
+
+static void row_i8(int32_t *acc, const uint8_t *x, const int8_t *panel, uint32_t from,
+                   uint32_t to) {
+    for (uint32_t k = from; k < to; k++) {
+        const int8_t *w = panel + (size_t)(k / 4) * PANEL * 4 + k % 4;
+        for (uint32_t j = 0; j < PANEL; j++) {
+            acc[j] += (int32_t)x[k] * w[j * 4];
+        }
+    }
+}
+
+void gemm_f32_scalar(const struct gemm *g) {
+    for (uint32_t p = 0; p < g->n_panels; p++) {
+        const void *panel = (const char *)g->panels + p * g->panel_bytes;
+        for (uint32_t r = 0; r < g->rows; r++) {
+            float *acc = (float *)g->acc + r * g->ldacc + (size_t)p * PANEL;
+            if (g->k_from == 0) {
+                memset(acc, 0, PANEL * sizeof(*acc));
+            }
+            row_f32(acc, (const float *)g->x + r * g->ldx, panel, g->k_from, g->k_to);
+        }
+    }
+}
+
+void gemm_bf16_scalar(const struct gemm *g) {
+    for (uint32_t p = 0; p < g->n_panels; p++) {
+        const void *panel = (const char *)g->panels + p * g->panel_bytes;
+        for (uint32_t r = 0; r < g->rows; r++) {
+            float *acc = (float *)g->acc + r * g->ldacc + (size_t)p * PANEL;
+            if (g->k_from == 0) {
+                memset(acc, 0, PANEL * sizeof(*acc));
+            }
+            row_bf16(acc, (const float *)g->x + r * g->ldx, panel, g->k_from, g->k_to);
+        }
+    }
+}
+
+void gemm_i8_scalar(const struct gemm *g) {
+    for (uint32_t p = 0; p < g->n_panels; p++) {
+        const char *panel = (const char *)g->panels + p * g->panel_bytes;
+        const int8_t *weights = (const int8_t *)(panel + PANEL * sizeof(int32_t));
+        for (uint32_t r = 0; r < g->rows; r++) {
+            int32_t *acc = (int32_t *)g->acc + r * g->ldacc + (size_t)p * PANEL;
+            if (g->k_from == 0) {
+                memset(acc, 0, PANEL * sizeof(*acc));
+            }
+            row_i8(acc, (const uint8_t *)g->x + r * g->ldx, weights, g->k_from, g->k_to);
+        }
+    }
+}

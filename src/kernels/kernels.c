@@ -1,0 +1,77 @@
+/* Which kernels this machine runs: processor features by cpuid, the table picked from kernels.inc.
+ *
+ * No kernel is here. BRISK_ISA=scalar|avx2 in the environment limits the choice, for tests and for
+ * finding out whether a kernel is at fault. */
+#include "kernels/kernels.h"
+
+static const struct isa {
+    const char *name;
+    uint32_t features;
+} ISAS[] = {
+    {"scalar", CPU_ANY},
+    {"avx2", CPU_AVX2},
+};
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+/* XCR0 bits 1 and 2: the system saves xmm and ymm registers. */
+static bool saves_wide_registers(void) {
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    (void)high;
+    return (low & 6) == 6;
+}
+
+uint32_t cpu_features(void) {
+    uint32_t a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !saves_wide_registers()) {
+        return CPU_ANY;
+    }
+    const bool fma = c & bit_FMA, f16c = c & bit_F16C;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+        return CPU_ANY;
+    }
+    return fma && f16c && (b & bit_AVX2) && (b & bit_BMI2) ? CPU_AVX2 : CPU_ANY;
+}
+#else
+uint32_t cpu_features(void) {
+    return CPU_ANY;
+}
+#endif
+
+void kernels_pick(struct kernels *out, uint32_t features) {
+#define FAMILY(family, result, arguments)
+#define KERNEL(family, isa, needs, tolerance)                                                      \
+    if (((needs) & ~features) == 0) {                                                              \
+        out->family = family##_##isa;                                                              \
+    }
+#include "kernels/kernels.inc"
+#undef FAMILY
+#undef KERNEL
+    out->isa = ISAS[0].name;
+    for (size_t i = 0; i < ARRAY_LEN(ISAS); i++) {
+        if ((ISAS[i].features & ~features) == 0) {
+            out->isa = ISAS[i].name;
+        }
+    }
+}
+
+static struct kernels best;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void choose(void) {
+    uint32_t features = cpu_features();
+    const char *wanted = getenv("BRISK_ISA");
+    for (size_t i = 0; wanted != NULL && i < ARRAY_LEN(ISAS); i++) {
+        if (strcmp(wanted, ISAS[i].name) == 0) {
+            features &= ISAS[i].features;
+        }
+    }
+    kernels_pick(&best, features);
+}
+
+const struct kernels *kernels_best(void) {
+    pthread_once(&once, choose);
+    return &best;
+}

@@ -1,0 +1,99 @@
+/* Kernels: the hot loops, each in several instruction sets behind one table of function pointers.
+ * Private to kernels and ops. No threads, no allocation, no knowledge of models.
+ *
+ * kernels.inc lists the families (what is computed) and the variants (for which instruction set).
+ * The scalar variant is the definition; the others are tested against it with the tolerance in
+ * their row. Within one variant an output depends on its own row and column alone: neither the
+ * number of rows of a call nor the way columns and K are cut into calls changes a bit of it.
+ *
+ * Packed weights of a linear layer: panels of PANEL outputs one after the other, K in order.
+ *   f32   [in][16] floats
+ *   bf16  [in][8][2] bf16: a 32-bit word holds outputs j (low half) and j + 8 (high half)
+ *   i8    [16] int32 (the sums over K of the quantized weights, times 64), then
+ *         [ceil(in / 8) * 2][16][4] int8: K in groups of four, padded with zeros to groups of eight
+ * Each output has one accumulator that runs over K in order. */
+#ifndef BRISK_KERNELS_KERNELS_H
+#define BRISK_KERNELS_KERNELS_H
+
+#include "base/base.h"
+
+#define PANEL            16  /* outputs of a panel, keys of a page */
+#define KERNEL_TILE_ROWS 6   /* rows that a matrix kernel keeps in registers */
+#define KERNEL_SLACK     64  /* bytes that may be read past the end of a quantized row */
+#define QUANTIZED_MAX    127 /* activations use 7 bits: 0 .. 127 */
+
+/* acc[rows, panels * 16] (+)= x[rows, k_from .. k_to) * panels. Sums start at zero when k_from is 0
+ * and go on from acc otherwise. k_from and, unless it is the end of the layer, k_to are multiples
+ * of 8. acc is int32 for i8, float for the others. */
+struct gemm {
+    const void *x; /* [rows, in] (stride ldx elements), float; i8: uint8 as quantize makes it */
+    size_t ldx;
+    const void *panels; /* the first panel, from its begin */
+    size_t panel_bytes; /* from one panel to the next */
+    void *acc;          /* [rows, panels * 16], stride ldacc */
+    size_t ldacc;
+    uint32_t rows, n_panels, k_from, k_to;
+};
+
+/* Softmax attention of at most KERNEL_TILE_ROWS rows over the pages of one KV head. Row i sees
+ * keys [from[i], to[i]). A page's keys are [head_size][16] at page + keys_at, its values
+ * [16][head_size] at page + values_at. Rows that see nothing become zeros. */
+struct attend {
+    uint32_t rows, head_size;
+    float scale;
+    uint32_t from[KERNEL_TILE_ROWS], to[KERNEL_TILE_ROWS];
+    const float *q;      /* [rows][head_size] */
+    float *y;            /* [rows][head_size] */
+    float *const *pages; /* of the sequence, the first holds keys 0 .. 15 */
+    size_t keys_at, values_at;
+    float *scores; /* room for [rows][keys of all rows, rounded up to whole pages] */
+};
+
+/* What a row of activations was quantized with: x = step * q + offset. */
+struct row_scale {
+    float step, offset;
+};
+
+/* One pointer a family: the table that ops calls. */
+struct kernels {
+    const char *isa; /* the best set in use */
+#define FAMILY(family, result, arguments) result(*family) arguments;
+#define KERNEL(family, isa, needs, tolerance)
+#include "kernels/kernels.inc"
+#undef FAMILY
+#undef KERNEL
+};
+
+#define FAMILY(family, result, arguments)
+#define KERNEL(family, isa, needs, tolerance)                                                      \
+    extern __typeof__(*((struct kernels *)0)->family) family##_##isa;
+#include "kernels/kernels.inc"
+#undef FAMILY
+#undef KERNEL
+
+/* What a kernel may need of the processor, bits. */
+enum cpu_feature {
+    CPU_ANY = 0,
+    CPU_AVX2 = 1, /* AVX2, FMA and F16C, and the system saves the wide registers */
+};
+
+uint32_t cpu_features(void);
+/* The last row of kernels.inc whose needs are met, for every family. */
+void kernels_pick(struct kernels *out, uint32_t features);
+/* For this machine, or as BRISK_ISA=scalar|avx2 says; chosen once. */
+const struct kernels *kernels_best(void);
+
+/* Packing, one panel: w is [n <= 16, in] row-major; outputs beyond n become zeros. */
+size_t panel_bytes_f32(uint32_t in);
+size_t panel_bytes_bf16(uint32_t in);
+size_t panel_bytes_i8(uint32_t in);
+void pack_f32(void *panel, uint32_t in, uint32_t n, const float *w);
+void pack_bf16(void *panel, uint32_t in, uint32_t n, const float *w);
+/* Symmetric per output: scale = largest magnitude / 127. sums: scale times the sum of the quantized
+ * weights. Both [16]. */
+void pack_i8(void *panel, uint32_t in, uint32_t n, const float *w, float *scales, float *sums);
+static inline size_t quantized_row_bytes(uint32_t in) { /* a row of quantize_u7, zeros at its end */
+    return ((size_t)in + 31) / 32 * 32;
+}
+
+#endif

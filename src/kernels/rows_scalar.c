@@ -1,0 +1,165 @@
+/* The definition of the kernels that walk single rows: quantizing, epilogues, activations, norms,
+ * softmax. Activations call the C library, whose functions are exact to an ulp. */
+#include <math.h>
+
+#include "kernels/kernels.h"
+
+void quantize_u7_scalar(uint8_t *q, struct row_scale *scale, const float *x, size_t n) {
+    float low = INFINITY, high = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        low = low < x[i] ? low : x[i]; /* a NaN wins until the next number, as minps has it */
+        high = high > x[i] ? high : x[i];
+    }
+    const float step = (high - low) * (1.0f / QUANTIZED_MAX);
+    const float inverse = step > 0 ? 1.0f / step : 0;
+    *scale = (struct row_scale){.step = step, .offset = low};
+    for (size_t i = 0; i < n; i++) {
+        const float t = (x[i] - low) * inverse;
+        const float above = t > 0 ? t : 0; /* NaN: 0 */
+        q[i] = (uint8_t)lrintf(above < QUANTIZED_MAX ? above : QUANTIZED_MAX);
+    }
+    memset(q + n, 0, quantized_row_bytes((uint32_t)n) - n);
+}
+
+void dequantize_scalar(void *acc, struct row_scale row, const float *scales, const float *sums,
+                       size_t n) {
+    for (size_t j = 0; j < n; j++) {
+        int32_t whole;
+        memcpy(&whole, (char *)acc + j * sizeof(whole), sizeof(whole));
+        const float value = scales[j] * (row.step * (float)whole) + row.offset * sums[j];
+        memcpy((char *)acc + j * sizeof(value), &value, sizeof(value));
+    }
+}
+
+void add_scalar(float *y, const float *acc, const float *bias, const float *residual, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        float value = acc[i];
+        value = bias != NULL ? value + bias[i] : value;
+        y[i] = residual != NULL ? value + residual[i] : value;
+    }
+}
+
+void multiply_scalar(float *y, const float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] *= x[i];
+    }
+}
+
+void relu_scalar(float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        x[i] = x[i] < 0 ? 0 : x[i];
+    }
+}
+
+void gelu_scalar(float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        x[i] = x[i] * 0.5f * (1.0f + erff(x[i] * 0.70710678118654752f));
+    }
+}
+
+void gelu_tanh_scalar(float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const float inner = 0.79788456080286536f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
+        x[i] = 0.5f * x[i] * (1.0f + tanhf(inner));
+    }
+}
+
+void silu_scalar(float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        x[i] = x[i] / (1.0f + expf(-x[i]));
+    }
+}
+
+void tanh_scalar(float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        x[i] = tanhf(x[i]);
+    }
+}
+
+void sigmoid_scalar(float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        x[i] = 1.0f / (1.0f + expf(-x[i]));
+    }
+}
+
+/* Sums are kept in double: the definition should not be the less exact of the two. */
+void norm_layer_scalar(float *y, const float *x, const float *weight, const float *bias, float eps,
+                       size_t n) {
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += x[i];
+    }
+    const float mean = (float)(sum / (double)n);
+    for (size_t i = 0; i < n; i++) {
+        squares += (double)(x[i] - mean) * (x[i] - mean);
+    }
+    const float scale = 1.0f / sqrtf((float)(squares / (double)n) + eps);
+    for (size_t i = 0; i < n; i++) {
+        y[i] = (x[i] - mean) * scale * weight[i] + (bias != NULL ? bias[i] : 0);
+    }
+}
+
+void norm_rms_scalar(float *y, const float *x, const float *weight, const float *bias, float eps,
+                     size_t n) {
+    double squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        squares += (double)x[i] * x[i];
+    }
+    const float scale = 1.0f / sqrtf((float)(squares / (double)n) + eps);
+    for (size_t i = 0; i < n; i++) {
+        y[i] = x[i] * scale * weight[i] + (bias != NULL ? bias[i] : 0);
+    }
+}
+
+static float largest_of(const float *x, size_t n) {
+    float largest = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        largest = x[i] > largest ? x[i] : largest;
+    }
+    return largest;
+}
+
+void softmax_scalar(float *x, size_t n) {
+    const float largest = largest_of(x, n);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        x[i] = expf(x[i] - largest);
+        sum += x[i];
+    }
+    const float inverse = (float)(1.0 / sum);
+    for (size_t i = 0; i < n; i++) {
+        x[i] *= inverse;
+    }
+}
+
+void log_softmax_scalar(float *x, size_t n) {
+    const float largest = largest_of(x, n);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += expf(x[i] - largest);
+    }
+    const float log_sum = (float)log(sum);
+    for (size_t i = 0; i < n; i++) {
+        x[i] = x[i] - largest - log_sum;
+    }
+}
+
+float dot_scalar(const float *x, const float *y, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)x[i] * y[i];
+    }
+    return (float)sum;
+}
+
+size_t argmax_scalar(const float *x, size_t n) {
+    size_t best = 0;
+    float largest = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        if (x[i] > largest) {
+            largest = x[i];
+            best = i;
+        }
+    }
+    return best;
+}

@@ -1,0 +1,157 @@
+/* Attention and the writing of keys and values into pages, on all lanes. The arithmetic of one
+ * block is the attend kernel's.
+ *
+ * A block is up to six queries of one sequence that read the same keys: consecutive rows, and with
+ * grouped heads the heads of a group as well. Lanes take consecutive blocks of equal cost. */
+#include "ops/ops_private.h"
+
+/* One pass of attention, the same for all blocks. */
+struct pass {
+    const struct attention_shape *shape;
+    size_t page_offset;
+    const float *q;
+    size_t ldq;
+    float *y;
+    size_t ldy;
+    const struct kernels *kernels;
+    struct lane_scratch *scratch;
+};
+
+/* Queries of a sequence that share one KV head. */
+static uint32_t queries(const struct attention_shape *shape, const struct attention_seq *seq) {
+    return seq->rows * (shape->heads / shape->kv_heads);
+}
+
+static uint32_t blocks(const struct attention_shape *shape, const struct attention_seq *seq) {
+    return (queries(shape, seq) + KERNEL_TILE_ROWS - 1) / KERNEL_TILE_ROWS;
+}
+
+/* Keys [*from, *to) that row r of the sequence sees. */
+static void visible(const struct attention_shape *shape, const struct attention_seq *seq,
+                    uint32_t r, uint32_t *from, uint32_t *to) {
+    const uint32_t after = seq->past + r + 1;
+    *to = shape->causal && after < seq->keys ? after : seq->keys;
+    *from = shape->window > 0 && *to > shape->window ? *to - shape->window : 0;
+}
+
+/* Pages that a block looks at, plus one for what does not depend on them. */
+static uint64_t block_cost(const struct attention_shape *shape, const struct attention_seq *seq,
+                           uint32_t block) {
+    const uint32_t group = shape->heads / shape->kv_heads;
+    uint32_t last = ((block + 1) * KERNEL_TILE_ROWS - 1) / group, from, to;
+    last = last < seq->rows ? last : seq->rows - 1;
+    visible(shape, seq, last, &from, &to);
+    return 1 + (to - from) / KV_PAGE_TOKENS;
+}
+
+static void run_block(const struct pass *pass, const struct attention_seq *seq, uint32_t kv_head,
+                      uint32_t block) {
+    const struct attention_shape *shape = pass->shape;
+    const uint32_t group = shape->heads / shape->kv_heads, size = shape->head_size;
+    const uint32_t first = block * KERNEL_TILE_ROWS, all = queries(shape, seq);
+    const size_t head = (size_t)kv_head * size * KV_PAGE_TOKENS;
+    const size_t values = (size_t)shape->kv_heads * size * KV_PAGE_TOKENS;
+    struct attend a = {
+        .rows = all - first < KERNEL_TILE_ROWS ? all - first : KERNEL_TILE_ROWS,
+        .head_size = size,
+        .scale = shape->scale,
+        .q = pass->scratch->q,
+        .y = pass->scratch->y,
+        .pages = seq->pages,
+        .keys_at = pass->page_offset + head,
+        .values_at = pass->page_offset + values + head,
+        .scores = pass->scratch->scores,
+    };
+    for (uint32_t i = 0; i < a.rows; i++) {
+        const uint32_t r = (first + i) / group, h = kv_head * group + (first + i) % group;
+        visible(shape, seq, r, &a.from[i], &a.to[i]);
+        memcpy(pass->scratch->q + (size_t)i * size,
+               pass->q + (seq->row + r) * pass->ldq + (size_t)h * size, size * sizeof(float));
+    }
+    pass->kernels->attend(&a);
+    for (uint32_t i = 0; i < a.rows; i++) {
+        const uint32_t r = (first + i) / group, h = kv_head * group + (first + i) % group;
+        memcpy(pass->y + (seq->row + r) * pass->ldy + (size_t)h * size,
+               pass->scratch->y + (size_t)i * size, size * sizeof(float));
+    }
+}
+
+static uint64_t total_cost(const struct attention_shape *shape, const struct attention_seq *seqs,
+                           uint32_t n_seqs) {
+    uint64_t total = 0;
+    for (uint32_t s = 0; s < n_seqs; s++) {
+        for (uint32_t b = 0; b < blocks(shape, seqs + s); b++) {
+            total += block_cost(shape, seqs + s, b) * shape->kv_heads;
+        }
+    }
+    return total;
+}
+
+void cpu_attention(struct lane *lane, struct scratch *scratch, const struct attention_shape *shape,
+                   const struct attention_seq *seqs, uint32_t n_seqs, size_t page_offset,
+                   const float *q, size_t ldq, float *y, size_t ldy) {
+    ASSERT(lane->count <= scratch->lanes && shape->head_size <= scratch->max_in);
+    const struct pass pass = {
+        .shape = shape,
+        .page_offset = page_offset,
+        .q = q,
+        .ldq = ldq,
+        .y = y,
+        .ldy = ldy,
+        .kernels = kernels_best(),
+        .scratch = &scratch->lane[lane->index],
+    };
+    const uint64_t total = total_cost(shape, seqs, n_seqs);
+    const uint64_t from = total * lane->index / lane->count;
+    const uint64_t to = total * (lane->index + 1) / lane->count;
+    uint64_t at = 0;
+    for (uint32_t s = 0; s < n_seqs; s++) {
+        ASSERT(seqs[s].keys <= scratch->max_keys);
+        for (uint32_t h = 0; h < shape->kv_heads; h++) {
+            for (uint32_t b = 0; b < blocks(shape, seqs + s); b++) {
+                /* A block is its lane's in whose share its middle lies. */
+                const uint64_t cost = block_cost(shape, seqs + s, b), middle = at + cost / 2;
+                if (middle >= from && middle < to) {
+                    run_block(&pass, seqs + s, h, b);
+                }
+                at += cost;
+            }
+        }
+    }
+    lane_barrier(lane);
+}
+
+static void write_token(const struct attention_shape *shape, float *page, uint32_t slot,
+                        const float *k, const float *v) {
+    const uint32_t size = shape->head_size, all = shape->kv_heads * size;
+    float *values = page + (size_t)all * KV_PAGE_TOKENS;
+    for (uint32_t i = 0; i < all; i++) {
+        page[(size_t)i * KV_PAGE_TOKENS + slot] = k[i];
+    }
+    for (uint32_t h = 0; h < shape->kv_heads; h++) {
+        memcpy(values + ((size_t)h * KV_PAGE_TOKENS + slot) * size, v + (size_t)h * size,
+               size * sizeof(float));
+    }
+}
+
+void cpu_kv_write(struct lane *lane, const struct attention_shape *shape,
+                  const struct attention_seq *seqs, uint32_t n_seqs, size_t page_offset,
+                  const float *k, size_t ldk, const float *v, size_t ldv) {
+    size_t total = 0, from, to, at = 0;
+    for (uint32_t s = 0; s < n_seqs; s++) {
+        total += seqs[s].rows;
+    }
+    lane_range(lane, total, 1, &from, &to);
+    for (uint32_t s = 0; s < n_seqs; s++) {
+        for (uint32_t r = 0; r < seqs[s].rows; r++, at++) {
+            if (at < from || at >= to) {
+                continue;
+            }
+            const uint32_t position = seqs[s].past + r;
+            const size_t row = seqs[s].row + r;
+            write_token(shape, seqs[s].pages[position / KV_PAGE_TOKENS] + page_offset,
+                        position % KV_PAGE_TOKENS, k + row * ldk, v + row * ldv);
+        }
+    }
+    lane_barrier(lane);
+}

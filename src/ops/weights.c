@@ -1,0 +1,112 @@
+/* Packed weights of linear layers: making room, packing, freeing. The product is in linear.c. */
+#include "ops/ops_private.h"
+
+/* Largest K of INT8: 127 * 127 * K must fit 31 bits. */
+#define INT8_MAX_IN 131072
+
+static const struct {
+    const char *text;
+    size_t (*panel_bytes)(uint32_t in);
+} PRECISION_TABLE[] = {
+    [PRECISION_FP32] = {"fp32", panel_bytes_f32},
+    [PRECISION_BF16] = {"bf16", panel_bytes_bf16},
+    [PRECISION_INT8] = {"int8", panel_bytes_i8},
+};
+
+const char *precision_name(enum precision precision) {
+    return PRECISION_TABLE[precision].text;
+}
+
+bool precision_parse(const char *text, enum precision *out) {
+    for (size_t i = 0; i < ARRAY_LEN(PRECISION_TABLE); i++) {
+        if (strcmp(text, PRECISION_TABLE[i].text) == 0) {
+            *out = (enum precision)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t padded(uint32_t out) {
+    return ((size_t)out + PANEL - 1) / PANEL * PANEL;
+}
+
+size_t linear_panel_bytes(const struct linear *linear) {
+    return PRECISION_TABLE[linear->precision].panel_bytes(linear->in);
+}
+
+static size_t panels_bytes(const struct linear *linear) {
+    return padded(linear->out) / PANEL * linear_panel_bytes(linear);
+}
+
+enum status linear_create(struct linear *linear, enum precision precision, uint32_t in,
+                          uint32_t out, bool has_bias, struct error *err) {
+    struct linear made = {.precision = precision, .in = in, .out = out};
+    size_t bytes;
+    if (in == 0 || out == 0) {
+        return ERR(err, MODEL, "a linear layer of %u inputs and %u outputs: both must be positive",
+                   in, out);
+    }
+    if (precision == PRECISION_INT8 && in > INT8_MAX_IN) {
+        return ERR(err, MODEL, "a linear layer of %u inputs is too wide for int8 (at most %d)", in,
+                   INT8_MAX_IN);
+    }
+    if (!size_mul(padded(out) / PANEL, linear_panel_bytes(&made), &bytes)) {
+        return ERR(err, MEMORY, "a linear layer of %u inputs and %u outputs is too large", in, out);
+    }
+    if (mem_try_alloc(&made.panels, bytes, err) != STATUS_OK) {
+        return STATUS_ERROR;
+    }
+    made.bytes = bytes;
+    const size_t row = padded(out) * sizeof(float);
+    if (has_bias) {
+        made.bias = mem_zalloc(1, row);
+        made.bytes += row;
+    }
+    if (precision == PRECISION_INT8) {
+        made.scales = mem_zalloc(1, row);
+        made.column_sums = mem_zalloc(1, row);
+        made.bytes += 2 * row;
+    }
+    *linear = made;
+    return STATUS_OK;
+}
+
+void linear_destroy(struct linear *linear) {
+    if (linear->panels != NULL) {
+        mem_free_large(linear->panels, panels_bytes(linear));
+    }
+    mem_free(linear->bias);
+    mem_free(linear->scales);
+    mem_free(linear->column_sums);
+    *linear = (struct linear){0};
+}
+
+void linear_set_weights(struct linear *linear, uint32_t first, uint32_t n, const float *w) {
+    ASSERT(first % PANEL == 0 && first + n <= linear->out);
+    ASSERT(n % PANEL == 0 || first + n == linear->out);
+    const size_t panel_bytes = linear_panel_bytes(linear);
+    for (uint32_t j = first; j < first + n; j += PANEL) {
+        void *panel = (char *)linear->panels + j / PANEL * panel_bytes;
+        const float *rows = w + (size_t)(j - first) * linear->in;
+        const uint32_t some = first + n - j < PANEL ? first + n - j : PANEL;
+        switch (linear->precision) {
+        case PRECISION_FP32:
+            pack_f32(panel, linear->in, some, rows);
+            break;
+        case PRECISION_BF16:
+            pack_bf16(panel, linear->in, some, rows);
+            break;
+        case PRECISION_INT8:
+            pack_i8(panel, linear->in, some, rows, linear->scales + j, linear->column_sums + j);
+            break;
+        }
+    }
+}
+
+void linear_set_bias(struct linear *linear, uint32_t first, uint32_t n, const float *bias) {
+    ASSERT(linear->bias != NULL && first + n <= linear->out);
+    for (uint32_t i = 0; i < n; i++) {
+        linear->bias[first + i] = bias[i];
+    }
+}
