@@ -15,34 +15,35 @@
 
 enum early_stopping { EARLY_STOPPING_FALSE, EARLY_STOPPING_TRUE, EARLY_STOPPING_NEVER };
 
-#define GENERATION_EOS_MAX 16
+#define GENERATION_EOS_MAX        16
+#define GENERATION_DEFAULT_LENGTH 20 /* new tokens when no length is given */
 
 /* As generation_config.json; defaults are `transformers`'. generation_config_default fills them. */
 struct generation_config {
     bool do_sample;
     float temperature, top_p, min_p, typical_p;
-    uint32_t top_k;                     /* 0: off */
-    float repetition_penalty;           /* 1: off */
-    float encoder_repetition_penalty;   /* 1: off */
+    uint32_t top_k;                                              /* 0: off */
+    float repetition_penalty;                                    /* 1: off */
+    float encoder_repetition_penalty;                            /* 1: off */
     uint32_t no_repeat_ngram_size, encoder_no_repeat_ngram_size; /* 0: off */
     uint32_t num_beams, num_return_sequences;
     float length_penalty;
     enum early_stopping early_stopping;
-    /* Lengths count tokens; 0: not given. max_length and min_length include the prompt in decoder-only
-     * models, and the decoder's start token in the others; the _new_ ones win. */
+    /* Lengths count tokens; 0: not given. max_length and min_length include the prompt in
+     * decoder-only models, and the decoder's start token in the others; the _new_ ones win. */
     uint32_t max_length, max_new_tokens, min_length, min_new_tokens;
     int32_t eos[GENERATION_EOS_MAX];
     uint32_t n_eos;
     int32_t bos, pad, decoder_start, forced_bos, forced_eos; /* -1: none */
-    const int32_t *suppress, *begin_suppress; /* suppress_tokens; borrowed */
+    const int32_t *suppress, *begin_suppress;                /* suppress_tokens; borrowed */
     uint32_t n_suppress, n_begin_suppress;
-    const int32_t *const *bad_words;          /* bad_words_ids, each n_bad_words[i] ids; borrowed */
+    const int32_t *const *bad_words; /* bad_words_ids, each n_bad_words[i] ids; borrowed */
     const uint32_t *bad_words_len;
     uint32_t n_bad_words;
     bool has_seed;
     uint64_t seed;
-    double max_time_s;                  /* 0: no limit */
-    const char *const *stop;            /* stop strings; borrowed */
+    double max_time_s;       /* 0: no limit */
+    const char *const *stop; /* stop strings; borrowed */
     uint32_t n_stop;
 };
 
@@ -51,10 +52,16 @@ void generation_config_default(struct generation_config *config);
  * stand in config.json (NULL: absent) and its task_specific_params[task] (task may be NULL).
  * Lists live in the arena. INPUT/MODEL names the key that is wrong. */
 enum status generation_config_read(struct generation_config *config, struct arena *arena,
-                                   const struct json *generation_config, const struct json *model_config,
-                                   const char *task, struct error *err) MUST_CHECK;
+                                   const struct json *generation_config,
+                                   const struct json *model_config, const char *task,
+                                   struct error *err) MUST_CHECK;
+/* The same keys from one object (NULL: nothing to do), as a file named `where` for messages. */
+enum status generation_config_update(struct generation_config *config, struct arena *arena,
+                                     const struct json *object, const char *where,
+                                     struct error *err) MUST_CHECK;
 /* Checks ranges and combinations (num_return_sequences <= num_beams, temperature > 0, …): INPUT. */
-enum status generation_config_check(const struct generation_config *config, struct error *err) MUST_CHECK;
+enum status generation_config_check(const struct generation_config *config,
+                                    struct error *err) MUST_CHECK;
 
 /* How generation sees text, for stop strings: handed in by the caller. */
 struct generation_text {
@@ -63,25 +70,36 @@ struct generation_text {
     const void *user;
 };
 
-enum finish_reason { FINISH_NONE, FINISH_EOS, FINISH_LENGTH, FINISH_STOP, FINISH_TIME, FINISH_CANCELLED };
-const char *finish_reason_name(enum finish_reason reason); /* "eos_token", "length", "stop_sequence", … */
+enum finish_reason {
+    FINISH_NONE,
+    FINISH_EOS,
+    FINISH_LENGTH,
+    FINISH_STOP,
+    FINISH_TIME,
+    FINISH_CANCELLED
+};
+const char *
+finish_reason_name(enum finish_reason reason); /* "eos_token", "length", "stop_sequence", … */
 
 struct generation_output {
-    const int32_t *ids;         /* new tokens, without prompt and decoder start; with the EOS if it came */
+    const int32_t *ids; /* new tokens, without prompt and decoder start; with the EOS if it came */
     uint32_t n;
-    const float *logprobs;      /* [n] log-probability of each token after the processors, or NULL (beams) */
-    float score;                /* beams: sum of log-probabilities / length ^ length_penalty */
+    const float
+        *logprobs; /* [n] log-probability of each token after the processors, or NULL (beams) */
+    float score;   /* beams: sum of log-probabilities / length ^ length_penalty */
     enum finish_reason reason;
 };
 
 struct generation_input {
     struct model *model;
-    uint32_t stack;                  /* that generates */
-    const int32_t *prompt;           /* tokens fed to that stack first: >= 1 (decoder start for encoder-decoder) */
+    uint32_t stack; /* that generates */
+    const int32_t
+        *prompt; /* tokens fed to that stack first: >= 1 (decoder start for encoder-decoder) */
     uint32_t n_prompt;
-    const int32_t *encoder_tokens;   /* the input text's ids in encoder-decoder models (for penalties), or NULL */
+    const int32_t *encoder_tokens; /* the input text's ids in encoder-decoder models (for
+                                      penalties), or NULL */
     uint32_t n_encoder_tokens;
-    struct memory *memory;           /* cross-attention; taken over by reference (memory_ref), or NULL */
+    struct memory *memory; /* cross-attention; taken over by reference (memory_ref), or NULL */
     const struct generation_config *config; /* copied; its lists are borrowed until destroy */
     struct generation_text text;
 };
@@ -102,6 +120,7 @@ enum status generation_advance(struct generation *generation);
 void generation_cancel(struct generation *generation); /* finished at the next advance */
 /* Tokens so far of the first sequence, for streaming (not with beams: 0 until finished). */
 uint32_t generation_progress(const struct generation *generation, const int32_t **ids);
-uint32_t generation_outputs(const struct generation *generation, const struct generation_output **outputs);
+uint32_t generation_outputs(const struct generation *generation,
+                            const struct generation_output **outputs);
 
 #endif

@@ -1,0 +1,334 @@
+/* Generation settings: the defaults of `transformers`' GenerationConfig (4.57), and reading them
+ * from generation_config.json, from the legacy keys in config.json and from its
+ * task_specific_params.
+ *
+ * One table says which key goes where; keys it does not know are left alone, as `transformers`
+ * does. null means: the default. */
+#include "generate/generate.h"
+
+#include <math.h>
+#include <stddef.h>
+
+void generation_config_default(struct generation_config *config) {
+    *config = (struct generation_config){
+        .temperature = 1,
+        .top_p = 1,
+        .typical_p = 1,
+        .top_k = 50,
+        .repetition_penalty = 1,
+        .encoder_repetition_penalty = 1,
+        .num_beams = 1,
+        .num_return_sequences = 1,
+        .length_penalty = 1,
+        .bos = -1,
+        .pad = -1,
+        .decoder_start = -1,
+        .forced_bos = -1,
+        .forced_eos = -1,
+    };
+}
+
+enum kind {
+    KIND_BOOL,
+    KIND_FLOAT,
+    KIND_SECONDS,
+    KIND_COUNT, /* uint32_t, >= 0 */
+    KIND_TOKEN, /* int32_t, or -1 */
+    KIND_EOS,   /* one id or a list */
+    KIND_EARLY_STOPPING,
+    KIND_TOKENS,    /* a list of ids */
+    KIND_BAD_WORDS, /* a list of lists of ids */
+    KIND_STOP,      /* a string or a list of them */
+};
+
+struct key {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+};
+
+#define KEY(name, kind, field)                                                                     \
+    { name, KIND_##kind, offsetof(struct generation_config, field) }
+
+static const struct key keys[] = {
+    KEY("bad_words_ids", BAD_WORDS, bad_words),
+    KEY("begin_suppress_tokens", TOKENS, begin_suppress),
+    KEY("bos_token_id", TOKEN, bos),
+    KEY("decoder_start_token_id", TOKEN, decoder_start),
+    KEY("do_sample", BOOL, do_sample),
+    KEY("early_stopping", EARLY_STOPPING, early_stopping),
+    KEY("encoder_no_repeat_ngram_size", COUNT, encoder_no_repeat_ngram_size),
+    KEY("encoder_repetition_penalty", FLOAT, encoder_repetition_penalty),
+    KEY("eos_token_id", EOS, eos),
+    KEY("forced_bos_token_id", TOKEN, forced_bos),
+    KEY("forced_eos_token_id", TOKEN, forced_eos),
+    KEY("length_penalty", FLOAT, length_penalty),
+    KEY("max_length", COUNT, max_length),
+    KEY("max_new_tokens", COUNT, max_new_tokens),
+    KEY("max_time", SECONDS, max_time_s),
+    KEY("min_length", COUNT, min_length),
+    KEY("min_new_tokens", COUNT, min_new_tokens),
+    KEY("min_p", FLOAT, min_p),
+    KEY("no_repeat_ngram_size", COUNT, no_repeat_ngram_size),
+    KEY("num_beams", COUNT, num_beams),
+    KEY("num_return_sequences", COUNT, num_return_sequences),
+    KEY("pad_token_id", TOKEN, pad),
+    KEY("repetition_penalty", FLOAT, repetition_penalty),
+    KEY("stop_strings", STOP, stop),
+    KEY("suppress_tokens", TOKENS, suppress),
+    KEY("temperature", FLOAT, temperature),
+    KEY("top_k", COUNT, top_k),
+    KEY("top_p", FLOAT, top_p),
+    KEY("typical_p", FLOAT, typical_p),
+};
+
+static enum status wrong(const char *where, const char *name, const struct json *value,
+                         const char *wanted, struct error *err) {
+    if (json_is(value, JSON_NUMBER)) {
+        return ERR(err, MODEL, "%s: \"%s\" is %g, must be %s", where, name, value->number, wanted);
+    }
+    return ERR(err, MODEL, "%s: \"%s\" is not right (%s), must be %s", where, name,
+               json_type_name(value->type), wanted);
+}
+
+static bool to_token(const struct json *value, int32_t *out) {
+    int64_t id = 0;
+    if (!json_to_int(value, &id) || id < -1 || id > INT32_MAX) {
+        return false;
+    }
+    *out = (int32_t)id;
+    return true;
+}
+
+static bool to_tokens(const struct json *value, struct arena *arena, const int32_t **ids,
+                      uint32_t *n) {
+    if (!json_is(value, JSON_ARRAY) || value->len > LIMIT_TOKEN_LIST) {
+        return false;
+    }
+    int32_t *list = arena_alloc(arena, (value->len + 1) * sizeof(*list));
+    for (uint32_t i = 0; i < value->len; i++) {
+        if (!to_token(json_at(value, i), &list[i])) {
+            return false;
+        }
+    }
+    *ids = list;
+    *n = value->len;
+    return true;
+}
+
+static bool to_eos(const struct json *value, struct generation_config *config) {
+    if (json_is(value, JSON_ARRAY)) {
+        if (value->len > GENERATION_EOS_MAX) {
+            return false;
+        }
+        for (uint32_t i = 0; i < value->len; i++) {
+            if (!to_token(json_at(value, i), &config->eos[i])) {
+                return false;
+            }
+        }
+        config->n_eos = value->len;
+        return true;
+    }
+    config->n_eos = 1;
+    if (!to_token(value, &config->eos[0])) {
+        return false;
+    }
+    config->n_eos = config->eos[0] >= 0;
+    return true;
+}
+
+static bool to_bad_words(const struct json *value, struct arena *arena,
+                         struct generation_config *config) {
+    if (!json_is(value, JSON_ARRAY) || value->len > LIMIT_TOKEN_LIST) {
+        return false;
+    }
+    const int32_t **words = arena_alloc(arena, (value->len + 1) * sizeof(*words));
+    uint32_t *lens = arena_alloc(arena, (value->len + 1) * sizeof(*lens));
+    for (uint32_t i = 0; i < value->len; i++) {
+        if (!to_tokens(json_at(value, i), arena, &words[i], &lens[i])) {
+            return false;
+        }
+    }
+    config->bad_words = words;
+    config->bad_words_len = lens;
+    config->n_bad_words = value->len;
+    return true;
+}
+
+static bool to_stop(const struct json *value, struct arena *arena,
+                    struct generation_config *config) {
+    const bool one = json_is(value, JSON_STRING);
+    const uint32_t n = one ? 1 : value->len;
+    if ((!one && !json_is(value, JSON_ARRAY)) || n > LIMIT_STOP_STRINGS) {
+        return false;
+    }
+    const char **stop = arena_alloc(arena, (n + 1) * sizeof(*stop));
+    for (uint32_t i = 0; i < n; i++) {
+        const struct json *text = one ? value : json_at(value, i);
+        if (!json_is(text, JSON_STRING) || text->len > LIMIT_STOP_BYTES) {
+            return false;
+        }
+        stop[i] = arena_strndup(arena, text->text, text->len);
+    }
+    config->stop = stop;
+    config->n_stop = n;
+    return true;
+}
+
+static bool to_early_stopping(const struct json *value, enum early_stopping *out) {
+    if (json_equals(value, "never")) {
+        *out = EARLY_STOPPING_NEVER;
+        return true;
+    }
+    if (!json_is(value, JSON_BOOL)) {
+        return false;
+    }
+    *out = value->boolean ? EARLY_STOPPING_TRUE : EARLY_STOPPING_FALSE;
+    return true;
+}
+
+static bool to_number(const struct json *value, double *out) {
+    *out = json_is(value, JSON_NUMBER) ? value->number : 0;
+    return json_is(value, JSON_NUMBER) && isfinite(value->number);
+}
+
+static enum status read_key(const struct key *key, struct generation_config *config,
+                            struct arena *arena, const char *where, const struct json *value,
+                            struct error *err) {
+    char *field = (char *)config + key->offset;
+    double number = 0;
+    int64_t integer = 0;
+    switch (key->kind) {
+    case KIND_BOOL:
+        if (!json_is(value, JSON_BOOL)) {
+            return wrong(where, key->name, value, "true or false", err);
+        }
+        *(bool *)field = value->boolean;
+        return STATUS_OK;
+    case KIND_FLOAT:
+    case KIND_SECONDS:
+        if (!to_number(value, &number)) {
+            return wrong(where, key->name, value, "a number", err);
+        }
+        if (key->kind == KIND_FLOAT) {
+            *(float *)field = (float)number;
+        } else {
+            *(double *)field = number;
+        }
+        return STATUS_OK;
+    case KIND_COUNT:
+        if (!json_to_int(value, &integer) || integer < 0 || integer > UINT32_MAX) {
+            return wrong(where, key->name, value, "an integer of 0 or more", err);
+        }
+        *(uint32_t *)field = (uint32_t)integer;
+        return STATUS_OK;
+    case KIND_TOKEN:
+        return to_token(value, (int32_t *)field)
+                   ? STATUS_OK
+                   : wrong(where, key->name, value, "a token id", err);
+    case KIND_EOS:
+        return to_eos(value, config)
+                   ? STATUS_OK
+                   : wrong(where, key->name, value, "a token id or a short list of them", err);
+    case KIND_EARLY_STOPPING:
+        return to_early_stopping(value, &config->early_stopping)
+                   ? STATUS_OK
+                   : wrong(where, key->name, value, "true, false or \"never\"", err);
+    case KIND_TOKENS: {
+        const bool begin = key->offset == offsetof(struct generation_config, begin_suppress);
+        return to_tokens(value, arena, (const int32_t **)(void *)field,
+                         begin ? &config->n_begin_suppress : &config->n_suppress)
+                   ? STATUS_OK
+                   : wrong(where, key->name, value, "a list of token ids", err);
+    }
+    case KIND_BAD_WORDS:
+        return to_bad_words(value, arena, config)
+                   ? STATUS_OK
+                   : wrong(where, key->name, value, "a list of lists of token ids", err);
+    case KIND_STOP:
+        return to_stop(value, arena, config)
+                   ? STATUS_OK
+                   : wrong(where, key->name, value, "a string or a short list of strings", err);
+    }
+    return STATUS_OK;
+}
+
+enum status generation_config_update(struct generation_config *config, struct arena *arena,
+                                     const struct json *object, const char *where,
+                                     struct error *err) {
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        const struct json *value = json_get(object, keys[i].name);
+        if (json_is_null(value)) {
+            continue;
+        }
+        const enum status status = read_key(&keys[i], config, arena, where, value, err);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status generation_config_read(struct generation_config *config, struct arena *arena,
+                                   const struct json *generation_config,
+                                   const struct json *model_config, const char *task,
+                                   struct error *err) {
+    const bool legacy = !generation_config; /* a file of its own replaces the legacy keys */
+    enum status status =
+        generation_config_update(config, arena, legacy ? model_config : generation_config,
+                                 legacy ? "config.json" : "generation_config.json", err);
+    if (status == STATUS_OK && config->max_length == GENERATION_DEFAULT_LENGTH) {
+        config->max_length = 0; /* the default, which counts new tokens */
+    }
+    if (status == STATUS_OK && task) {
+        const struct json *params = json_get(json_get(model_config, "task_specific_params"), task);
+        status = generation_config_update(config, arena, params,
+                                          "config.json: task_specific_params", err);
+    }
+    return status;
+}
+
+enum status generation_config_check(const struct generation_config *config, struct error *err) {
+    if (config->do_sample && !(config->temperature > 0)) {
+        return ERR(err, INPUT,
+                   "temperature is %g, must be above 0; for greedy decoding set do_sample to false",
+                   (double)config->temperature);
+    }
+    if (!(config->top_p >= 0 && config->top_p <= 1)) {
+        return ERR(err, INPUT, "top_p is %g, must be from 0 to 1", (double)config->top_p);
+    }
+    if (!(config->min_p >= 0 && config->min_p <= 1)) {
+        return ERR(err, INPUT, "min_p is %g, must be from 0 to 1", (double)config->min_p);
+    }
+    if (!(config->typical_p > 0)) {
+        return ERR(err, INPUT, "typical_p is %g, must be above 0", (double)config->typical_p);
+    }
+    if (!(config->repetition_penalty > 0) || !(config->encoder_repetition_penalty > 0)) {
+        return ERR(err, INPUT, "repetition_penalty is %g, must be above 0",
+                   (double)(config->repetition_penalty > 0 ? config->encoder_repetition_penalty
+                                                           : config->repetition_penalty));
+    }
+    if (config->num_beams < 1 || config->num_beams > LIMIT_BEAMS) {
+        return ERR(err, INPUT, "num_beams is %u, must be from 1 to %d", config->num_beams,
+                   LIMIT_BEAMS);
+    }
+    if (config->num_return_sequences < 1 || config->num_return_sequences > LIMIT_RETURN_SEQUENCES) {
+        return ERR(err, INPUT, "num_return_sequences is %u, must be from 1 to %d",
+                   config->num_return_sequences, LIMIT_RETURN_SEQUENCES);
+    }
+    if (config->num_beams > 1 && config->num_return_sequences > config->num_beams) {
+        return ERR(err, INPUT,
+                   "num_return_sequences is %u, must not be above num_beams, which is %u",
+                   config->num_return_sequences, config->num_beams);
+    }
+    if (config->num_beams == 1 && !config->do_sample && config->num_return_sequences > 1) {
+        return ERR(err, INPUT,
+                   "num_return_sequences is %u, but greedy decoding gives one text only: set "
+                   "do_sample to true or num_beams above 1",
+                   config->num_return_sequences);
+    }
+    if (config->max_time_s < 0) {
+        return ERR(err, INPUT, "max_time is %g, must not be negative", config->max_time_s);
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,346 @@
+/* The state machine of one generation: feeds the prompt in chunks, then a token a line and pass,
+ * until every line is finished. Several sequences of one prompt (num_return_sequences, beams) share
+ * the prompt's pass and pages. All buffers are made in generation_create; plan and advance allocate
+ * nothing. One thread drives a generation; generation_cancel may come from any. */
+#include "generate/parts.h"
+
+#include <math.h>
+
+/* Draws of one line stay apart from the next one's: no text is this long. */
+#define DRAWS_PER_LINE ((uint64_t)1 << 40)
+
+/* ---- making ---- */
+
+static enum status find_lengths(struct generation *generation, uint32_t max_positions,
+                                struct error *err) {
+    const struct generation_config *config = &generation->config;
+    const uint32_t n_prompt = generation->n_prompt;
+    uint64_t max_length = (uint64_t)n_prompt + GENERATION_DEFAULT_LENGTH;
+    if (config->max_new_tokens > 0) {
+        max_length = (uint64_t)n_prompt + config->max_new_tokens;
+    } else if (config->max_length > 0) {
+        max_length = config->max_length;
+    }
+    if (n_prompt >= max_positions) {
+        return ERR(err, INPUT,
+                   "the input has %u tokens and the model takes %u, which leaves no room for a new "
+                   "one: shorten the input",
+                   n_prompt, max_positions);
+    }
+    if (n_prompt >= max_length) {
+        return ERR(err, INPUT,
+                   "the input has %u tokens, but max_length is %u and counts them: make it larger, "
+                   "or give max_new_tokens",
+                   n_prompt, (uint32_t)max_length);
+    }
+    generation->max_length = max_length < max_positions ? (uint32_t)max_length : max_positions;
+    generation->min_length =
+        config->min_new_tokens > 0 ? n_prompt + config->min_new_tokens : config->min_length;
+    return STATUS_OK;
+}
+
+static enum status check_tokens(const struct generation *generation,
+                                const struct generation_input *input, uint32_t vocab_size,
+                                struct error *err) {
+    for (uint32_t i = 0; i < input->n_prompt; i++) {
+        if (input->prompt[i] < 0 || (uint32_t)input->prompt[i] >= vocab_size) {
+            return ERR(err, INPUT, "token %d of the input is not in the model's vocabulary of %u",
+                       input->prompt[i], vocab_size);
+        }
+    }
+    const int32_t forced[] = {generation->config.forced_bos, generation->config.forced_eos};
+    for (size_t i = 0; i < ARRAY_LEN(forced); i++) {
+        if (forced[i] >= 0 && (uint32_t)forced[i] >= generation->vocab_size) {
+            return ERR(err, INPUT, "forced token %d is not in the model's vocabulary of %u",
+                       forced[i], generation->vocab_size);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status create_lines(struct generation *generation, const int32_t *prompt,
+                                struct error *err) {
+    const struct generation_config *config = &generation->config;
+    struct arena *arena = &generation->arena;
+    const uint32_t n_new = generation->max_length - generation->n_prompt;
+    const uint64_t seed = config->has_seed ? config->seed : random_seed_fresh();
+    generation->lines = arena_zalloc(arena, generation->n_lines, sizeof(*generation->lines));
+    for (uint32_t i = 0; i < generation->n_lines; i++) {
+        struct line *line = &generation->lines[i];
+        line->ids = arena_alloc(arena, generation->max_length * sizeof(*line->ids));
+        memcpy(line->ids, prompt, generation->n_prompt * sizeof(*line->ids));
+        line->n = generation->n_prompt;
+        line->logits = arena_alloc(arena, generation->vocab_size * sizeof(*line->logits));
+        line->logprobs = arena_alloc(arena, n_new * sizeof(*line->logprobs));
+        line->random = (struct random){seed, i * DRAWS_PER_LINE};
+        /* The last token is never fed. */
+        const enum status status = sequence_create(
+            &line->sequence, generation->model, generation->stack, generation->max_length - 1, err);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Everything but the lines; nothing here can fail. */
+static void create_buffers(struct generation *generation, const struct generation_input *input) {
+    const struct generation_config *config = &generation->config;
+    struct arena *arena = &generation->arena;
+    const bool has_encoder = input->encoder_tokens != NULL;
+    generation->n_encoder_ids = has_encoder ? input->n_encoder_tokens : input->n_prompt;
+    generation->encoder_ids =
+        arena_copy(arena, has_encoder ? input->encoder_tokens : input->prompt,
+                   generation->n_encoder_ids * sizeof(*generation->encoder_ids));
+    generation->seen = arena_zalloc(arena, generation->vocab_size, 1);
+    if (config->do_sample) {
+        candidates_create(&generation->candidates, arena, generation->vocab_size);
+    }
+    stopping_create(&generation->stopping, arena, config, &input->text, generation->n_prompt,
+                    generation->max_length);
+    generation->n_outputs = config->num_return_sequences;
+    generation->outputs = arena_zalloc(arena, generation->n_outputs, sizeof(*generation->outputs));
+    generation->start_ns = clock_now_ns();
+}
+
+enum status generation_create(struct generation **out, const struct generation_input *input,
+                              struct error *err) {
+    const struct arch *arch = model_arch(input->model);
+    enum status status = generation_config_check(input->config, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (arch->head.kind != HEAD_LM || input->n_prompt == 0) {
+        return arch->head.kind != HEAD_LM
+                   ? ERR(err, INPUT,
+                         "this model has no language modelling head: it cannot generate")
+                   : ERR(err, INPUT, "the input is empty and the model has no start token");
+    }
+    struct generation *generation = mem_zalloc(1, sizeof(*generation));
+    generation->model = input->model;
+    generation->stack = input->stack;
+    generation->vocab_size = arch->head.outputs;
+    generation->config = *input->config;
+    generation->n_prompt = input->n_prompt;
+    generation->n_lines = generation->config.num_beams > 1
+                              ? generation->config.num_beams
+                              : generation->config.num_return_sequences;
+    const struct stack_spec *stack = &arch->stacks[input->stack];
+    status = find_lengths(generation, stack->max_positions, err);
+    if (status == STATUS_OK) {
+        status = check_tokens(generation, input, stack->vocab_size, err);
+    }
+    if (status == STATUS_OK) {
+        create_buffers(generation, input);
+        status = create_lines(generation, input->prompt, err);
+    }
+    if (status != STATUS_OK) {
+        generation_destroy(generation);
+        return status;
+    }
+    if (generation->config.num_beams > 1) {
+        beams_create(generation);
+    }
+    generation->memory = input->memory ? memory_ref(input->memory) : NULL;
+    *out = generation;
+    return STATUS_OK;
+}
+
+void generation_destroy(struct generation *generation) {
+    if (!generation) {
+        return;
+    }
+    for (uint32_t i = 0; generation->lines && i < generation->n_lines; i++) {
+        sequence_destroy(generation->lines[i].sequence);
+    }
+    memory_unref(generation->memory);
+    stopping_destroy(&generation->stopping);
+    arena_deinit(&generation->arena);
+    mem_free(generation);
+}
+
+/* ---- planning ---- */
+
+uint32_t generation_width(const struct generation *generation) {
+    return generation->n_lines;
+}
+
+static struct segment token_segment(const struct generation *generation, struct line *line) {
+    line->row = 0;
+    return (struct segment){
+        .tokens = &line->ids[line->n - 1],
+        .n = 1,
+        .sequence = line->sequence,
+        .memory = generation->memory,
+        .rows = &line->row,
+        .n_rows = 1,
+        .logits = line->logits,
+    };
+}
+
+static uint32_t plan_prompt(struct generation *generation, uint32_t budget,
+                            struct segment *segments) {
+    struct line *line = &generation->lines[0];
+    const uint32_t left = generation->n_prompt - generation->fed;
+    const uint32_t n = left < budget ? left : budget;
+    if (n == 0) {
+        return 0;
+    }
+    const bool last = n == left;
+    line->row = n - 1;
+    segments[0] = (struct segment){
+        .tokens = line->ids + generation->fed,
+        .n = n,
+        .sequence = line->sequence,
+        .memory = generation->memory,
+        .rows = &line->row,
+        .n_rows = last ? 1 : 0,
+        .logits = last ? line->logits : NULL,
+    };
+    generation->fed += n;
+    return 1;
+}
+
+uint32_t generation_plan(struct generation *generation, uint32_t budget, struct segment *segments) {
+    uint32_t n = 0;
+    if (generation->finished) {
+        n = 0;
+    } else if (!generation->prefilled) {
+        n = plan_prompt(generation, budget, segments);
+    } else if (generation->config.num_beams > 1) {
+        for (; n < generation->beams.n_running; n++) {
+            segments[n] = token_segment(generation, generation->beams.order[n]);
+        }
+    } else {
+        for (uint32_t i = 0; i < generation->n_lines; i++) {
+            if (generation->lines[i].reason == FINISH_NONE) {
+                segments[n++] = token_segment(generation, &generation->lines[i]);
+            }
+        }
+    }
+    generation->n_planned = n;
+    return n;
+}
+
+/* ---- advancing ---- */
+
+void generation_score(struct generation *generation, struct line *line) {
+    generation_process(&(struct scoring){
+        .config = &generation->config,
+        .ids = line->ids,
+        .n = line->n,
+        .n_prompt = generation->n_prompt,
+        .max_length = generation->max_length,
+        .min_length = generation->min_length,
+        .encoder_ids = generation->encoder_ids,
+        .n_encoder_ids = generation->n_encoder_ids,
+        .scores = line->logits,
+        .vocab_size = generation->vocab_size,
+        .seen = generation->seen,
+    });
+}
+
+static void step_line(struct generation *generation, struct line *line, bool out_of_time) {
+    int32_t token = 0;
+    float logprob = 0;
+    generation_score(generation, line);
+    if (generation->config.do_sample) {
+        candidates_fill(&generation->candidates, line->logits, generation->vocab_size);
+        candidates_warp(&generation->candidates, &generation->config, 1);
+        token = candidates_draw(&generation->candidates, &line->random, &logprob);
+    } else {
+        token = (int32_t)ops_argmax(line->logits, generation->vocab_size);
+        ops_log_softmax(line->logits, generation->vocab_size);
+        logprob = line->logits[token];
+    }
+    line->reason = stopping_check(&generation->stopping, line->ids, line->n, token);
+    if (line->reason == FINISH_NONE && out_of_time) {
+        line->reason = FINISH_TIME;
+    }
+    line->logprobs[line->n - generation->n_prompt] = logprob;
+    line->ids[line->n++] = token;
+}
+
+static enum status finish(struct generation *generation, enum finish_reason reason) {
+    generation->finished = true;
+    if (generation->config.num_beams > 1) {
+        beams_finish(generation, reason);
+        return STATUS_OK;
+    }
+    for (uint32_t i = 0; i < generation->n_outputs; i++) {
+        struct line *line = &generation->lines[i];
+        line->reason = line->reason == FINISH_NONE ? reason : line->reason;
+        generation->outputs[i] = (struct generation_output){
+            .ids = line->ids + generation->n_prompt,
+            .n = line->n - generation->n_prompt,
+            .logprobs = line->logprobs,
+            .reason = line->reason,
+        };
+    }
+    return STATUS_OK;
+}
+
+/* The prompt has gone through line 0: the others begin where it stands. */
+static void spread_prompt(struct generation *generation) {
+    const struct line *first = &generation->lines[0];
+    for (uint32_t i = 1; i < generation->n_lines; i++) {
+        struct line *line = &generation->lines[i];
+        sequence_copy(line->sequence, first->sequence);
+        memcpy(line->logits, first->logits, generation->vocab_size * sizeof(*line->logits));
+    }
+    generation->prefilled = true;
+}
+
+enum status generation_advance(struct generation *generation) {
+    if (generation->finished) {
+        return STATUS_OK;
+    }
+    if (atomic_load(&generation->cancelled)) {
+        return finish(generation, FINISH_CANCELLED);
+    }
+    if (generation->n_planned == 0) {
+        return STATUS_AGAIN;
+    }
+    generation->n_planned = 0;
+    if (!generation->prefilled) {
+        if (generation->fed < generation->n_prompt) {
+            return STATUS_AGAIN;
+        }
+        spread_prompt(generation);
+    }
+    const struct generation_config *config = &generation->config;
+    const bool out_of_time =
+        config->max_time_s > 0 && clock_seconds_since(generation->start_ns) > config->max_time_s;
+    if (config->num_beams > 1) {
+        return beams_step(generation, out_of_time) ? finish(generation, FINISH_LENGTH)
+                                                   : STATUS_AGAIN;
+    }
+    bool live = false;
+    for (uint32_t i = 0; i < generation->n_lines; i++) {
+        struct line *line = &generation->lines[i];
+        if (line->reason == FINISH_NONE) {
+            step_line(generation, line, out_of_time);
+            live = live || line->reason == FINISH_NONE;
+        }
+    }
+    return live ? STATUS_AGAIN : finish(generation, FINISH_LENGTH);
+}
+
+void generation_cancel(struct generation *generation) {
+    atomic_store(&generation->cancelled, true);
+}
+
+uint32_t generation_progress(const struct generation *generation, const int32_t **ids) {
+    if (generation->config.num_beams > 1) {
+        *ids = generation->finished ? generation->outputs[0].ids : NULL;
+        return generation->finished ? generation->outputs[0].n : 0;
+    }
+    *ids = generation->lines[0].ids + generation->n_prompt;
+    return generation->lines[0].n - generation->n_prompt;
+}
+
+uint32_t generation_outputs(const struct generation *generation,
+                            const struct generation_output **outputs) {
+    *outputs = generation->outputs;
+    return generation->finished ? generation->n_outputs : 0;
+}

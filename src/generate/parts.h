@@ -1,0 +1,161 @@
+/* Private to generate: what its files share. One generation is a set of lines (live sequences, or
+ * beams), a table of processors that change the scores of the next token, a sampler or a beam
+ * search that picks, and the stopping rules.
+ *
+ * Everything is allocated by generation_create; nothing here allocates in a step. */
+#ifndef BRISK_GENERATE_PARTS_H
+#define BRISK_GENERATE_PARTS_H
+
+#include <stdatomic.h>
+#include "generate/generate.h"
+
+/* ---- processors.c: scores of the next token -> scores ---- */
+struct scoring {
+    const struct generation_config *config;
+    const int32_t *ids; /* [n] prompt (or decoder start) and what came so far */
+    uint32_t n, n_prompt;
+    uint32_t max_length; /* tokens in all; forced_eos takes the last of them */
+    uint32_t min_length;
+    const int32_t *encoder_ids; /* the input text's: encoder's, or the prompt itself */
+    uint32_t n_encoder_ids;
+    float *scores; /* [vocab_size] changed in place */
+    uint32_t vocab_size;
+    uint8_t *seen; /* [vocab_size] zero before and after */
+};
+
+/* One row a processor, in the order of `transformers`' _get_logits_processor. */
+struct processor {
+    const char *name;
+    bool (*applies)(const struct generation_config *config);
+    void (*run)(const struct scoring *scoring);
+};
+extern const struct processor generation_processors[];
+extern const size_t generation_n_processors;
+void generation_process(const struct scoring *scoring); /* all that apply */
+
+/* ---- sample.c: scores -> the tokens that may be drawn, and a draw ---- */
+struct ranked {
+    float value;
+    uint32_t index;
+};
+struct candidates {
+    uint32_t n;
+    int32_t *ids; /* [vocab_size], as all of them; the first n are in use */
+    float *scores;
+    float *probs; /* scratch of the warpers from here on */
+    struct ranked *ranked;
+    uint8_t *keep;
+};
+void candidates_create(struct candidates *candidates, struct arena *arena, uint32_t vocab_size);
+/* All tokens but those with score -inf. */
+void candidates_fill(struct candidates *candidates, const float *scores, uint32_t vocab_size);
+
+/* A sampling step ("warper"): removes candidates, or scales their scores. */
+struct warper {
+    const char *name;
+    bool (*applies)(const struct generation_config *config);
+    void (*run)(struct candidates *candidates, const struct generation_config *config,
+                uint32_t min_keep);
+};
+extern const struct warper generation_warpers[];
+extern const size_t generation_n_warpers;
+void candidates_warp(struct candidates *candidates, const struct generation_config *config,
+                     uint32_t min_keep);
+/* Draws one; *logprob is its log-probability among the candidates. */
+int32_t candidates_draw(struct candidates *candidates, struct random *random, float *logprob);
+
+/* Keeps the k largest of what is pushed (of equals the first): heap has room for k and holds n;
+ * returns the new n. heap[0] is the smallest that is kept, until ranked_sort orders all, largest
+ * first. */
+uint32_t ranked_push(struct ranked *heap, uint32_t n, uint32_t k, float value, uint32_t index);
+void ranked_sort(struct ranked *heap, uint32_t n);
+
+/* ---- stop.c ---- */
+struct stopping {
+    const struct generation_config *config;
+    struct generation_text text;
+    uint32_t n_prompt, max_length;
+    uint32_t window;    /* tokens decoded to look for stop strings */
+    int32_t *tail;      /* [window] */
+    struct buf decoded; /* text of the tail */
+};
+void stopping_create(struct stopping *stopping, struct arena *arena,
+                     const struct generation_config *config, const struct generation_text *text,
+                     uint32_t n_prompt, uint32_t max_length);
+void stopping_destroy(struct stopping *stopping);
+bool stopping_is_eos(const struct generation_config *config, int32_t id);
+/* Whether ids[n] followed by `last` are finished, and why. */
+enum finish_reason stopping_check(struct stopping *stopping, const int32_t *ids, uint32_t n,
+                                  int32_t last);
+
+/* ---- generation.c and beam.c ---- */
+/* One live text: a sequence of its own in the engine. */
+struct line {
+    struct sequence *sequence;
+    int32_t *ids;    /* [max_length] prompt and new tokens */
+    uint32_t n;      /* of ids */
+    float *logits;   /* [vocab_size] of the last pass */
+    float *logprobs; /* [max_length - n_prompt]; not with beams */
+    float score;     /* beams: sum of log-probabilities */
+    enum finish_reason reason;
+    struct random random;
+    uint32_t row; /* wanted row of its segment */
+};
+
+/* A finished hypothesis of beam search. */
+struct hypothesis {
+    int32_t *ids; /* [max_length - n_prompt] new tokens */
+    uint32_t n;
+    float score; /* with length penalty; BEAM_NO_SCORE while there is none */
+    enum finish_reason reason;
+};
+#define BEAM_NO_SCORE (-1e9f) /* as `transformers` marks empty places */
+
+struct beams {
+    uint32_t n;               /* num_beams */
+    uint32_t n_running;       /* <= n: lines in order[0, n_running) go on */
+    uint32_t n_candidates;    /* kept a step: (number of EOS + 1, at least 2) * num_beams */
+    struct line **order;      /* [n] all lines; the running ones first, best first */
+    struct line **next;       /* [n] scratch */
+    struct ranked *ranked;    /* [n_candidates] index: beam * vocab_size + token */
+    float *values;            /* [n_candidates] accumulated log-probability */
+    enum finish_reason *hits; /* [n_candidates] */
+    struct hypothesis *done;  /* [n] best first */
+    bool *taken;              /* [n] scratch */
+    struct random random;
+};
+
+struct generation {
+    struct model *model;
+    uint32_t stack, vocab_size;
+    struct memory *memory;
+    struct generation_config config;
+    struct generation_text text;
+    struct arena arena; /* all buffers */
+    uint32_t n_prompt, max_length, min_length;
+    const int32_t *encoder_ids;
+    uint32_t n_encoder_ids;
+    uint32_t n_lines;
+    struct line *lines; /* [n_lines] */
+    uint32_t fed;       /* tokens of the prompt that have been planned */
+    uint32_t n_planned; /* segments of the last plan */
+    bool prefilled, finished;
+    atomic_bool cancelled; /* set by any thread, read by the one that advances */
+    uint64_t start_ns;
+    uint8_t *seen; /* [vocab_size] */
+    struct candidates candidates;
+    struct stopping stopping;
+    struct beams beams;
+    struct generation_output *outputs;
+    uint32_t n_outputs;
+};
+
+void beams_create(struct generation *generation);
+/* One step of beam search from the lines' logits; true when the search is over. out_of_time: every
+ * candidate is finished. */
+bool beams_step(struct generation *generation, bool out_of_time);
+/* Writes the outputs; places without a finished text get a running one. */
+void beams_finish(struct generation *generation, enum finish_reason reason);
+void generation_score(struct generation *generation, struct line *line); /* runs the processors */
+
+#endif
