@@ -12,6 +12,7 @@
 
 #define CHUNK_FIRST (4 * KiB)
 #define CHUNK_MOST  (16 * MiB)
+#define CHUNK_KEPT  (1 * MiB)
 #define CHUNK_LARGE                                                                                \
     (4 * MiB) /* from here on by mem_try_alloc: page faults cost more than the work */
 
@@ -117,17 +118,17 @@ char *arena_printf(struct arena *arena, const char *format, ...) {
     return text;
 }
 
+/* Keeps the newest chunk, about half of what was used, unless that is more than worth holding. */
 void arena_reset(struct arena *arena) {
-    struct arena_chunk *chunk = arena->chunks;
-    if (!chunk)
+    struct arena_chunk *kept = arena->chunks;
+    if (!kept || kept->size > CHUNK_KEPT) {
+        arena_deinit(arena);
         return;
-    while (chunk->next) {
-        struct arena_chunk *older = chunk->next;
-        chunk_destroy(chunk);
-        chunk = older;
     }
-    *arena =
-        (struct arena){.chunks = chunk, .cap = chunk->size, .total = sizeof *chunk + chunk->size};
+    struct arena older = {.chunks = kept->next};
+    arena_deinit(&older);
+    kept->next = NULL;
+    *arena = (struct arena){.chunks = kept, .cap = kept->size, .total = sizeof *kept + kept->size};
 }
 
 void arena_deinit(struct arena *arena) {

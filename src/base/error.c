@@ -48,10 +48,10 @@ enum status error_set(struct error *err, enum error_code code, const char *forma
 
 #undef error_prefix
 enum status error_prefix(struct error *err, const char *format, ...) {
-    char text[2 * LIMIT_ERROR_TEXT + 4];
+    char text[2 * LIMIT_ERROR_TEXT + 4]; /* prefix and rest, as long as they can be */
     va_list args;
     va_start(args, format);
-    const int n = vsnprintf(text, LIMIT_ERROR_TEXT, format, args);
+    const int n = vsnprintf(text, LIMIT_ERROR_TEXT + 4, format, args);
     va_end(args);
     const size_t prefix = n < 0 ? 0 : strlen(text);
     const size_t rest = strnlen(err->text, sizeof err->text);
