@@ -7,10 +7,11 @@
 
 #include "engine/engine.h"
 
-/* Describes the repository's model. MODEL: unknown model_type (lists the known ones), a needed key is
- * absent or impossible, an architecture class this family does not have. Strings of the arch live
- * in the repository's arena or are static. */
-enum status models_describe(struct arch *out, struct repository *repository, struct error *err) MUST_CHECK;
+/* Describes the repository's model. MODEL: unknown model_type (lists the known ones), a needed key
+ * is absent or impossible, an architecture class this family does not have. Strings of the arch
+ * live in the repository's arena or are static. */
+enum status models_describe(struct arch *out, struct repository *repository,
+                            struct error *err) MUST_CHECK;
 
 /* The list of families, for `brisk list` and tests: names[0 .. count). */
 size_t models_count(void);

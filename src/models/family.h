@@ -1,0 +1,72 @@
+/* What a family file hands in, and the helpers it is written with: checked reading of config.json
+ * and the heads that most families share. Private to this room. */
+#ifndef BRISK_MODELS_FAMILY_H
+#define BRISK_MODELS_FAMILY_H
+
+#include "models/models.h"
+
+/* ---- reading config.json ----
+ * The first thing that is wrong is kept in err and ends up as the description's error; what is read
+ * afterwards is the default. So a family reads all its keys and asks once. */
+struct config {
+    const struct json *json;
+    struct arena *arena;
+    struct error *err;
+    bool failed;
+};
+
+/* A whole number 1..most. An absent key is an error: without it there is no model. */
+uint32_t config_size(struct config *config, const char *key, uint32_t most);
+uint32_t config_size_or(struct config *config, const char *key, uint32_t otherwise, uint32_t most);
+float config_float(struct config *config, const char *key, float otherwise); /* finite */
+bool config_bool(struct config *config, const char *key, bool otherwise);
+/* An id, or the first of a list of ids; null is -1. */
+int32_t config_token(struct config *config, const char *key, int32_t otherwise);
+/* As transformers' ACT2FN names it. */
+enum activation config_activation(struct config *config, const char *key,
+                                  enum activation otherwise);
+/* The only value Brisk runs for this key; another is refused by name. */
+void config_only(struct config *config, const char *key, const char *value);
+/* heads must divide hidden; returns the head size. */
+uint32_t config_head_size(struct config *config, const char *heads_key, uint32_t heads,
+                          const char *hidden_key, uint32_t hidden);
+void config_fail(struct config *config, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* ---- heads ---- */
+
+/* An architecture class is <class prefix><suffix>; `fill` adds its head to the arch. */
+struct head_row {
+    const char *suffix;                                     /* NULL ends the list */
+    void (*fill)(struct arch *arch, struct config *config); /* NULL: hidden states only */
+};
+
+/* Starts a head of this kind; steps are added in order, the last one's outputs are the head's. */
+void head_begin(struct arch *arch, enum head_kind kind, enum head_rows rows);
+struct head_step *head_add(struct arch *arch, const char *linear, uint32_t outputs);
+uint32_t config_labels(const struct config *config); /* classes of this model */
+
+/* ---- families ---- */
+struct family_type {
+    const char *model_type;   /* of config.json; NULL ends the list */
+    const char *class_prefix; /* "Bert" of BertForMaskedLM */
+};
+
+struct family {
+    const char *name;
+    const struct family_type *types;
+    const struct head_row *heads;
+    const char *base; /* suffix of the class that is meant where config.json names none */
+    uint32_t labels;  /* classes where config.json says nothing */
+    void (*describe)(struct arch *arch, struct config *config, const char *suffix);
+};
+
+/* The family of a config, or NULL; *type is the row that matched. */
+const struct family *family_of(const struct json *config, const struct family_type **type);
+/* architectures[0], or NULL. */
+const char *family_class(const struct json *config);
+
+#define FAMILY(x) extern const struct family family_##x;
+#include "models/families.inc"
+#undef FAMILY
+
+#endif

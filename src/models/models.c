@@ -1,0 +1,97 @@
+/* The registry: finds the family of a repository by its config's model_type and the head by its
+ * architecture class, and lets the family's file describe it. */
+#include "models/family.h"
+
+#include <string.h>
+
+static const struct family *const families[] = {
+#define FAMILY(x) &family_##x,
+#include "models/families.inc"
+#undef FAMILY
+};
+
+size_t models_count(void) {
+    return ARRAY_LEN(families);
+}
+
+const char *models_name(size_t i) {
+    return i < ARRAY_LEN(families) ? families[i]->name : NULL;
+}
+
+const struct family *family_of(const struct json *config, const struct family_type **type) {
+    const char *name = json_get_string(config, "model_type", "");
+    for (size_t i = 0; i < ARRAY_LEN(families); i++)
+        for (*type = families[i]->types; (*type)->model_type; (*type)++)
+            if (strcmp((*type)->model_type, name) == 0)
+                return families[i];
+    return NULL;
+}
+
+const char *family_class(const struct json *config) {
+    const struct json *first = json_at(json_get(config, "architectures"), 0);
+    return json_is(first, JSON_STRING) ? first->text : NULL;
+}
+
+static enum status unknown_type(const struct repository *repository, struct error *err) {
+    struct arena arena = {0};
+    const char *known = "";
+    for (size_t i = 0; i < ARRAY_LEN(families); i++)
+        for (const struct family_type *type = families[i]->types; type->model_type; type++)
+            known = arena_printf(&arena, "%s%s%s", known, *known ? ", " : "", type->model_type);
+    const char *name = json_get_string(repository->config, "model_type", NULL);
+    if (name)
+        ERR(err, MODEL,
+            "config.json: \"model_type\" is \"%.60s\", which Brisk does not run; it runs %s", name,
+            known);
+    else
+        ERR(err, MODEL, "config.json: \"model_type\" is missing; Brisk runs %s", known);
+    arena_deinit(&arena);
+    return STATUS_ERROR;
+}
+
+static enum status unknown_class(const struct family *family, const struct family_type *type,
+                                 const char *class, struct error *err) {
+    struct arena arena = {0};
+    const char *known = "";
+    for (const struct head_row *row = family->heads; row->suffix; row++)
+        known = arena_printf(&arena, "%s%s%s%s", known, *known ? ", " : "", type->class_prefix,
+                             row->suffix);
+    ERR(err, MODEL, "config.json: architectures[0] is \"%.60s\"; of %s Brisk runs %s", class,
+        type->model_type, known);
+    arena_deinit(&arena);
+    return STATUS_ERROR;
+}
+
+/* The row of the class; without a class the family's base. */
+static const struct head_row *find_head(const struct family *family, const struct family_type *type,
+                                        const char *class) {
+    const size_t prefix = strlen(type->class_prefix);
+    if (class && strncmp(class, type->class_prefix, prefix) != 0)
+        return NULL;
+    const char *suffix = class ? class + prefix : family->base;
+    for (const struct head_row *row = family->heads; row->suffix; row++)
+        if (strcmp(row->suffix, suffix) == 0)
+            return row;
+    return NULL;
+}
+
+enum status models_describe(struct arch *out, struct repository *repository, struct error *err) {
+    const struct family_type *type = NULL;
+    const struct family *family = family_of(repository->config, &type);
+    if (!family)
+        return unknown_type(repository, err);
+    const char *class = family_class(repository->config);
+    const struct head_row *head = find_head(family, type, class);
+    if (!head)
+        return unknown_class(family, type, class, err);
+    struct config config = {.json = repository->config, .arena = &repository->arena, .err = err};
+    struct arch arch = {
+        .family = family->name, .decoder_start = -1, .bos = -1, .eos = -1, .pad = -1};
+    family->describe(&arch, &config, head->suffix);
+    if (head->fill && !config.failed)
+        head->fill(&arch, &config);
+    if (config.failed)
+        return STATUS_ERROR;
+    *out = arch;
+    return STATUS_OK;
+}

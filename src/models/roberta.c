@@ -1,0 +1,124 @@
+/* RoBERTa (Liu et al. 2019) and those built like it, XLM-RoBERTa and CamemBERT, as transformers'
+ * RobertaModel: BERT's layers; positions count from pad_token_id + 1, so the table's first rows
+ * belong to padding. */
+#include "models/family.h"
+
+static const struct slot_name names[] = {
+    {SLOT_EMBED_TOKENS, "embeddings.word_embeddings", false},
+    {SLOT_EMBED_POSITIONS, "embeddings.position_embeddings", false},
+    {SLOT_EMBED_TYPES, "embeddings.token_type_embeddings", false},
+    {SLOT_EMBED_NORM, "embeddings.LayerNorm", false},
+    {SLOT_ATTN_Q, "encoder.layer.%u.attention.self.query", false},
+    {SLOT_ATTN_K, "encoder.layer.%u.attention.self.key", false},
+    {SLOT_ATTN_V, "encoder.layer.%u.attention.self.value", false},
+    {SLOT_ATTN_OUT, "encoder.layer.%u.attention.output.dense", false},
+    {SLOT_ATTN_NORM, "encoder.layer.%u.attention.output.LayerNorm", false},
+    {SLOT_FFN_UP, "encoder.layer.%u.intermediate.dense", false},
+    {SLOT_FFN_DOWN, "encoder.layer.%u.output.dense", false},
+    {SLOT_FFN_NORM, "encoder.layer.%u.output.LayerNorm", false},
+    {0},
+};
+
+/* Rows of the position table, of which the first `offset` are padding's. */
+static uint32_t max_positions(struct config *c, uint32_t offset) {
+    const uint32_t rows = config_size_or(c, "max_position_embeddings", 512, LIMIT_POSITIONS);
+    if (rows <= offset)
+        config_fail(c, "\"max_position_embeddings\" is %u, must be over pad_token_id + 1 = %u",
+                    rows, offset);
+    return rows > offset ? rows - offset : 1;
+}
+
+static void describe(struct arch *arch, struct config *c, const char *suffix) {
+    (void)suffix;
+    const uint32_t hidden = config_size(c, "hidden_size", LIMIT_HIDDEN_SIZE);
+    const uint32_t heads = config_size(c, "num_attention_heads", LIMIT_HIDDEN_SIZE);
+    config_only(c, "position_embedding_type", "absolute");
+    arch->bos = config_token(c, "bos_token_id", 0);
+    arch->eos = config_token(c, "eos_token_id", 2);
+    arch->pad = config_token(c, "pad_token_id", 1);
+    const uint32_t offset = (uint32_t)(arch->pad + 1);
+    arch->prefix = "roberta.";
+    arch->n_stacks = 1;
+    arch->stacks[0] = (struct stack_spec){
+        .name = "encoder",
+        .names = names,
+        .vocab_size = config_size(c, "vocab_size", LIMIT_VOCAB_SIZE),
+        .hidden_size = hidden,
+        .intermediate_size = config_size(c, "intermediate_size", 8 * LIMIT_HIDDEN_SIZE),
+        .layers = config_size(c, "num_hidden_layers", LIMIT_LAYERS),
+        .heads = heads,
+        .kv_heads = heads,
+        .head_size = config_head_size(c, "num_attention_heads", heads, "hidden_size", hidden),
+        .max_positions = max_positions(c, offset),
+        .positions = POSITIONS_LEARNED,
+        .position_offset = offset,
+        .token_types = config_size_or(c, "type_vocab_size", 2, LIMIT_VOCAB_SIZE),
+        .embed_norm = true,
+        .norm_kind = NORM_LAYER,
+        .norm_place = NORM_POST,
+        .norm_eps = config_float(c, "layer_norm_eps", 1e-12f),
+        .activation = config_activation(c, "hidden_act", ACTIVATION_GELU),
+        .causal = config_bool(c, "is_decoder", false),
+    };
+    arch->position_from_pad = true;
+}
+
+/* The transform's activation is gelu whatever hidden_act says. */
+static void lm_head(struct arch *arch, struct config *c) {
+    const struct stack_spec *stack = &arch->stacks[0];
+    head_begin(arch, HEAD_LM, stack->causal ? ROWS_LAST : ROWS_ALL);
+    struct head_step *dense = head_add(arch, "lm_head.dense", stack->hidden_size);
+    dense->activation = ACTIVATION_GELU;
+    dense->norm = "lm_head.layer_norm";
+    struct head_step *decoder = head_add(arch, "lm_head.decoder", stack->vocab_size);
+    decoder->tied = config_bool(c, "tie_word_embeddings", true);
+    decoder->bias = "lm_head.bias";
+}
+
+static void two_steps(struct arch *arch, const char *dense, const char *last, uint32_t outputs) {
+    head_begin(arch, HEAD_SEQUENCE, ROWS_FIRST);
+    head_add(arch, dense, arch->stacks[0].hidden_size)->activation = ACTIVATION_TANH;
+    head_add(arch, last, outputs);
+}
+
+static void sequence_head(struct arch *arch, struct config *c) {
+    two_steps(arch, "classifier.dense", "classifier.out_proj", config_labels(c));
+}
+
+static void choice_head(struct arch *arch, struct config *c) {
+    (void)c;
+    two_steps(arch, "pooler.dense", "classifier", 1);
+}
+
+static void token_head(struct arch *arch, struct config *c) {
+    head_begin(arch, HEAD_TOKEN, ROWS_ALL);
+    head_add(arch, "classifier", config_labels(c));
+}
+
+static void span_head(struct arch *arch, struct config *c) {
+    (void)c;
+    head_begin(arch, HEAD_SPAN, ROWS_ALL);
+    head_add(arch, "qa_outputs", 2);
+}
+
+static const struct head_row heads[] = {
+    {"Model", NULL},
+    {"ForMaskedLM", lm_head},
+    {"ForCausalLM", lm_head},
+    {"ForSequenceClassification", sequence_head},
+    {"ForTokenClassification", token_head},
+    {"ForQuestionAnswering", span_head},
+    {"ForMultipleChoice", choice_head},
+    {0},
+};
+
+static const struct family_type types[] = {
+    {"roberta", "Roberta"}, {"xlm-roberta", "XLMRoberta"}, {"camembert", "Camembert"}, {0}};
+
+const struct family family_roberta = {
+    .name = "roberta",
+    .types = types,
+    .heads = heads,
+    .base = "Model",
+    .describe = describe,
+};

@@ -1,0 +1,52 @@
+/* Which task a repository serves when none is asked for: its card, else its files, else the head
+ * that its architecture class has (reference, section 8). */
+#include "models/family.h"
+
+#include <string.h>
+
+static bool ends_with(const char *text, const char *end) {
+    const size_t len = strlen(text), end_len = strlen(end);
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* Classes whose head is a classifier in shape but that no task of the interface serves. */
+static bool serves_no_task(const char *class) {
+    return class &&
+           (ends_with(class, "ForMultipleChoice") || ends_with(class, "ForNextSentencePrediction"));
+}
+
+/* Summarizers say so in task_specific_params, alone; translators put `translation_…` beside it. */
+static const char *seq2seq_task(const struct json *config) {
+    const struct json *params = json_get(config, "task_specific_params");
+    if (json_is(params, JSON_OBJECT) && params->len == 1 && json_get(params, "summarization"))
+        return "summarization";
+    return "text2text-generation";
+}
+
+static const char *lm_task(const struct json *config, const struct arch *arch) {
+    if (arch->has_decoder)
+        return seq2seq_task(config);
+    return arch->stacks[arch->head.stack].causal ? "text-generation" : "fill-mask";
+}
+
+const char *models_default_task(const struct repository *repository, const struct arch *arch) {
+    if (repository->pipeline_tag)
+        return repository->pipeline_tag;
+    if (repository->modules)
+        return "sentence-similarity";
+    if (serves_no_task(family_class(repository->config)))
+        return NULL;
+    switch (arch->head.kind) {
+    case HEAD_NONE:
+        return "feature-extraction";
+    case HEAD_LM:
+        return lm_task(repository->config, arch);
+    case HEAD_SEQUENCE:
+        return "text-classification";
+    case HEAD_TOKEN:
+        return "token-classification";
+    case HEAD_SPAN:
+        return "question-answering";
+    }
+    return NULL;
+}
