@@ -4,6 +4,7 @@
  * answers, by trying 15, 16 and 17 digits. */
 #include "base/decimal.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -208,7 +209,8 @@ size_t decimal_double(char *out, double value) {
     if (value == 0)
         return put_zero(out, signbit(value));
     char text[64];
-    for (int places = 14; places <= 16; places++) {
+    /* 15 digits are always kept by a double, so fewer need no try; subnormals keep less. */
+    for (int places = fabs(value) < DBL_MIN ? 0 : 14; places <= 16; places++) {
         snprintf(text, sizeof text, "%.*e", places, value);
         if (places == 16 || strtod(text, NULL) == value)
             break;

@@ -234,19 +234,19 @@ static const char *scan_digits(const char *p, const char *end, struct decimal *d
     return p;
 }
 
-/* The exponent, from the e on. NULL when it has no digits. */
-static const char *scan_exponent(const char *p, const char *end, struct decimal *decimal) {
-    p++;
+/* The exponent, from the e at *at on. NULL when it has no digits; *at is where they should be. */
+static const char *scan_exponent(const char **at, const char *end, struct decimal *decimal) {
+    const char *p = *at + 1;
     const bool negative = p < end && *p == '-';
     if (p < end && (*p == '-' || *p == '+'))
         p++;
-    const char *first = p;
+    *at = p;
     int value = 0;
     for (; p < end && is_digit(*p); p++)
         value = value > 99999 ? value : value * 10 + (*p - '0');
     if (decimal->exponent > -INT_MAX / 2)
         decimal->exponent += negative ? -value : value;
-    return p > first ? p : NULL;
+    return p > *at ? p : NULL;
 }
 
 /* The number's end, or NULL with *p where it went wrong. */
@@ -270,7 +270,8 @@ static const char *scan_number(const char **at, const char *end, struct decimal 
         decimal->integer = false;
     }
     if (p < end && (*p == 'e' || *p == 'E')) {
-        p = scan_exponent(p, end, decimal);
+        *at = p;
+        p = scan_exponent(at, end, decimal);
         decimal->integer = false;
     }
     return p;
@@ -306,12 +307,18 @@ static void keep_number(struct parser *parser, struct json *value, const char *p
     parser->p = p;
 }
 
+/* Python's -Infinity, whose I is at p: where the digit should be that scan_number missed. */
+static bool is_minus_infinity(const struct parser *parser, const char *p) {
+    return parser->python && p == parser->p + 1 && parser->p[0] == '-' && parser->end - p >= 8 &&
+           memcmp(p, "Infinity", 8) == 0;
+}
+
 static bool parse_number(struct parser *parser, struct json *value) {
     struct decimal decimal = {0};
     const char *at = parser->p;
     const char *p = scan_number(&at, parser->end, &decimal);
     if (!p) {
-        if (parser->python && parser->end - at >= 8 && memcmp(at, "Infinity", 8) == 0) {
+        if (is_minus_infinity(parser, at)) {
             memcpy(parser->out, "-Infinity", 10);
             keep_number(parser, value, at + 8, -INFINITY, false);
             return true;
