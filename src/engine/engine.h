@@ -22,7 +22,8 @@ struct model_options {
     const struct device *device;                /* NULL: device_cpu() */
     void (*progress)(void *user, double share); /* of loading, 0..1; may be NULL */
     void *user;
-    size_t page_limit; /* most bytes of a stack's page pool; 0: what the system has */
+    struct team *load_team; /* packs the weights while `team` runs passes; NULL: team does both */
+    size_t page_limit;      /* most bytes of a stack's page pool; 0: what the system has */
 };
 /* Packs the weights of the checkpoint (which may be closed afterwards). The arch is copied; its
  * strings must outlive the model. MODEL: a tensor is absent or has another shape: names both. */

@@ -22,6 +22,7 @@ static enum status load(struct model *model, const struct checkpoint *checkpoint
     loader_destroy(loader);
     for (size_t i = 0; i < model->n_owned; i++)
         model->weight_bytes += model->owned[i].bytes;
+    model->team = options->team;
     return status == STATUS_OK ? step_create(model, err) : status;
 }
 
@@ -33,7 +34,7 @@ enum status model_create(struct model **out, const struct arch *arch,
     struct model *model = mem_zalloc(1, sizeof *model);
     model->arch = *arch;
     model->precision = options->precision;
-    model->team = options->team;
+    model->team = options->load_team ? options->load_team : options->team;
     model->device = options->device ? options->device : device_cpu();
     for (uint32_t i = 0; i < arch->n_stacks; i++) {
         struct stack *stack = &model->stacks[i];
