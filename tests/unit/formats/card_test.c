@@ -1,4 +1,5 @@
-/* The front matter of model cards: what is found, what is not there, and what damage looks like. */
+/* The front matter of model cards: what is found, what is not there, and what damage looks like.
+ * Folders with a README.md are in repository_test.c. */
 #include "unit/formats/files.h"
 
 #include "formats/card.h"

@@ -1,4 +1,5 @@
-/* Repository folders: what is read, what may be missing, and the words for what is damaged. */
+/* Repository folders: what is read, what may be missing, and the words for what is damaged.
+ * Weights are in checkpoint_test.c. */
 #include "unit/formats/files.h"
 
 #include "formats/formats.h"
