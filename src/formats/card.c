@@ -10,20 +10,28 @@
 /* Reading goes no deeper than this: benchmark lists nest to about 7. */
 enum { CARD_DEPTH = 64 };
 
-/* The front matter of text[*len]: moves the start behind the first line, *len to the last. */
+static bool is_newline(char c) {
+    return c == '\n' || c == '\r';
+}
+
+/* Three dashes at `at` and nothing more on the line. */
+static bool is_dashes(const char *at, const char *end) {
+    return end - at >= 3 && memcmp(at, "---", 3) == 0 && (end - at == 3 || is_newline(at[3]));
+}
+
+/* The front matter of text[*len]: returns its start, behind the first line of dashes, and cuts *len
+ * to what stands before the second; NULL when there is none. */
 static const char *front_matter(const char *text, size_t *len) {
     const char *at = text, *end = text + *len;
     if (*len >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
         at += 3;
-    while (at < end && strchr(" \t\r\n", *at) != NULL && *at != 0)
+    while (at < end && (is_newline(*at) || *at == ' ' || *at == '\t'))
         at++;
-    if (end - at < 4 || memcmp(at, "---", 3) != 0 || (at[3] != '\n' && at[3] != '\r'))
+    if (!is_dashes(at, end))
         return NULL;
     const char *start = at + 3;
-    for (at = start; end - at >= 4; at++) {
-        const bool line_start = *at == '\n' || *at == '\r';
-        const bool line_end = end - at == 4 || at[4] == '\n' || at[4] == '\r';
-        if (line_start && line_end && memcmp(at + 1, "---", 3) == 0) {
+    for (at = start; at < end; at++) {
+        if (is_newline(*at) && is_dashes(at + 1, end)) {
             *len = (size_t)(at + 1 - start);
             return start;
         }
