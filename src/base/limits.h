@@ -24,7 +24,11 @@
 #define LIMIT_MODEL_ID             256           /* bytes of `namespace/name` */
 #define LIMIT_REQUEST_SECONDS      600           /* a request that waits longer is answered 504 */
 #define LIMIT_LOAD_WAIT_SECONDS    30            /* hold for a cold model before 503 (setting) */
+#define LIMIT_CACHE_BYTES          (64 * MiB)    /* response cache */
+#define LIMIT_CACHE_KEY            (256 * KiB)   /* a longer question is not cached */
+#define LIMIT_QUEUED_BYTES         (1 * GiB)     /* bodies of all requests on their way; above: 503 */
 #define LIMIT_QUEUED_ITEMS         65536         /* items waiting in all queues; above: 503 */
+#define LIMIT_WORKERS              16            /* threads that parse and tokenize */
 
 /* Models */
 #define LIMIT_CARD_FRONT_MATTER    (4 * MiB)     /* YAML of README.md; long benchmark lists reach 1 MB */
