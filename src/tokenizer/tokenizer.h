@@ -1,6 +1,6 @@
 /* Tokenizers: text to ids and back, equal to the `tokenizers` library and to `transformers`' decode.
  *
- * A tokenizer is a pipeline of stages, each a row of its stage's table (src/tokenizer/*.c):
+ * A tokenizer is a pipeline of stages, each a row of its stage's table:
  *   added tokens -> normalizer -> pre-tokenizer -> model -> post-processor     and decoder back.
  * It is read from tokenizer.json, or built from the legacy files (vocab.json + merges.txt,
  * vocab.txt) as `transformers` converts them. Immutable after loading: any number of threads may
