@@ -56,6 +56,8 @@
 #define LIMIT_STOP_WINDOW          MiB           /* text of the last tokens, where stop strings are looked for */
 #define LIMIT_TOKEN_LIST           65536         /* ids of one list in generation_config.json */
 #define LIMIT_CANDIDATE_LABELS     1024          /* zero-shot */
+#define LIMIT_JOB_FLOATS           (128 * MiB)   /* numbers (4 bytes each) that one request takes from the model */
+#define LIMIT_JOB_ITEMS            65536         /* runs of the model for one request */
 #define LIMIT_TOP_K_ANSWERS        100000        /* top_k of classification-like tasks */
 
 #endif
