@@ -9,7 +9,9 @@
 # A source's suffix names its instruction set: gemm_avx2.c is compiled with $(ISA_avx2).
 
 CONFIG ?= release
-CC     ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 BUILD  := build/$(CONFIG)
 include src/modules.mk
 
