@@ -11,16 +11,19 @@
 
 struct brisk;
 
-struct brisk_options { /* zero is the default */
-    const char *const *model_folders; /* each holds {org}/{name}/ or {name}/ repositories; NULL-terminated, or NULL */
+struct brisk_options {                /* zero is the default */
+    const char *const *model_folders; /* each holds {org}/{name}/ or {name}/ repositories;
+                                         NULL-terminated, or NULL */
     const char *precision;            /* "auto", "fp32", "bf16", "int8"; NULL: auto */
     uint32_t threads;                 /* compute threads; 0: all cores */
     size_t memory_bytes;              /* most memory for models; 0: from the machine */
-    double load_wait_s;               /* how long a request for a cold model is held; 0: the default */
+    double load_wait_s;     /* how long a request for a cold model is held; 0: the default */
+    bool only_repositories; /* a model is an id, never the path of a folder: for servers */
 };
 
 /* 0, or an exit code with a text in error[error_size]. */
-int brisk_create(struct brisk **out, const struct brisk_options *options, char *error, size_t error_size);
+int brisk_create(struct brisk **out, const struct brisk_options *options, char *error,
+                 size_t error_size);
 /* Waits for running requests (brisk_drain first to stop taking new ones), joins all threads. */
 void brisk_destroy(struct brisk *brisk);
 /* New requests get 503 from now on; returns when those running are done or timeout_s is over. */
@@ -28,23 +31,25 @@ void brisk_drain(struct brisk *brisk, double timeout_s);
 
 /* ---- running ---- */
 struct brisk_request {
-    const char *model;     /* id, or the path of a folder when it holds a '/' at the start or is "." */
-    const char *task;      /* NULL: the model's own */
-    const char *body;      /* JSON: {"inputs": …, "parameters": …, "options": …}; copied */
+    const char *model; /* id, or the path of a folder when it holds a '/' at the start or is "." */
+    const char *task;  /* NULL: the model's own */
+    const char *body;  /* JSON: {"inputs": …, "parameters": …, "options": …}; copied */
     size_t body_len;
-    bool wait_for_model;   /* hold as long as the request's own limit */
-    bool no_cache;         /* do not answer from the response cache */
-    double timeout_s;      /* 0: the default limit */
+    bool wait_for_model; /* hold as long as the request's own limit */
+    bool no_cache;       /* do not answer from the response cache */
+    bool zero_shot_list; /* zero-shot-classification answers [{label, score}, …] */
+    double timeout_s;    /* 0: the default limit */
 };
 
 struct brisk_answer {
-    int status;            /* HTTP status: 200, 400, 404, 503, … */
-    int exit_code;         /* the same for a command line */
-    const char *body;      /* JSON: the answer, or {"error": "…"} (with estimated_time at 503) */
+    int status;       /* HTTP status: 200, 400, 404, 503, … */
+    int exit_code;    /* the same for a command line */
+    const char *body; /* JSON: the answer, or {"error": "…"} (with estimated_time at 503) */
     size_t body_len;
     const char *compute_type; /* "cpu", "cpu+optimized", "cache" */
     const char *precision;
-    double compute_time_s;    /* from taking the request to the answer, without waiting for a cold model */
+    double compute_time_s; /* from taking the request to the answer, without waiting for a cold
+                              model */
     double queue_time_s, load_time_s;
     uint64_t characters, prompt_tokens, generated_tokens, truncated_tokens;
 };
@@ -54,14 +59,16 @@ typedef void (*brisk_done)(void *user, const struct brisk_answer *answer);
 
 struct brisk_ticket;
 /* Never blocks. *ticket (may be NULL) must be released by brisk_ticket_release. */
-void brisk_submit(struct brisk *brisk, const struct brisk_request *request, brisk_done done, void *user,
-                  struct brisk_ticket **ticket);
-/* The caller is no longer interested: work stops within a step; done is still called (status 499). */
+void brisk_submit(struct brisk *brisk, const struct brisk_request *request, brisk_done done,
+                  void *user, struct brisk_ticket **ticket);
+/* The caller is no longer interested: work stops within a step; done is still called (status 499).
+ */
 void brisk_cancel(struct brisk_ticket *ticket);
 void brisk_ticket_release(struct brisk_ticket *ticket);
 
 /* Runs and waits. The answer's strings are freed by brisk_answer_free. */
-void brisk_run(struct brisk *brisk, const struct brisk_request *request, struct brisk_answer *answer);
+void brisk_run(struct brisk *brisk, const struct brisk_request *request,
+               struct brisk_answer *answer);
 void brisk_answer_free(struct brisk_answer *answer);
 
 /* ---- models ---- */
@@ -73,25 +80,29 @@ void brisk_model_status(struct brisk *brisk, const char *model, struct brisk_ans
 /* All repositories under the model folders as a JSON array of model infos. */
 void brisk_model_list(struct brisk *brisk, struct brisk_answer *answer);
 /* Loads it and waits; progress (may be NULL) is called with 0..1 from the loading thread. */
-int brisk_model_load(struct brisk *brisk, const char *model, void (*progress)(void *user, double share),
-                     void *user, char *error, size_t error_size);
+int brisk_model_load(struct brisk *brisk, const char *model,
+                     void (*progress)(void *user, double share), void *user, char *error,
+                     size_t error_size);
 /* Whether and how it would run, or why not, without loading the weights. */
 void brisk_model_check(struct brisk *brisk, const char *model, struct brisk_answer *answer);
 
 /* One JSON string in, {"ids":[…],"offsets":[[s,e],…]} out; and ids in, JSON string out. The
  * folder need hold no weights nor config. */
 struct brisk_tokenizer;
-int brisk_tokenizer_open(struct brisk_tokenizer **out, struct brisk *brisk, const char *model, char *error,
-                         size_t error_size);
+int brisk_tokenizer_open(struct brisk_tokenizer **out, struct brisk *brisk, const char *model,
+                         char *error, size_t error_size);
 void brisk_tokenizer_close(struct brisk_tokenizer *tokenizer);
-void brisk_tokenize(struct brisk_tokenizer *tokenizer, const char *json, size_t len, struct brisk_answer *answer);
-void brisk_detokenize(struct brisk_tokenizer *tokenizer, const char *json, size_t len, struct brisk_answer *answer);
+void brisk_tokenize(struct brisk_tokenizer *tokenizer, const char *json, size_t len,
+                    struct brisk_answer *answer);
+void brisk_detokenize(struct brisk_tokenizer *tokenizer, const char *json, size_t len,
+                      struct brisk_answer *answer);
 
 /* ---- figures ---- */
 /* Prometheus text of the runtime's counters; free with brisk_answer_free. */
 void brisk_metrics(struct brisk *brisk, struct brisk_answer *answer);
 
-/* Runs the model on random tokens for `brisk bench`: answer is a JSON object with latencies and tokens/s. */
+/* Runs the model on random tokens for `brisk bench`: answer is a JSON object with latencies and
+ * tokens/s. */
 struct brisk_bench {
     const char *model;
     uint32_t prompt_tokens, new_tokens; /* new_tokens 0: one forward pass of the text (encoders) */

@@ -1,0 +1,246 @@
+/* Telling about models without running them: info, status, list, and the check of a repository. */
+#include "runtime/state.h"
+
+#include <string.h>
+
+#include "base/banned.h"
+
+/* ---- what is written of a model ---- */
+
+static const char *state_name(enum shelf_state state) {
+    switch (state) {
+    case SHELF_LOADED:
+    case SHELF_RETIRING:
+        return "Loaded";
+    case SHELF_FAILED:
+        return "error";
+    case SHELF_WAITING:
+    case SHELF_LOADING:
+        return "Loading";
+    case SHELF_LOADABLE:
+        break;
+    }
+    return "Loadable";
+}
+
+static bool is_loaded(const struct shelf_view *view) {
+    return view->state == SHELF_LOADED || view->state == SHELF_RETIRING;
+}
+
+static void member(struct json_out *out, const char *key, const char *value) {
+    json_key(out, key);
+    if (value == NULL)
+        json_null(out);
+    else
+        json_string(out, value);
+}
+
+/* The tasks that this architecture can do. */
+static void write_tasks(struct json_out *out, const struct described *described) {
+    const struct task_model model = {
+        .id = "", .arch = &described->arch, .config = described->repository.config};
+    json_key(out, "tasks");
+    json_open_array(out);
+    for (size_t i = 0; i < task_count(); i++) {
+        struct error err = {0};
+        if (task_supports(task_at(i), &model, &err) == STATUS_OK)
+            json_string(out, task_name(task_at(i)));
+    }
+    json_close_array(out);
+}
+
+static void write_described(struct json_out *out, const char *folder) {
+    struct described described;
+    struct error err = {0};
+    if (described_open(&described, folder, &err) != STATUS_OK) {
+        member(out, "error", err.text);
+        return;
+    }
+    member(out, "task", described.default_task);
+    member(out, "family", described.arch.family);
+    write_tasks(out, &described);
+    described_close(&described);
+}
+
+static void write_info(struct json_out *out, struct brisk *brisk, const char *id,
+                       const char *folder) {
+    const struct shelf_view view = shelf_view(brisk->shelf, id);
+    json_open_object(out);
+    member(out, "id", id);
+    json_key(out, "loaded");
+    json_bool(out, is_loaded(&view));
+    member(out, "state", state_name(view.state));
+    member(out, "framework", "transformers");
+    if (is_loaded(&view)) {
+        member(out, "compute_type", view.compute_type);
+        member(out, "precision", view.precision);
+        json_key(out, "memory_bytes");
+        json_int(out, (int64_t)view.bytes);
+    }
+    if (view.state == SHELF_FAILED)
+        member(out, "error", view.failure.text);
+    else
+        write_described(out, folder);
+    json_close_object(out);
+}
+
+/* Finds the model and writes about it. */
+static void about(struct brisk *brisk, const char *model, struct brisk_answer *answer,
+                  void (*write)(struct json_out *out, struct brisk *brisk, const char *id,
+                                const char *folder)) {
+    struct arena arena = {0};
+    struct error err = {0};
+    char *folder = NULL;
+    if (repos_find(&brisk->repos, model, true, &arena, &folder, &err) != STATUS_OK) {
+        answer_from_error(answer, &err);
+    } else {
+        struct buf buf;
+        buf_init(&buf, LIMIT_RESPONSE);
+        struct json_out out = json_out_begin(&buf);
+        write(&out, brisk, model, folder);
+        answer_from_buf(answer, &buf);
+        buf_deinit(&buf);
+    }
+    arena_deinit(&arena);
+}
+
+void brisk_model_info(struct brisk *brisk, const char *model, struct brisk_answer *answer) {
+    about(brisk, model, answer, write_info);
+}
+
+static void write_status(struct json_out *out, struct brisk *brisk, const char *id,
+                         const char *folder) {
+    const struct shelf_view view = shelf_view(brisk->shelf, id);
+    const bool loading = view.state == SHELF_WAITING || view.state == SHELF_LOADING;
+    json_open_object(out);
+    json_key(out, "loaded");
+    json_bool(out, is_loaded(&view));
+    /* Clients know no "Loading" here: what is being loaded is Loadable. */
+    member(out, "state", loading ? "Loadable" : state_name(view.state));
+    member(out, "compute_type", is_loaded(&view) ? view.compute_type : "cpu");
+    member(out, "framework", "transformers");
+    if (view.state == SHELF_FAILED)
+        member(out, "error", view.failure.text);
+    json_close_object(out);
+}
+
+void brisk_model_status(struct brisk *brisk, const char *model, struct brisk_answer *answer) {
+    about(brisk, model, answer, write_status);
+}
+
+struct listing {
+    struct brisk *brisk;
+    struct json_out *out;
+};
+
+static void list_one(void *user, const char *id) {
+    struct listing *listing = user;
+    struct arena arena = {0};
+    struct error err = {0};
+    char *folder = NULL;
+    if (repos_find(&listing->brisk->repos, id, true, &arena, &folder, &err) == STATUS_OK)
+        write_info(listing->out, listing->brisk, id, folder);
+    arena_deinit(&arena);
+}
+
+void brisk_model_list(struct brisk *brisk, struct brisk_answer *answer) {
+    struct buf buf;
+    buf_init(&buf, LIMIT_RESPONSE);
+    struct json_out out = json_out_begin(&buf);
+    struct listing listing = {.brisk = brisk, .out = &out};
+    json_open_array(&out);
+    repos_each(&brisk->repos, list_one, &listing);
+    json_close_array(&out);
+    answer_from_buf(answer, &buf);
+}
+
+/* ---- check ---- */
+
+static void write_check(struct json_out *out, const struct brisk *brisk, const char *model,
+                        const struct described *described, uint64_t parameters,
+                        enum precision precision, size_t bytes) {
+    const struct arch *arch = &described->arch;
+    const struct stack_spec *stack =
+        &arch->stacks[arch->has_decoder ? arch->decoder_stack : arch->text_stack];
+    json_open_object(out);
+    member(out, "id", model);
+    json_key(out, "runs");
+    json_bool(out, bytes <= brisk->memory_bytes);
+    member(out, "family", arch->family);
+    member(out, "task", described->default_task);
+    write_tasks(out, described);
+    json_key(out, "parameters");
+    json_int(out, (int64_t)parameters);
+    member(out, "precision", precision_name(precision));
+    json_key(out, "memory_bytes");
+    json_int(out, (int64_t)bytes);
+    json_key(out, "memory_limit_bytes");
+    json_int(out, (int64_t)brisk->memory_bytes);
+    json_key(out, "max_tokens");
+    json_int(out, arch->stacks[arch->text_stack].max_positions);
+    if (arch->has_decoder) {
+        json_key(out, "max_generated_tokens");
+        json_int(out, stack->max_positions);
+    }
+    json_key(out, "vocab_size");
+    json_int(out, arch->stacks[arch->text_stack].vocab_size);
+    json_close_object(out);
+}
+
+static enum status check(struct brisk *brisk, const char *model, const char *folder,
+                         struct buf *buf, struct error *err) {
+    struct described described;
+    struct tokenizer *tokenizer = NULL;
+    if (described_open(&described, folder, err) != STATUS_OK)
+        return STATUS_ERROR;
+    uint64_t parameters = 0;
+    enum precision precision = PRECISION_FP32;
+    size_t bytes = 0;
+    enum status status =
+        shelf_estimate(&brisk->precision, &described, &parameters, &precision, &bytes, err);
+    if (status == STATUS_OK)
+        status = tokenizer_load(&tokenizer, folder, err);
+    tokenizer_destroy(tokenizer);
+    if (status == STATUS_OK) {
+        struct json_out out = json_out_begin(buf);
+        write_check(&out, brisk, model, &described, parameters, precision, bytes);
+    }
+    described_close(&described);
+    return status;
+}
+
+void brisk_model_check(struct brisk *brisk, const char *model, struct brisk_answer *answer) {
+    struct arena arena = {0};
+    struct error err = {0};
+    struct buf buf;
+    char *folder = NULL;
+    buf_init(&buf, LIMIT_RESPONSE);
+    if (repos_find(&brisk->repos, model, true, &arena, &folder, &err) == STATUS_OK &&
+        check(brisk, model, folder, &buf, &err) == STATUS_OK)
+        answer_from_buf(answer, &buf);
+    else
+        answer_from_error(answer, &err);
+    buf_deinit(&buf);
+    arena_deinit(&arena);
+}
+
+/* ---- registries ---- */
+
+void runtime_write_families(struct json_out *out) {
+    json_open_array(out);
+    for (size_t i = 0; i < models_count(); i++)
+        json_string(out, models_name(i));
+    json_close_array(out);
+}
+
+void runtime_write_tasks(struct json_out *out) {
+    json_open_array(out);
+    for (size_t i = 0; i < task_count(); i++) {
+        json_open_object(out);
+        member(out, "task", task_name(task_at(i)));
+        json_key(out, "parameters");
+        task_write_parameters(task_at(i), out);
+        json_close_object(out);
+    }
+    json_close_array(out);
+}

@@ -1,0 +1,142 @@
+/* From a repository's folder to a model that can run: reads the small files, describes the
+ * architecture, loads tokenizer and weights. Knows no queues and no other models. */
+#include "runtime/loaded.h"
+
+#include <string.h>
+
+#include "runtime/sentence.h"
+#include "base/banned.h"
+
+/* Below this many parameters the weights of a model stay in the processor's caches: int8 would save
+ * little there, and fp32 is the reference. */
+#define AUTO_INT8_PARAMETERS (8u * 1000 * 1000)
+
+bool precision_choice_parse(const char *text, struct precision_choice *out) {
+    *out = (struct precision_choice){.automatic = true};
+    if (text == NULL || strcmp(text, "auto") == 0)
+        return true;
+    out->automatic = false;
+    return precision_parse(text, &out->precision);
+}
+
+enum precision precision_for(const struct precision_choice *choice, uint64_t parameters) {
+    if (!choice->automatic)
+        return choice->precision;
+    return parameters < AUTO_INT8_PARAMETERS ? PRECISION_FP32 : PRECISION_INT8;
+}
+
+uint64_t checkpoint_parameters(const struct checkpoint *checkpoint) {
+    uint64_t parameters = 0;
+    for (size_t i = 0; i < checkpoint_count(checkpoint); i++)
+        parameters += checkpoint_at(checkpoint, i)->elements;
+    return parameters;
+}
+
+enum status described_open(struct described *described, const char *folder, struct error *err) {
+    *described = (struct described){0};
+    if (repository_open(&described->repository, folder, err) != STATUS_OK)
+        return STATUS_ERROR;
+    if (models_describe(&described->arch, &described->repository, err) != STATUS_OK) {
+        repository_close(&described->repository);
+        return STATUS_ERROR;
+    }
+    described->default_task = models_default_task(&described->repository, &described->arch);
+    return STATUS_OK;
+}
+
+void described_close(struct described *described) {
+    repository_close(&described->repository);
+}
+
+static enum status load_weights(struct loaded *loaded, const struct load *load, struct error *err) {
+    struct checkpoint *checkpoint = NULL;
+    if (checkpoint_open(&checkpoint, load->folder, err) != STATUS_OK)
+        return STATUS_ERROR;
+    loaded->parameters = checkpoint_parameters(checkpoint);
+    const struct model_options options = {
+        .precision = precision_for(&load->precision, loaded->parameters),
+        .team = load->team,
+        .load_team = load->load_team,
+        .page_limit = load->page_bytes,
+        .progress = load->progress,
+        .user = load->user,
+    };
+    const enum status status =
+        model_create(&loaded->model, &loaded->arch, checkpoint, &options, err);
+    checkpoint_close(checkpoint);
+    return status;
+}
+
+static void fill_task_model(struct loaded *loaded, const char *id) {
+    struct repository *repository = &loaded->repository;
+    const uint32_t n_labels = models_label_count(repository);
+    const char **labels = arena_zalloc(&repository->arena, n_labels + 1, sizeof(char *));
+    for (uint32_t i = 0; i < n_labels; i++)
+        labels[i] = models_label(repository, &repository->arena, i);
+    struct task_model *task_model = &loaded->task_model;
+    task_model->id = arena_strndup(&repository->arena, id, strlen(id));
+    task_model->arch = &loaded->arch;
+    task_model->model = loaded->model;
+    task_model->tokenizer = loaded->tokenizer;
+    task_model->config = repository->config;
+    task_model->generation_config = repository->generation_config;
+    task_model->labels = labels;
+    task_model->n_labels = n_labels;
+}
+
+static enum status load_all(struct loaded *loaded, const struct load *load, struct error *err) {
+    struct repository *repository = &loaded->repository;
+    if (models_describe(&loaded->arch, repository, err) != STATUS_OK ||
+        tokenizer_load(&loaded->tokenizer, load->folder, err) != STATUS_OK)
+        return STATUS_ERROR;
+    const uint32_t hidden_size = loaded->arch.stacks[loaded->arch.text_stack].hidden_size;
+    if (sentence_read(&loaded->task_model.sentence, repository, hidden_size, err) != STATUS_OK ||
+        load_weights(loaded, load, err) != STATUS_OK)
+        return STATUS_ERROR;
+    fill_task_model(loaded, load->id);
+    loaded->default_task = models_default_task(repository, &loaded->arch);
+    loaded->compute_type =
+        model_precision(loaded->model) == PRECISION_FP32 ? "cpu" : "cpu+optimized";
+    loaded->bytes = model_bytes(loaded->model);
+    return STATUS_OK;
+}
+
+enum status loaded_create(struct loaded **out, const struct load *load, struct error *err) {
+    struct loaded *loaded = mem_zalloc(1, sizeof(*loaded));
+    if (repository_open(&loaded->repository, load->folder, err) != STATUS_OK) {
+        mem_free(loaded);
+        return STATUS_ERROR;
+    }
+    if (load_all(loaded, load, err) != STATUS_OK) {
+        loaded_destroy(loaded);
+        return STATUS_ERROR;
+    }
+    *out = loaded;
+    return STATUS_OK;
+}
+
+void loaded_destroy(struct loaded *loaded) {
+    if (loaded == NULL)
+        return;
+    model_destroy(loaded->model);
+    tokenizer_destroy(loaded->tokenizer);
+    repository_close(&loaded->repository);
+    mem_free(loaded->queue);
+    mem_free(loaded);
+}
+
+enum status loaded_task(const struct loaded *loaded, const char *name, const struct task **out,
+                        struct error *err) {
+    if (name == NULL)
+        name = loaded->default_task;
+    if (name == NULL)
+        return ERR(err, INPUT, "Model %s names no task of its own: use /pipeline/{task}/%s",
+                   loaded->task_model.id, loaded->task_model.id);
+    const struct task *task = task_find(name);
+    if (task == NULL)
+        return ERR(err, INPUT, "task \"%.64s\" is not known", name);
+    if (task_supports(task, &loaded->task_model, err) != STATUS_OK)
+        return STATUS_ERROR;
+    *out = task;
+    return STATUS_OK;
+}

@@ -1,0 +1,372 @@
+/* What goes into a batch, and what becomes of it. A pass has room for so many rows (tokens) and
+ * segments (sequences); nothing is padded. Runs on the scheduler's thread. */
+#include "runtime/pass.h"
+
+#include "base/banned.h"
+
+/* Rows of a pass: beyond these a CPU computes no faster per row, and everybody waits longer. One
+ * item that is longer still gets its pass. */
+#define PASS_ROWS 512
+/* Rows of prompts and new items beside running generations: bounds the time between two tokens. */
+#define PASS_ROWS_BESIDE 256
+/* Sequences generating at once. */
+#define ACTIVE_WIDTH (LIMIT_BATCH_SEQS / 2)
+
+static bool has_decoder(const struct model_queue *queue) {
+    return queue->loaded->arch.has_decoder;
+}
+
+static void active_add(struct model_queue *queue, struct work *work) {
+    work->prev = NULL;
+    work->next = NULL;
+    queue->active_width += work->width;
+    if (queue->active == NULL) {
+        queue->active = work;
+        return;
+    }
+    struct work *last = queue->active;
+    while (last->next != NULL)
+        last = last->next;
+    last->next = work;
+    work->prev = last;
+}
+
+static void active_remove(struct model_queue *queue, struct work *work) {
+    queue->active_width -= work->width;
+    if (work->prev != NULL)
+        work->prev->next = work->next;
+    else
+        queue->active = work->next;
+    if (work->next != NULL)
+        work->next->prev = work->prev;
+    queue->pages_tight = false;
+}
+
+static void run_fail(struct run *run, const struct error *err) {
+    if (run->error.code == ERROR_NONE)
+        run->error = *err;
+}
+
+/* ---- beginning and ending works ---- */
+
+static void decode_text(const void *user, const int32_t *ids, uint32_t n, struct buf *out) {
+    tokenizer_decode(user, out, ids, n, (struct decode_options){.clean_up = -1});
+}
+
+/* Sequences that the configuration asks for. */
+static uint32_t config_width(const struct generation_config *config) {
+    const uint32_t beams = config->num_beams > 1 ? config->num_beams : 1;
+    return beams > config->num_return_sequences ? beams : config->num_return_sequences;
+}
+
+/* OK: it generates from now on; AGAIN: no room at the moment; ERROR: its run has failed. */
+static enum status begin_generation(struct model_queue *queue, struct work *work) {
+    const struct item *item = work->item;
+    struct loaded *loaded = queue->loaded;
+    const bool decoder = has_decoder(queue);
+    const struct generation_input input = {
+        .model = loaded->model,
+        .stack = decoder ? loaded->arch.decoder_stack : loaded->arch.text_stack,
+        .prompt = decoder ? item->decoder_tokens : item->tokens,
+        .n_prompt = decoder ? item->n_decoder : item->n,
+        .encoder_tokens = decoder ? item->tokens : NULL,
+        .n_encoder_tokens = decoder ? item->n : 0,
+        .memory = work->memory,
+        .config = item->config,
+        .text = {.decode = decode_text, .user = loaded->tokenizer},
+    };
+    struct error err = {0};
+    if (generation_create(&work->generation, &input, &err) != STATUS_OK) {
+        work->generation = NULL;
+        if (err.code == ERROR_MEMORY && queue->active != NULL) {
+            queue->pages_tight = true;
+            return STATUS_AGAIN;
+        }
+        run_fail(work->run, &err);
+        return STATUS_ERROR;
+    }
+    work->width = generation_width(work->generation);
+    work->prompt_left = input.n_prompt;
+    work->phase = WORK_GENERATING;
+    active_add(queue, work);
+    return STATUS_OK;
+}
+
+static void work_release(struct work *work) {
+    generation_destroy(work->generation);
+    work->generation = NULL;
+    memory_unref(work->memory);
+    work->memory = NULL;
+}
+
+static void work_done(struct work *work) {
+    work_release(work);
+    work->phase = WORK_DONE;
+    work->item->done = true;
+    work->run->pending--;
+}
+
+static void copy_outputs(struct work *work) {
+    const struct generation_output *outputs = NULL;
+    const uint32_t n = generation_outputs(work->generation, &outputs);
+    struct arena *arena = work->run->arena;
+    struct item *item = work->item;
+    item->outputs = arena_copy(arena, outputs, n * sizeof(*outputs));
+    item->n_outputs = n;
+    for (uint32_t i = 0; i < n; i++) {
+        struct generation_output *out = &item->outputs[i];
+        out->ids = arena_copy(arena, out->ids, out->n * sizeof(*out->ids));
+        if (out->logprobs != NULL)
+            out->logprobs = arena_copy(arena, out->logprobs, out->n * sizeof(*out->logprobs));
+    }
+}
+
+void pass_drop(struct model_queue *queue, struct run *run) {
+    for (uint32_t i = 0; i < run->n_works; i++) {
+        struct work *work = &run->works[i];
+        if (work->phase == WORK_GENERATING || work->phase == WORK_DECODING)
+            active_remove(queue, work);
+        work_release(work);
+        work->phase = WORK_DONE;
+    }
+    run->pending = 0;
+}
+
+/* ---- gathering ---- */
+
+static void pass_begin(struct pass *pass, struct model_queue *queue, uint32_t stack) {
+    const uint32_t max_rows = model_max_rows(queue->loaded->model);
+    pass->queue = queue;
+    pass->stack = stack;
+    pass->rows = pass->n_segments = pass->n_works = pass->decoded = 0;
+    pass->row_limit = max_rows < PASS_ROWS ? max_rows : PASS_ROWS;
+}
+
+/* Rows that may still be added, if `segments` more may. An empty pass takes what the model can. */
+static uint32_t room(const struct pass *pass, uint32_t segments) {
+    if (pass->n_segments + segments > LIMIT_BATCH_SEQS || pass->n_works == LIMIT_BATCH_SEQS)
+        return 0;
+    if (pass->rows == 0)
+        return model_max_rows(pass->queue->loaded->model);
+    return pass->rows < pass->row_limit ? pass->row_limit - pass->rows : 0;
+}
+
+static void pass_add(struct pass *pass, struct work *work, uint32_t segments) {
+    for (uint32_t i = 0; i < segments; i++)
+        pass->rows += pass->segments[pass->n_segments + i].n;
+    pass->n_segments += segments;
+    pass->works[pass->n_works++] = work;
+    if (work->run->started_ns == 0)
+        work->run->started_ns = clock_now_ns();
+}
+
+static void plan(struct pass *pass, struct work *work, uint32_t budget) {
+    struct segment *segments = &pass->segments[pass->n_segments];
+    const uint32_t n = generation_plan(work->generation, budget, segments);
+    uint32_t rows = 0;
+    for (uint32_t i = 0; i < n; i++)
+        rows += segments[i].n;
+    work->prompt_left = work->prompt_left > rows ? work->prompt_left - rows : 0;
+    pass_add(pass, work, n);
+}
+
+static bool fails(const struct work *work) {
+    return work->run->error.code != ERROR_NONE;
+}
+
+/* Steps of generations whose prompt has been read. They always fit: ACTIVE_WIDTH sees to it. */
+static void gather_steps(struct pass *pass) {
+    for (struct work *work = pass->queue->active; work != NULL; work = work->next) {
+        if (work->phase != WORK_GENERATING || work->prompt_left > 0 || fails(work))
+            continue;
+        if (room(pass, work->width) < work->width)
+            continue;
+        const uint32_t before = pass->n_segments;
+        plan(pass, work, work->width);
+        pass->decoded += pass->n_segments - before;
+    }
+    const uint32_t beside = pass->rows + PASS_ROWS_BESIDE;
+    if (pass->rows > 0 && pass->row_limit > beside)
+        pass->row_limit = beside;
+}
+
+/* Prompts of generations, as much of each as there is room for. */
+static void gather_prompts(struct pass *pass) {
+    for (struct work *work = pass->queue->active; work != NULL; work = work->next) {
+        if (work->phase != WORK_GENERATING || work->prompt_left == 0 || fails(work))
+            continue;
+        uint32_t budget = room(pass, work->width);
+        if (budget == 0 || budget < work->width)
+            return;
+        if (budget > pass->row_limit)
+            budget = pass->row_limit;
+        plan(pass, work, budget);
+    }
+}
+
+/* Where the results of a forward item go, on the stack that has them. */
+static void want_rows(struct segment *segment, const struct item *item) {
+    segment->rows = item->rows;
+    segment->n_rows = item->n_rows;
+    segment->hidden = item->hidden;
+    segment->logits = item->logits;
+}
+
+static bool decodes(const struct model_queue *queue, const struct item *item) {
+    return has_decoder(queue) && (item->kind == ITEM_GENERATE || item->decoder_tokens != NULL);
+}
+
+/* Puts the item's text into the pass; false when there is no room now. */
+static bool add_text(struct pass *pass, struct work *work) {
+    struct model_queue *queue = pass->queue;
+    const struct item *item = work->item;
+    if (room(pass, 1) < item->n)
+        return false;
+    struct segment segment = {.tokens = item->tokens, .types = item->types, .n = item->n};
+    if (decodes(queue, item)) {
+        struct error err = {0};
+        const uint32_t stack = queue->loaded->arch.decoder_stack;
+        if (memory_create(&work->memory, queue->loaded->model, stack, item->n, &err) != STATUS_OK) {
+            work->memory = NULL;
+            if (err.code == ERROR_MEMORY && (queue->active != NULL || pass->n_works > 0)) {
+                queue->pages_tight = true;
+                return false;
+            }
+            run_fail(work->run, &err);
+            return false;
+        }
+        segment.remember = work->memory;
+    } else {
+        want_rows(&segment, item);
+    }
+    pass->segments[pass->n_segments] = segment;
+    pass_add(pass, work, 1);
+    return true;
+}
+
+/* The next work of the run that has not begun, or NULL. */
+static struct work *next_new(struct run *run) {
+    while (run->cursor < run->n_works && run->works[run->cursor].phase != WORK_NEW)
+        run->cursor++;
+    return run->cursor < run->n_works && run->error.code == ERROR_NONE ? &run->works[run->cursor]
+                                                                       : NULL;
+}
+
+/* A new item of the run goes into the pass or begins to generate. */
+static bool take_new(struct pass *pass, struct work *work) {
+    struct model_queue *queue = pass->queue;
+    if (work->item->kind == ITEM_GENERATE || decodes(queue, work->item)) {
+        const uint32_t width =
+            work->item->kind == ITEM_GENERATE ? config_width(work->item->config) : 1;
+        const bool full = queue->active_width > 0 && queue->active_width + width > ACTIVE_WIDTH;
+        if (full || queue->pages_tight)
+            return false;
+    }
+    bool taken = false;
+    if (work->item->kind == ITEM_GENERATE && !has_decoder(queue))
+        taken = begin_generation(queue, work) == STATUS_OK;
+    else
+        taken = add_text(pass, work);
+    work->run->cursor += taken;
+    return taken;
+}
+
+/* One item of each run in turn, until nothing more fits. Only `kind`s wanted now. */
+static void gather_new(struct pass *pass, enum item_kind kind) {
+    struct model_queue *queue = pass->queue;
+    bool took = queue->runs != NULL;
+    while (took) {
+        took = false;
+        struct run *run = queue->runs;
+        do {
+            struct work *work = next_new(run);
+            if (work != NULL && work->item->kind == kind && take_new(pass, work))
+                took = true;
+            run = run->next;
+        } while (run != queue->runs);
+    }
+}
+
+void pass_gather_text(struct pass *pass, struct model_queue *queue) {
+    pass_begin(pass, queue, queue->loaded->arch.text_stack);
+    if (!has_decoder(queue)) {
+        gather_new(pass, ITEM_GENERATE);
+        gather_steps(pass);
+        gather_prompts(pass);
+    } else {
+        gather_new(pass, ITEM_GENERATE);
+    }
+    gather_new(pass, ITEM_FORWARD);
+}
+
+/* Forward items whose encoder has run. */
+static void gather_decoding(struct pass *pass) {
+    for (struct work *work = pass->queue->active; work != NULL; work = work->next) {
+        const struct item *item = work->item;
+        if (work->phase != WORK_DECODING || fails(work) || room(pass, 1) < item->n_decoder)
+            continue;
+        struct segment *segment = &pass->segments[pass->n_segments];
+        *segment = (struct segment){
+            .tokens = item->decoder_tokens, .n = item->n_decoder, .memory = work->memory};
+        want_rows(segment, item);
+        pass_add(pass, work, 1);
+    }
+}
+
+void pass_gather_decoder(struct pass *pass, struct model_queue *queue) {
+    pass_begin(pass, queue, queue->loaded->arch.decoder_stack);
+    gather_steps(pass);
+    gather_prompts(pass);
+    gather_decoding(pass);
+}
+
+/* ---- after the pass ---- */
+
+/* The text has run: done, or on to the decoder. */
+static void after_text(struct pass *pass, struct work *work) {
+    struct model_queue *queue = pass->queue;
+    if (!decodes(queue, work->item)) {
+        work_done(work);
+    } else if (work->item->kind == ITEM_FORWARD) {
+        work->phase = WORK_DECODING;
+        work->width = 1;
+        active_add(queue, work);
+    } else if (begin_generation(queue, work) == STATUS_AGAIN) {
+        /* No pages now: its encoder runs again when a generation has ended. */
+        work_release(work);
+        work->phase = WORK_NEW;
+        if (work->run->cursor > (uint32_t)(work - work->run->works))
+            work->run->cursor = (uint32_t)(work - work->run->works);
+    }
+}
+
+static void after_step(struct pass *pass, struct work *work) {
+    if (generation_advance(work->generation) == STATUS_AGAIN)
+        return;
+    active_remove(pass->queue, work);
+    copy_outputs(work);
+    work_done(work);
+}
+
+uint32_t pass_finish(struct pass *pass) {
+    uint32_t done = 0;
+    for (uint32_t i = 0; i < pass->n_works; i++) {
+        struct work *work = pass->works[i];
+        switch (work->phase) {
+        case WORK_NEW:
+            after_text(pass, work);
+            break;
+        case WORK_GENERATING:
+            after_step(pass, work);
+            break;
+        case WORK_DECODING:
+            active_remove(pass->queue, work);
+            work_done(work);
+            break;
+        case WORK_DONE:
+            break;
+        }
+        done += work->phase == WORK_DONE;
+    }
+    return done;
+}

@@ -1,0 +1,38 @@
+/* One forward pass in the making, and the works of one model that wait for it. Private to the
+ * scheduler (scheduler.c decides whose turn it is, pass.c what goes into the batch). */
+#ifndef BRISK_RUNTIME_PASS_H
+#define BRISK_RUNTIME_PASS_H
+
+#include "runtime/run.h"
+
+/* What the scheduler keeps of one model. Owned by the scheduler's thread; freed with the model. */
+struct model_queue {
+    struct loaded *loaded;
+    struct run *runs;                /* ring; the first one's turn is next */
+    struct work *active;             /* list: works that have begun and go on */
+    uint32_t active_width;           /* segments a step of the active ones may need */
+    bool pages_tight;                /* a generation found no room: none begins until one ends */
+    struct model_queue *next, *prev; /* ring of models with runs */
+};
+
+struct pass {
+    struct model_queue *queue;
+    uint32_t stack;
+    uint32_t rows, row_limit;
+    uint32_t n_segments, n_works;
+    uint32_t decoded; /* segments that are one step of a generation */
+    struct segment segments[LIMIT_BATCH_SEQS];
+    struct work *works[LIMIT_BATCH_SEQS];
+};
+
+/* Gathers what can run on the model's first stack: steps of generations first, then chunks of
+ * prompts, then new items, one a request in turn. */
+void pass_gather_text(struct pass *pass, struct model_queue *queue);
+/* The same for the decoder of a model that has one. */
+void pass_gather_decoder(struct pass *pass, struct model_queue *queue);
+/* After the forward pass: every work of it goes to its next phase. Returns how many are done. */
+uint32_t pass_finish(struct pass *pass);
+/* Drops all that the run's works hold; the run then is finished with its error. */
+void pass_drop(struct model_queue *queue, struct run *run);
+
+#endif

@@ -1,0 +1,31 @@
+/* Where repositories lie: from an id ("org/name", "name") to a folder under the model folders.
+ * Private to runtime. Reads names only, no file's content. */
+#ifndef BRISK_RUNTIME_REPOS_H
+#define BRISK_RUNTIME_REPOS_H
+
+#include "runtime/runtime.h"
+
+struct repos {
+    char **folders; /* NULL-terminated, owned */
+    bool paths;     /* an id that begins with '/' is a folder itself */
+};
+
+/* NOT_FOUND when one of the folders does not exist. folders may be NULL: none. */
+enum status repos_init(struct repos *repos, const char *const *folders, bool paths,
+                       struct error *err) MUST_CHECK;
+void repos_deinit(struct repos *repos);
+
+/* Folder of the model in the arena. NOT_FOUND: "Model X does not exist". need_config: the folder
+ * must hold a config.json to count. */
+enum status repos_find(const struct repos *repos, const char *id, bool need_config,
+                       struct arena *arena, char **folder, struct error *err) MUST_CHECK;
+
+/* Ids of all repositories, sorted within a folder; the first folder that has an id wins. */
+void repos_each(const struct repos *repos, void (*each)(void *user, const char *id), void *user);
+
+/* Changes when a file of the folder (or of its folders) is added, removed or written. */
+uint64_t repos_stamp(const char *folder);
+/* Bytes of the weight files, for estimates. */
+size_t repos_weight_bytes(const char *folder);
+
+#endif

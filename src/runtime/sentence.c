@@ -1,0 +1,197 @@
+/* sentence-transformers folders: modules.json names the modules in order (Transformer, Pooling,
+ * Dense, Normalize), each with a folder of its own that holds a config.json and, for Dense, the
+ * weights. Class names as sentence_transformers/models has them. */
+#include "runtime/sentence.h"
+
+#include <string.h>
+
+#include "base/banned.h"
+
+/* The last part of "sentence_transformers.models.Pooling". */
+static const char *class_name(const char *type) {
+    const char *dot = strrchr(type, '.');
+    return dot == NULL ? type : dot + 1;
+}
+
+/* folder/config.json of a module; *out NULL when it is absent. */
+static enum status module_config(const struct json **out, struct repository *repository,
+                                 const char *path, struct error *err) {
+    return repository_json(repository, path_join(&repository->arena, path, "config.json"), out,
+                           err);
+}
+
+static void pooling_by_name(struct sentence_modules *out, const struct json *mode) {
+    out->pool_cls = out->pool_cls || json_equals(mode, "cls");
+    out->pool_mean = out->pool_mean || json_equals(mode, "mean");
+    out->pool_max = out->pool_max || json_equals(mode, "max");
+    out->pool_mean_sqrt_len = out->pool_mean_sqrt_len || json_equals(mode, "mean_sqrt_len_tokens");
+    out->pool_weighted_mean = out->pool_weighted_mean || json_equals(mode, "weightedmean");
+    out->pool_last = out->pool_last || json_equals(mode, "lasttoken");
+}
+
+static uint32_t pooling_count(const struct sentence_modules *out) {
+    return (uint32_t)out->pool_cls + out->pool_mean + out->pool_max + out->pool_mean_sqrt_len +
+           out->pool_weighted_mean + out->pool_last;
+}
+
+static enum status read_pooling(struct sentence_modules *out, struct repository *repository,
+                                const char *path, uint32_t *width, struct error *err) {
+    const struct json *config = NULL;
+    if (module_config(&config, repository, path, err) != STATUS_OK)
+        return STATUS_ERROR;
+    out->pool_cls = json_get_bool(config, "pooling_mode_cls_token", false);
+    out->pool_mean = json_get_bool(config, "pooling_mode_mean_tokens", false);
+    out->pool_max = json_get_bool(config, "pooling_mode_max_tokens", false);
+    out->pool_mean_sqrt_len = json_get_bool(config, "pooling_mode_mean_sqrt_len_tokens", false);
+    out->pool_weighted_mean = json_get_bool(config, "pooling_mode_weightedmean_tokens", false);
+    out->pool_last = json_get_bool(config, "pooling_mode_lasttoken", false);
+    const struct json *mode = json_get(config, "pooling_mode"); /* the form of newer versions */
+    pooling_by_name(out, mode);
+    for (size_t i = 0; json_is(mode, JSON_ARRAY) && i < mode->len; i++)
+        pooling_by_name(out, json_at(mode, i));
+    if (pooling_count(out) == 0)
+        out->pool_mean = true; /* the library's default */
+    *width *= pooling_count(out);
+    return STATUS_OK;
+}
+
+static const float *floats_of(struct arena *arena, const struct tensor *tensor) {
+    float *floats = arena_alloc(arena, tensor->elements * sizeof(float));
+    tensor_to_floats(tensor, 0, tensor->elements, floats);
+    return floats;
+}
+
+static enum status dense_weights(struct sentence_dense *dense, struct repository *repository,
+                                 const char *path, struct error *err) {
+    struct checkpoint *checkpoint = NULL;
+    const char *folder = path_join(&repository->arena, repository->folder, path);
+    if (checkpoint_open(&checkpoint, folder, err) != STATUS_OK)
+        return error_prefix(err, "modules.json: %s: ", path);
+    enum status status = STATUS_ERROR;
+    const struct tensor *weight = checkpoint_find(checkpoint, "linear.weight");
+    const struct tensor *bias = checkpoint_find(checkpoint, "linear.bias");
+    if (weight == NULL || weight->n_dims != 2 || weight->dims[0] != dense->out ||
+        weight->dims[1] != dense->in) {
+        error_set(err, ERROR_MODEL, "%s: linear.weight must be [%u, %u]", path, dense->out,
+                  dense->in);
+        goto out;
+    }
+    if (bias != NULL && bias->elements != dense->out) {
+        error_set(err, ERROR_MODEL, "%s: linear.bias must be [%u]", path, dense->out);
+        goto out;
+    }
+    dense->weight = floats_of(&repository->arena, weight);
+    dense->bias = bias == NULL ? NULL : floats_of(&repository->arena, bias);
+    status = STATUS_OK;
+out:
+    checkpoint_close(checkpoint);
+    return status;
+}
+
+/* "torch.nn.modules.activation.Tanh"; Identity is no activation. */
+static bool dense_activation(const char *text, enum activation *out) {
+    static const struct {
+        const char *name;
+        enum activation activation;
+    } names[] = {{"Tanh", ACTIVATION_TANH},       {"Identity", ACTIVATION_NONE},
+                 {"ReLU", ACTIVATION_RELU},       {"GELU", ACTIVATION_GELU},
+                 {"Sigmoid", ACTIVATION_SIGMOID}, {"SiLU", ACTIVATION_SILU}};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(class_name(text), names[i].name) == 0) {
+            *out = names[i].activation;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status read_dense(struct sentence_modules *out, struct repository *repository,
+                              const char *path, uint32_t *width, struct error *err) {
+    if (out->n_dense == SENTENCE_DENSE_MAX)
+        return ERR(err, MODEL, "modules.json: more than %d Dense modules", SENTENCE_DENSE_MAX);
+    const struct json *config = NULL;
+    if (module_config(&config, repository, path, err) != STATUS_OK)
+        return STATUS_ERROR;
+    struct sentence_dense *dense = &out->dense[out->n_dense];
+    const int64_t in = json_get_int(config, "in_features", 0);
+    const int64_t outputs = json_get_int(config, "out_features", 0);
+    if (in != (int64_t)*width || outputs < 1 || outputs > LIMIT_HIDDEN_SIZE)
+        return ERR(err, MODEL,
+                   "%s/config.json: in_features %lld, out_features %lld do not follow a vector of "
+                   "%u",
+                   path, (long long)in, (long long)outputs, *width);
+    *dense = (struct sentence_dense){.in = (uint32_t)in, .out = (uint32_t)outputs};
+    const char *activation =
+        json_get_string(config, "activation_function", "torch.nn.modules.activation.Tanh");
+    if (!dense_activation(activation, &dense->activation))
+        return ERR(err, MODEL, "%s/config.json: activation_function \"%s\" is not supported", path,
+                   activation);
+    if (dense_weights(dense, repository, path, err) != STATUS_OK)
+        return STATUS_ERROR;
+    out->n_dense++;
+    *width = dense->out;
+    return STATUS_OK;
+}
+
+/* The transformer's own settings: how long a text may be. */
+static enum status read_transformer(struct sentence_modules *out, struct repository *repository,
+                                    const char *path, struct error *err) {
+    if (path[0] != '\0')
+        return ERR(err, MODEL,
+                   "modules.json: the transformer lies in \"%s\", must be in the folder itself",
+                   path);
+    const struct json *config = NULL;
+    if (repository_json(repository, "sentence_bert_config.json", &config, err) != STATUS_OK)
+        return STATUS_ERROR;
+    const int64_t length = json_get_int(config, "max_seq_length", 0);
+    out->max_seq_length = length > 0 && length < LIMIT_POSITIONS ? (uint32_t)length : 0;
+    return STATUS_OK;
+}
+
+static enum status read_module(struct sentence_modules *out, struct repository *repository,
+                               const struct json *module, uint32_t *width, struct error *err) {
+    const char *type = class_name(json_get_string(module, "type", ""));
+    const char *path = json_get_string(module, "path", "");
+    if (strstr(path, "..") != NULL || path[0] == '/')
+        return ERR(err, MODEL, "modules.json: path \"%s\" leaves the folder", path);
+    if (strcmp(type, "Transformer") == 0)
+        return read_transformer(out, repository, path, err);
+    if (strcmp(type, "Pooling") == 0)
+        return read_pooling(out, repository, path, width, err);
+    if (strcmp(type, "Dense") == 0)
+        return read_dense(out, repository, path, width, err);
+    if (strcmp(type, "Normalize") == 0) {
+        out->normalize = true;
+        return STATUS_OK;
+    }
+    return ERR(err, MODEL,
+               "modules.json: module \"%s\" is not supported, only Transformer, Pooling, Dense and "
+               "Normalize",
+               type);
+}
+
+enum status sentence_read(struct sentence_modules *out, struct repository *repository,
+                          uint32_t hidden_size, struct error *err) {
+    *out = (struct sentence_modules){0};
+    const struct json *modules = repository->modules;
+    if (modules == NULL)
+        return STATUS_OK;
+    if (!json_is(modules, JSON_ARRAY))
+        return ERR(err, MODEL, "modules.json: must be an array, is %s",
+                   json_type_name(modules->type));
+    uint32_t width = hidden_size;
+    for (size_t i = 0; i < modules->len; i++) {
+        if (read_module(out, repository, json_at(modules, i), &width, err) != STATUS_OK)
+            return STATUS_ERROR;
+    }
+    const struct json *config = NULL;
+    if (repository_json(repository, "config_sentence_transformers.json", &config, err) != STATUS_OK)
+        return STATUS_ERROR;
+    const struct json *prompts = json_get(config, "prompts");
+    out->prompts = json_is(prompts, JSON_OBJECT) ? prompts : NULL;
+    out->default_prompt = json_get_string(config, "default_prompt_name", NULL);
+    if (pooling_count(out) == 0)
+        out->pool_mean = true;
+    out->present = true;
+    return STATUS_OK;
+}

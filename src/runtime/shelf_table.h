@@ -1,0 +1,57 @@
+/* What shelf.c and loader.c share: the table of models under its lock. Private to the two. */
+#ifndef BRISK_RUNTIME_SHELF_TABLE_H
+#define BRISK_RUNTIME_SHELF_TABLE_H
+
+#include "runtime/shelf.h"
+
+#define SHELF_BUCKETS 256
+
+/* Somebody in shelf_load; lives on that thread's stack. Guarded by the shelf's lock. */
+struct shelf_watcher {
+    void (*progress)(void *user, double share);
+    void *user;
+    bool done;
+    struct error error;
+    struct shelf_watcher *next;
+};
+
+struct shelf_entry { /* guarded by the shelf's lock */
+    char *id, *folder;
+    enum shelf_state state;
+    struct loaded *loaded; /* when LOADED or RETIRING */
+    uint32_t refs;         /* tickets that use it */
+    uint32_t waiting;      /* tickets held for it */
+    uint64_t last_used_ns, load_started_ns;
+    double estimate_s;    /* how long a load should take */
+    uint64_t stamp;       /* of the folder when loading began */
+    struct error failure; /* when FAILED */
+    struct shelf_watcher *watchers;
+    struct shelf_entry *chain;  /* in the bucket */
+    struct shelf_entry *queued; /* behind this one in the loader's line */
+};
+
+struct shelf {
+    struct shelf_options options;
+    struct team *load_team; /* packs weights; passes go on beside it on the other team */
+    struct thread *clock, *loader;
+    struct lock lock;         /* guards all below */
+    struct condition hold;    /* the clock waits here */
+    struct condition work;    /* the loader waits here */
+    struct condition changed; /* a load has ended, a model is no longer in use */
+    bool stopping;
+    struct shelf_entry *buckets[SHELF_BUCKETS];
+    struct shelf_entry *queue, **queue_end; /* models to be loaded */
+    struct brisk_ticket *held;
+    size_t n_held;
+    struct shelf_figures figures; /* models and bytes: those loaded */
+};
+
+/* All of these are called with the lock taken. */
+void shelf_queue(struct shelf *shelf, struct shelf_entry *entry);
+/* The tickets held for the entry go on: READY, or FAILED when failure is not NULL. */
+void shelf_answer_held(struct shelf *shelf, struct shelf_entry *entry, const struct error *failure);
+double shelf_estimated_s(const struct shelf_entry *entry);
+
+void loader_main(void *shelf);
+
+#endif
