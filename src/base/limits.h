@@ -14,6 +14,8 @@
 #define LIMIT_JSON_VALUES          (8 * 1024 * 1024) /* in one text: 320 MiB of tree */
 #define LIMIT_LOG_LINE             4096          /* one line of the log, cut above */
 #define LIMIT_JSON_FILE            (256 * MiB)   /* tokenizer.json of large vocabularies is 30 MB */
+#define LIMIT_TEXT                 (256 * MiB)   /* one text to tokenize */
+#define LIMIT_WINDOWS              65536         /* overflow windows of one text */
 #define LIMIT_ERROR_TEXT           512           /* one error message */
 
 /* HTTP */
