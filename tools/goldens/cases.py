@@ -1,0 +1,211 @@
+"""What is asked of each task: (name, inputs, parameters), the same for every family.
+
+A body that depends on the model's own text (a stop string that really occurs) is a function of
+`ask(inputs, parameters)`, which answers as the service would.
+"""
+
+FIRST = "Clara went to Paris in 1998 and met Dr. Omar Hassan at the museum."
+SHORT = "The film was wonderful, funny and warm."
+TINY = "Rain."
+ODD = "Café Zürich – 東京 привет 😀👍 e\u0301 naïve…"
+SPACED = " two  spaces\tand a\nline , with marks !"
+LONG = ("The committee of the United Nations will meet in Geneva on 12 March, said Mr. Tanaka from Tokyo. "
+        "A small company called Northwind Traders sells tea, coffee and sugar to the islands of the north. "
+        "Sarah Jessica Miller lived in Bristol for eleven years and painted the same grey bridge every Monday. "
+        "She said that the train from Berlin to Prague was late, and that the one to Vienna had been cancelled.")
+MIXED = [SHORT, TINY, FIRST, ODD]
+QUESTION = "Where did Clara go?"
+LONG_QA = {"question": "Where did Sarah live?", "context": LONG}
+
+
+def text_classification(pairs=True):
+    rows = [
+        ("string", SHORT, {}),
+        ("list", MIXED, {}),
+        ("list of one", [SHORT], {}),
+        ("unicode", ODD, {}),
+        ("white space", SPACED, {}),
+        ("too long", LONG, {}),
+        ("top_k 1", FIRST, {"top_k": 1}),
+        ("top_k 2 of a list", [FIRST, TINY], {"top_k": 2}),
+        ("top_k null", FIRST, {"top_k": None}),
+        ("softmax", FIRST, {"function_to_apply": "softmax"}),
+        ("sigmoid", FIRST, {"function_to_apply": "sigmoid"}),
+        ("none", FIRST, {"function_to_apply": "none"}),
+    ]
+    if pairs:
+        pair = {"text": FIRST, "text_pair": SHORT}
+        rows += [("pair", pair, {}), ("pairs", [pair, {"text": TINY, "text_pair": ODD}], {}),
+                 ("pair too long", {"text": LONG, "text_pair": FIRST}, {})]
+    return rows
+
+
+def scores_only():
+    """For heads whose only difference is the score function."""
+    return [("string", SHORT, {}), ("list", MIXED, {}), ("pair", {"text": FIRST, "text_pair": SHORT}, {}),
+            ("sigmoid", FIRST, {"function_to_apply": "sigmoid"}),
+            ("none", FIRST, {"function_to_apply": "none"})]
+
+
+def token_classification(stride=True):
+    strategies = ["none", "simple", "first", "average", "max"]
+    rows = [("string", FIRST, {}), ("list", MIXED, {}), ("unicode", ODD, {}), ("white space", SPACED, {}),
+            ("too long", LONG, {}), ("none ignores", FIRST, {"aggregation_strategy": "none",
+                                                             "ignore_labels": ["O", "B-PER"]}),
+            ("nothing ignored", FIRST, {"ignore_labels": []}),
+            ("PER ignored", FIRST, {"ignore_labels": ["O", "PER"]})]
+    rows += [(s, FIRST, {"aggregation_strategy": s}) for s in strategies]
+    rows += [(f"{s} of odd text", ODD, {"aggregation_strategy": s}) for s in strategies]
+    if stride:
+        rows += [("stride", LONG, {"stride": 8}), ("stride first", LONG, {"stride": 16, "aggregation_strategy": "first"}),
+                 ("stride max", LONG, {"stride": 5, "aggregation_strategy": "max"})]
+    return rows
+
+
+def fill_mask(mask, word, other):
+    """`word` and `other` are whole words of the vocabulary, in its own spelling."""
+    one = f"The capital of {mask} is Paris."
+    two = f"The {mask} was wonderful, funny and {mask}."
+    return [
+        ("string", one, {}),
+        ("list", [one, f"{mask}", f"She painted the same {mask} bridge; naïve 東京 😀."], {}),
+        ("list of one", [one], {}),
+        ("top_k", one, {"top_k": 3}),
+        ("targets string", one, {"targets": word}),
+        ("targets list", one, {"targets": [word, other, word]}),
+        ("targets capped", one, {"targets": [word, other], "top_k": 7}),
+        ("targets and top_k", one, {"targets": [word, other], "top_k": 1}),
+        ("absent targets", one, {"targets": ["Wonderfulness", word]}),
+        ("two masks", two, {}),
+        ("two masks, targets", two, {"targets": [word, other]}),
+        ("unicode", f"Café {mask} 東京 😀👍 привет", {"top_k": 4}),
+        ("white space", f" two  spaces {mask}\tand a\nline , with marks !", {"top_k": 2}),
+        ("too long", f"The {mask} in short. " + LONG, {"top_k": 2}),
+    ]
+
+
+def question_answering():
+    first = {"question": QUESTION, "context": FIRST}
+    odd = {"question": "Wo ist 東京?", "context": ODD + " " + SPACED}
+    return [
+        ("object", first, {}),
+        ("list", [first, odd, LONG_QA], {}),
+        ("top_k", first, {"top_k": 3}),
+        ("top_k, spans of tokens", first, {"top_k": 4, "align_to_words": False}),
+        ("short answers", first, {"max_answer_len": 1, "top_k": 2}),
+        ("long answers", first, {"max_answer_len": 40, "top_k": 3}),
+        ("impossible", first, {"handle_impossible_answer": True, "top_k": 4}),
+        ("impossible, best only", odd, {"handle_impossible_answer": True}),
+        ("unicode", odd, {"top_k": 5}),
+        ("windows", LONG_QA, {}),
+        ("windows, top_k", LONG_QA, {"top_k": 5}),
+        ("windows of 40", LONG_QA, {"max_seq_len": 40, "doc_stride": 12, "top_k": 3}),
+        ("windows of 30", LONG_QA, {"max_seq_len": 30, "doc_stride": 3, "align_to_words": False, "top_k": 3}),
+        ("windows, impossible", LONG_QA, {"handle_impossible_answer": True, "top_k": 6, "doc_stride": 20}),
+        ("every window has it", {"question": QUESTION, "context": " ".join([FIRST] * 6)}, {"top_k": 3}),
+    ]
+
+
+def zero_shot():
+    labels = ["politics", "weather and light", "tea"]
+    return [
+        ("labels", FIRST, {"candidate_labels": labels}),
+        ("list", MIXED, {"candidate_labels": labels}),
+        ("list of one", [SHORT], {"candidate_labels": labels}),
+        ("labels in a string", SHORT, {"candidate_labels": "politics, sport ,, 東京"}),
+        ("one label", SHORT, {"candidate_labels": ["sport"]}),
+        ("multi_label", FIRST, {"candidate_labels": labels, "multi_label": True}),
+        ("template", FIRST, {"candidate_labels": labels, "hypothesis_template": "The text talks about {}, perhaps."}),
+        ("template and multi_label", ODD, {"candidate_labels": labels, "multi_label": True,
+                                           "hypothesis_template": "{}"}),
+        ("too long", LONG, {"candidate_labels": labels}),
+    ]
+
+
+def feature_extraction():
+    return [("string", SHORT, {}), ("list", [TINY, ODD], {}), ("list of one", [TINY], {}), ("too long", LONG, {}),
+            ("white space", SPACED, {})]
+
+
+def embeddings(prompts=False):
+    rows = feature_extraction() + [("normalize", FIRST, {"normalize": True})]
+    if prompts:
+        rows += [("prompt", FIRST, {"prompt_name": "query"})]
+    return rows
+
+
+def similarity():
+    return [("several", {"source_sentence": SHORT, "sentences": [FIRST, SHORT, ODD, TINY, LONG]}, {}),
+            ("one", {"source_sentence": ODD, "sentences": [SHORT]}, {})]
+
+
+GREEDY = {"do_sample": False, "max_new_tokens": 16}
+
+
+def cut(ask, inputs, parameters, start, end):
+    """A piece of the text that the model writes by itself."""
+    answer = ask(inputs, parameters | {"return_full_text": False})
+    text = answer[0]["generated_text"]
+    assert len(text) >= end, text
+    return text[start:end]
+
+
+def text_generation():
+    def stop(pieces, **more):
+        return lambda ask: (SHORT, GREEDY | {"stop": ["never there"] + [
+            cut(ask, SHORT, GREEDY, a, b) for a, b in pieces]} | more)
+
+    beams = GREEDY | {"num_beams": 3}
+    return [
+        ("greedy", SHORT, GREEDY),
+        ("greedy list", MIXED, GREEDY),
+        ("greedy list of one", [FIRST], GREEDY),
+        ("no prompt", "", GREEDY),
+        ("white space", SPACED, GREEDY),
+        ("defaults of the folder", FIRST, {"do_sample": False}),
+        ("new text only", SHORT, GREEDY | {"return_full_text": False}),
+        ("max_length", SHORT, {"do_sample": False, "max_length": 30}),
+        ("up to the last position", SHORT, {"do_sample": False, "max_new_tokens": 40}),
+        ("min_new_tokens", FIRST, GREEDY | {"min_new_tokens": 12}),
+        ("min_length", FIRST, {"do_sample": False, "max_new_tokens": 20, "min_length": 56}),
+        ("repetition_penalty", SHORT, GREEDY | {"repetition_penalty": 1.7}),
+        ("no_repeat_ngram_size", SHORT, {"do_sample": False, "max_new_tokens": 24, "no_repeat_ngram_size": 2}),
+        ("best of one", SHORT, {"do_sample": True, "top_k": 1, "temperature": 0.7, "max_new_tokens": 12, "seed": 3}),
+        ("beams", SHORT, beams),
+        ("beams of a list", MIXED, beams),
+        ("beams, all", SHORT, beams | {"num_return_sequences": 3}),
+        ("beams, two of four", FIRST, GREEDY | {"num_beams": 4, "num_return_sequences": 2,
+                                                "return_full_text": False}),
+        ("beams, long ones", FIRST, beams | {"length_penalty": 2.0, "num_return_sequences": 3}),
+        ("beams, short ones", FIRST, beams | {"length_penalty": -1.5, "num_return_sequences": 3}),
+        ("beams, early", FIRST, beams | {"early_stopping": True, "num_return_sequences": 3}),
+        ("beams, never early", FIRST, beams | {"early_stopping": "never", "length_penalty": 1.5}),
+        ("beams without repeats", ODD, beams | {"no_repeat_ngram_size": 2, "repetition_penalty": 1.2}),
+        ("beams, min_new_tokens", FIRST, beams | {"min_new_tokens": 14}),
+        ("stop", stop([(5, 7)])),
+        ("stop at the first of two", stop([(9, 12), (4, 6)])),
+        ("stop, new text only", stop([(3, 8)], return_full_text=False)),
+    ]
+
+
+def summarization():
+    beams = {"num_beams": 3, "max_length": 20}
+    return [
+        ("defaults of the folder", FIRST, {}),
+        ("list", MIXED, {}),
+        ("list of one", [SHORT], {}),
+        ("too long", LONG, {}),
+        ("greedy", FIRST, {"num_beams": 1, "max_length": 20}),
+        ("greedy without repeats", SHORT, {"num_beams": 1, "no_repeat_ngram_size": 2, "max_length": 24}),
+        ("max_new_tokens", SHORT, {"num_beams": 1, "max_new_tokens": 7}),
+        ("beams", FIRST, beams),
+        ("beams, long ones", SHORT, beams | {"length_penalty": 3.0}),
+        ("beams, short ones", SHORT, beams | {"length_penalty": -2.0, "min_length": 4}),
+        ("beams, not early", ODD, beams | {"early_stopping": False}),
+        ("beams, never early", ODD, beams | {"early_stopping": "never"}),
+        ("min_length", TINY, beams | {"min_length": 12}),
+        ("beams, two", FIRST, beams | {"num_return_sequences": 2}),
+        ("repetition_penalty", FIRST, beams | {"repetition_penalty": 1.4, "no_repeat_ngram_size": 0}),
+        ("encoder's ngrams kept out", FIRST, beams | {"encoder_no_repeat_ngram_size": 2}),
+        ("spaces cleaned up", SPACED, beams | {"clean_up_tokenization_spaces": True}),
+    ]

@@ -1,0 +1,198 @@
+"""Makes tests/golden: tiny random models and what transformers 4.57.6 answers with them.
+
+    python tools/goldens/make.py [--only bert/fill-mask] [--out FOLDER]
+    python tools/goldens/make.py --check      make them again elsewhere and compare byte for byte
+
+Everything is seeded. A model is taken only if its answers are not decided by a hair: with the
+weights disturbed by a thousand times the rounding error of single precision, all texts, labels and
+positions must stay and all numbers nearly so; otherwise the next seed is tried. So a difference in
+the last bits, which any other order of summation gives, cannot change an expected answer.
+"""
+import os
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import argparse
+import filecmp
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+import warnings
+
+import torch
+import transformers
+from safetensors.torch import save_file
+
+import heads
+import networks
+import service
+import vocabulary
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OUT = ROOT / "tests/golden"
+TOLERANCE = 0.002
+DISTURB = (1e-4, 2)   # relative noise on every weight, how often
+SWING = 0.05          # how far a number may move then: a thousandth of it is far below the tolerance
+SEEDS = 60
+
+
+def rounded(value):
+    """Floats of six significant digits: more than the tolerance needs, fewer than single precision
+    has, so that the files do not change with the machine that makes them."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {k: rounded(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(v) for v in value]
+    return value
+
+
+def same(a, b):
+    """Equal but for floats, which may move by SWING."""
+    if isinstance(a, float) and isinstance(b, float):
+        return abs(a - b) <= SWING * max(1, abs(a))
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+def write_modules(head, seed, folder):
+    """A sentence-transformers folder: modules.json and a folder for each module behind the model."""
+    rows = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}]
+    generator = torch.Generator().manual_seed(seed + 1000)
+    for i, (kind, config) in enumerate(head.modules, 1):
+        path = f"{i}_{kind}"
+        rows.append({"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"})
+        (folder / path).mkdir()
+        if config:
+            networks.write_json(folder / path / "config.json", config)
+        if kind == "Dense":
+            shape = (config["out_features"], config["in_features"])
+            tensors = {"linear.weight": 0.3 * torch.randn(shape, generator=generator)}
+            if config["bias"]:
+                tensors["linear.bias"] = 0.2 * torch.randn(shape[0], generator=generator)
+            save_file(tensors, folder / path / "model.safetensors", metadata={"format": "pt"})
+    networks.write_json(folder / "modules.json", rows)
+    networks.write_json(folder / "sentence_bert_config.json", {"max_seq_length": 32, "do_lower_case": False})
+    if head.sentence:
+        networks.write_json(folder / "config_sentence_transformers.json", head.sentence)
+
+
+def make_folder(head, seed, folder):
+    folder.mkdir(parents=True)
+    tokenizer = head.tokenizer()
+    quiet = networks.unreadable(tokenizer) if head.readable else []
+    networks.build(head.cls, head.config, seed, head.scale, head.dtype, folder, head.shards, quiet)
+    if head.generation:
+        path = folder / "generation_config.json"
+        config = json.loads(path.read_text(encoding="utf-8"))
+        config.pop("_from_model_config", None)  # else transformers takes the file for no choice at all
+        networks.write_json(path, config | head.generation)
+    vocabulary.save(tokenizer, folder, head.legacy)
+    if head.modules:
+        write_modules(head, seed, folder)
+    if head.finish:
+        head.finish(folder)
+    return transformers.AutoTokenizer.from_pretrained(folder)
+
+
+def bodies(head, pipes):
+    for task, rows in head.tasks.items():
+        for name, *body in rows:
+            if callable(body[0]):
+                body = body[0](lambda inputs, parameters: pipes.answer(
+                    task, {"inputs": inputs, "parameters": parameters}))
+            inputs, parameters = body
+            yield {"name": name, "task": task, "tolerance": TOLERANCE,
+                   "body": {"inputs": inputs} | ({"parameters": parameters} if parameters else {})}
+
+
+def steady(pipes, cases):
+    """Whether no answer hangs on a hair; says which does."""
+    amount, times = DISTURB
+    for task in {case["task"] for case in cases}:
+        model = pipes.model(task)
+        for i in range(times):
+            undo = networks.disturb(model, 7 + i, amount)
+            try:
+                for case in cases:
+                    if case["task"] == task and not same(case["answer"], pipes.answer(task, case["body"])):
+                        return case["name"]
+            finally:
+                undo()
+    return None
+
+
+def make_head(head, out):
+    """The folder and its cases, with the first seed whose answers are steady."""
+    folder = out / head.family / head.head
+    for seed in range(SEEDS):
+        shutil.rmtree(folder, ignore_errors=True)
+        tokenizer = make_folder(head, seed, folder)
+        pipes = service.Sentences(folder) if head.modules else service.Pipelines(folder, tokenizer)
+        cases = list(bodies(head, pipes))
+        for case in cases:
+            torch.manual_seed(0)
+            case["answer"] = pipes.answer(case["task"], case["body"])
+        shaky = steady(pipes, cases)
+        if shaky is None:
+            break
+        print(f"  {head.id}: seed {seed} shaky at '{shaky}'", flush=True)
+    else:
+        raise SystemExit(f"{head.id}: no seed below {SEEDS} gives steady answers")
+    lines = [json.dumps(rounded(case), ensure_ascii=False, sort_keys=True) for case in cases]
+    (folder / "cases.json").write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+    size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+    print(f"{head.id}: {len(cases)} cases, seed {seed}, {size // 1024} KiB", flush=True)
+
+
+def differences(made, kept):
+    """Paths that differ between two golden folders, over the families of this table."""
+    found = []
+    for family in sorted({h.family for h in heads.all_heads()}):
+        names = {p.relative_to(root) for root in (made, kept) for p in (root / family).rglob("*") if p.is_file()}
+        for name in sorted(names):
+            a, b = made / name, kept / name
+            if not (a.exists() and b.exists() and filecmp.cmp(a, b, shallow=False)):
+                found.append(str(name))
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", help="family, or family/head")
+    parser.add_argument("--out", type=pathlib.Path, default=OUT)
+    parser.add_argument("--check", action="store_true")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    transformers.logging.set_verbosity_error()
+    torch.set_num_threads(1)
+
+    chosen = [h for h in heads.all_heads() if not args.only or h.id in args.only or h.family in args.only]
+    if not args.check:
+        for head in chosen:
+            make_head(head, args.out)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        made = pathlib.Path(folder)
+        for head in chosen:
+            make_head(head, made)
+        found = [d for d in differences(made, args.out)
+                 if not args.only or any(d.startswith(h.id + "/") for h in chosen)]
+    for name in found:
+        print("differs:", name)
+    print("no difference" if not found else f"{len(found)} files differ")
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main()

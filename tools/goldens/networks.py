@@ -1,0 +1,69 @@
+"""Tiny random models: seeded weights large enough that outputs differ clearly, saved as
+`save_pretrained` lays them out, and loaded again in double precision to be the reference.
+
+Double precision makes the expected numbers the same on every machine; single precision agrees with
+them far within the tolerance of the cases.
+"""
+import json
+import pathlib
+
+import torch
+
+DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+
+
+def fill(model, seed, scale):
+    """Matrices get a deviation of `scale`, norms stay near one, biases are small."""
+    generator = torch.Generator().manual_seed(seed)
+    norms = {id(p) for m in model.modules() if isinstance(m, torch.nn.LayerNorm) for p in m.parameters()}
+    with torch.no_grad():
+        for name, p in sorted(model.named_parameters()):
+            noise = torch.randn(p.shape, generator=generator)
+            if id(p) in norms and name.endswith("weight"):
+                p.copy_(1 + 0.2 * noise)
+            else:
+                p.copy_(noise * (scale if p.dim() >= 2 else 0.2))
+        for name, buffer in sorted(model.named_buffers()):
+            if name == "final_logits_bias":
+                buffer.copy_(0.3 * torch.randn(buffer.shape, generator=generator))
+
+
+def unreadable(tokenizer):
+    """Ids whose text is not of printable ASCII: half characters of byte-level vocabularies."""
+    texts = [tokenizer.decode([i]) for i in range(len(tokenizer))]
+    return [i for i, text in enumerate(texts) if not (text.isascii() and text.isprintable())]
+
+
+def build(cls, config, seed, scale, dtype, folder, shards=False, quiet=()):
+    """Writes config.json, the weights and, for models that generate, generation_config.json. The
+    tokens of `quiet` are made unlikely (the head is tied to the embedding)."""
+    model = cls(config)
+    fill(model, seed, scale)
+    with torch.no_grad():
+        model.get_input_embeddings().weight[list(quiet)] *= 0.2
+    # Several files: the limit is small enough to cut these models in three or so.
+    model.to(DTYPES[dtype]).save_pretrained(folder, max_shard_size="70KB" if shards else "1GB")
+
+
+def load(auto, folder):
+    return auto.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager").eval()
+
+
+def disturb(model, seed, amount):
+    """Adds relative noise to all weights; returns a function that takes it back."""
+    generator = torch.Generator().manual_seed(seed)
+    saved = [p.detach().clone() for p in model.parameters()]
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(1 + amount * torch.randn(p.shape, generator=generator, dtype=torch.float64))
+
+    def undo():
+        with torch.no_grad():
+            for p, old in zip(model.parameters(), saved):
+                p.copy_(old)
+    return undo
+
+
+def write_json(path, value):
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2)
+    pathlib.Path(path).write_text(text + "\n", encoding="utf-8")
