@@ -1,7 +1,8 @@
-/* exp, erf, tanh on eight floats, and sums over the eight. Private to the *_avx2.c files.
+/* exp, Phi, tanh on eight floats, and sums over the eight. Private to the *_avx2.c files.
  *
  * Coefficients are least-maximum fits made for this file (Lawson iteration in double); the errors
- * named are those of the fits, rounding adds about an ulp. */
+ * named are those of the fits, rounding adds about an ulp. NaN stays NaN: minps and maxps give
+ * their second operand then. */
 #ifndef BRISK_KERNELS_MATH_AVX2_H
 #define BRISK_KERNELS_MATH_AVX2_H
 
@@ -11,7 +12,7 @@
  * fit 3e-9. Below -87.3 the result is 0. */
 ALWAYS_INLINE __m256 exp_negative(__m256 x) {
     const __m256 lowest = _mm256_set1_ps(-87.33f);
-    const __m256 clamped = _mm256_max_ps(x, lowest);
+    const __m256 clamped = _mm256_max_ps(lowest, x);
     const __m256 n = _mm256_round_ps(_mm256_mul_ps(clamped, _mm256_set1_ps(1.44269504f)),
                                      _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), clamped);
@@ -37,45 +38,44 @@ ALWAYS_INLINE __m256 sigmoid_ps(__m256 x) {
     return _mm256_div_ps(top, _mm256_add_ps(one, e));
 }
 
-/* x * P(x^2) / Q(x^2) on |x| <= 3.93, where erf rounds to 1; relative error of the fit 2e-8. */
-ALWAYS_INLINE __m256 erf_ps(__m256 x) {
-    const __m256 limit = _mm256_set1_ps(3.93f), one = _mm256_set1_ps(1.0f);
-    x = _mm256_max_ps(_mm256_min_ps(limit, x), _mm256_sub_ps(_mm256_setzero_ps(), limit));
-    const __m256 t = _mm256_mul_ps(x, x);
-    __m256 p = _mm256_set1_ps(2.0418963231350062e-06f);
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0.0002848041767720133f));
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0.0037796299438923597f));
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0.0527903214097023f));
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0.1907849907875061f));
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(1.1283791065216064f));
-    __m256 q = _mm256_set1_ps(3.800307240453549e-05f);
-    q = _mm256_fmadd_ps(q, t, _mm256_set1_ps(0.0011652088724076748f));
-    q = _mm256_fmadd_ps(q, t, _mm256_set1_ps(0.014997478574514389f));
-    q = _mm256_fmadd_ps(q, t, _mm256_set1_ps(0.11425789445638657f));
-    q = _mm256_fmadd_ps(q, t, _mm256_set1_ps(0.5024115443229675f));
-    q = _mm256_fmadd_ps(q, t, one);
-    const __m256 y = _mm256_div_ps(_mm256_mul_ps(x, p), q);
-    return _mm256_max_ps(_mm256_min_ps(one, y), _mm256_set1_ps(-1.0f));
+/* Phi(x), the share of the normal distribution below x, from its smaller tail: with a = |x|/sqrt(2)
+ * that is erfc(a) / 2 = exp(-a^2) * P(a) / Q(a); relative error of the fit 5e-9. */
+ALWAYS_INLINE __m256 phi_ps(__m256 x) {
+    const __m256 sign = _mm256_set1_ps(-0.0f), one = _mm256_set1_ps(1.0f);
+    __m256 a = _mm256_mul_ps(_mm256_andnot_ps(sign, x), _mm256_set1_ps(0.70710678118654752f));
+    a = _mm256_min_ps(_mm256_set1_ps(9.4f), a); /* exp is 0 there */
+    __m256 p = _mm256_set1_ps(0.03215738385915756f);
+    p = _mm256_fmadd_ps(p, a, _mm256_set1_ps(0.22616486251354218f));
+    p = _mm256_fmadd_ps(p, a, _mm256_set1_ps(0.7251855134963989f));
+    p = _mm256_fmadd_ps(p, a, _mm256_set1_ps(1.2322672605514526f));
+    p = _mm256_fmadd_ps(p, a, one);
+    __m256 q = _mm256_set1_ps(0.0569966696202755f);
+    q = _mm256_fmadd_ps(q, a, _mm256_set1_ps(0.4008963406085968f));
+    q = _mm256_fmadd_ps(q, a, _mm256_set1_ps(1.3133883476257324f));
+    q = _mm256_fmadd_ps(q, a, _mm256_set1_ps(2.3888819217681885f));
+    q = _mm256_fmadd_ps(q, a, _mm256_set1_ps(2.360646963119507f));
+    q = _mm256_fmadd_ps(q, a, one);
+    const __m256 e = exp_negative(_mm256_or_ps(_mm256_mul_ps(a, a), sign));
+    const __m256 half = _mm256_mul_ps(e, _mm256_set1_ps(0.5f));
+    const __m256 tail = _mm256_div_ps(_mm256_mul_ps(half, p), q);
+    return _mm256_blendv_ps(_mm256_sub_ps(one, tail), tail, x);
 }
 
-/* x * P(x^2) / Q(x^2) on |x| <= 9, where tanh rounds to 1; relative error of the fit 2e-9. */
+/* (1 - e) / (1 + e) with e = exp(-2|x|); below 0.625, where that cancels, x + x^3 P(x^2), relative
+ * error of the fit 5e-9. */
 ALWAYS_INLINE __m256 tanh_ps(__m256 x) {
-    const __m256 limit = _mm256_set1_ps(9.0f), one = _mm256_set1_ps(1.0f);
-    x = _mm256_max_ps(_mm256_min_ps(limit, x), _mm256_sub_ps(_mm256_setzero_ps(), limit));
-    const __m256 t = _mm256_mul_ps(x, x);
-    __m256 p = _mm256_set1_ps(-1.2245661082377346e-11f);
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(3.0641729154012864e-08f));
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(2.8030977773596533e-05f));
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0.003869491396471858f));
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0.13680844008922577f));
-    p = _mm256_fmadd_ps(p, t, one);
-    __m256 q = _mm256_set1_ps(1.289011834160192e-06f);
-    q = _mm256_fmadd_ps(q, t, _mm256_set1_ps(0.00039406842552125454f));
-    q = _mm256_fmadd_ps(q, t, _mm256_set1_ps(0.027250096201896667f));
-    q = _mm256_fmadd_ps(q, t, _mm256_set1_ps(0.47014176845550537f));
-    q = _mm256_fmadd_ps(q, t, one);
-    const __m256 y = _mm256_div_ps(_mm256_mul_ps(x, p), q);
-    return _mm256_max_ps(_mm256_min_ps(one, y), _mm256_set1_ps(-1.0f));
+    const __m256 sign = _mm256_set1_ps(-0.0f), one = _mm256_set1_ps(1.0f);
+    const __m256 a = _mm256_andnot_ps(sign, x), t = _mm256_mul_ps(x, x);
+    const __m256 e = exp_negative(_mm256_or_ps(_mm256_add_ps(a, a), sign));
+    const __m256 large = _mm256_div_ps(_mm256_sub_ps(one, e), _mm256_add_ps(one, e));
+    __m256 p = _mm256_set1_ps(-0.005666899029165506f);
+    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0.020606108009815216f));
+    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(-0.053729988634586334f));
+    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0.13331331312656403f));
+    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(-0.33333277702331543f));
+    const __m256 small = _mm256_fmadd_ps(_mm256_mul_ps(p, t), x, x);
+    const __m256 is_small = _mm256_cmp_ps(a, _mm256_set1_ps(0.625f), _CMP_LT_OQ);
+    return _mm256_blendv_ps(_mm256_or_ps(large, _mm256_and_ps(x, sign)), small, is_small);
 }
 
 ALWAYS_INLINE float sum_lanes(__m256 v) {

@@ -1,0 +1,563 @@
+/* Every variant of every kernel in kernels.inc against the scalar one: odd shapes, in place, values
+ * that are not finite; and that cutting rows, columns or K into calls changes no bit. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "kernels/kernels.h"
+
+static uint32_t seed = 1;
+
+static float uniform(float low, float high) {
+    seed = seed * 1664525u + 1013904223u;
+    return low + (high - low) * (float)(seed >> 8) / (float)(1 << 24);
+}
+
+/* Exactly n floats on the heap, so that the address sanitizer sees a read beyond. */
+static float *random_floats(size_t n, float low, float high) {
+    float *x = mem_alloc(n * sizeof(*x));
+    for (size_t i = 0; i < n; i++) {
+        x[i] = uniform(low, high);
+    }
+    return x;
+}
+
+static void *copy_of(const void *data, size_t bytes) {
+    void *copy = mem_alloc(bytes);
+    memcpy(copy, data, bytes);
+    return copy;
+}
+
+static void near(float got, float want, float allowed, const char *what, size_t i) {
+    const bool same = got == want || (got != got && want != want);
+    if (!same && !(fabsf(got - want) <= allowed)) {
+        fail_msg("%s at %zu: wanted %.9g +- %g, got %.9g", what, i, (double)want, (double)allowed,
+                 (double)got);
+    }
+}
+
+/* ---- matrix products ---- */
+
+static const struct shape {
+    uint32_t rows, in, out;
+} SHAPES[] = {
+    {1, 1, 1},     {1, 64, 64},  {2, 7, 16},    {3, 33, 40},  {4, 100, 17},
+    {5, 64, 128},  {6, 96, 48},  {7, 129, 33},  {8, 31, 16},  {11, 40, 80},
+    {12, 384, 64}, {13, 5, 100}, {19, 257, 70}, {40, 72, 32},
+};
+
+/* What differs between the three precisions. */
+struct precision {
+    void (*gemm)(const struct gemm *gemm), (*definition)(const struct gemm *gemm);
+    size_t (*panel_bytes)(uint32_t in);
+    size_t element; /* of x */
+};
+
+static char *pack(const struct precision *p, const struct shape *s, const float *w) {
+    const uint32_t panels = (s->out + PANEL - 1) / PANEL;
+    const size_t bytes = p->panel_bytes(s->in);
+    float scales[PANEL], sums[PANEL];
+    char *packed = mem_alloc(panels * bytes);
+    for (uint32_t i = 0; i < panels; i++) {
+        const uint32_t left = s->out - i * PANEL, n = left < PANEL ? left : PANEL;
+        const float *rows = w + (size_t)i * PANEL * s->in;
+        if (p->panel_bytes == panel_bytes_f32) {
+            pack_f32(packed + i * bytes, s->in, n, rows);
+        } else if (p->panel_bytes == panel_bytes_bf16) {
+            pack_bf16(packed + i * bytes, s->in, n, rows);
+        } else {
+            pack_i8(packed + i * bytes, s->in, n, rows, scales, sums);
+        }
+    }
+    return packed;
+}
+
+/* x[rows, in] as floats, or as 7-bit numbers in rows padded with zeros. */
+static void *inputs(const struct precision *p, const struct shape *s, size_t *ld) {
+    if (p->element == sizeof(float)) {
+        *ld = s->in;
+        return random_floats((size_t)s->rows * s->in, -1, 1);
+    }
+    *ld = quantized_row_bytes(s->in);
+    uint8_t *q = mem_zalloc(s->rows, *ld);
+    for (uint32_t r = 0; r < s->rows; r++) {
+        for (uint32_t k = 0; k < s->in; k++) {
+            q[r * *ld + k] = (uint8_t)uniform(0, 127.99f);
+        }
+    }
+    return q;
+}
+
+static void cut_k(void (*gemm)(const struct gemm *), struct gemm g, uint32_t step) {
+    const uint32_t in = g.k_to;
+    for (uint32_t k = 0; k < in; k += step) {
+        g.k_from = k;
+        g.k_to = k + step < in ? k + step : in;
+        gemm(&g);
+    }
+}
+
+/* Row by row, panel by panel, K in steps: the same bits as all at once. */
+static void check_cuts(const struct precision *p, struct gemm g, const struct shape *s) {
+    const size_t n = (size_t)s->rows * g.ldacc;
+    int32_t *whole = mem_zalloc(n, 4), *cut = mem_zalloc(n, 4);
+    g.acc = whole;
+    p->gemm(&g);
+    for (uint32_t step = 8; step <= 64; step *= 8) {
+        memset(cut, 0xff, n * 4);
+        g.acc = cut;
+        cut_k(p->gemm, g, step);
+        assert_memory_equal(whole, cut, n * 4);
+    }
+    memset(cut, 0xff, n * 4);
+    for (uint32_t r = 0; r < s->rows; r++) {
+        for (uint32_t i = 0; i < g.n_panels; i++) {
+            struct gemm one = g;
+            one.rows = one.n_panels = 1;
+            one.x = (const char *)g.x + r * g.ldx * p->element;
+            one.panels = (const char *)g.panels + i * g.panel_bytes;
+            one.acc = cut + r * g.ldacc + (size_t)i * PANEL;
+            p->gemm(&one);
+        }
+    }
+    assert_memory_equal(whole, cut, n * 4);
+    mem_free(whole);
+    mem_free(cut);
+}
+
+static void check_shape(const struct precision *p, const struct shape *s, float tolerance) {
+    const uint32_t panels = (s->out + PANEL - 1) / PANEL;
+    const size_t n = (size_t)s->rows * panels * PANEL;
+    float *w = random_floats((size_t)s->out * s->in, -1, 1);
+    char *packed = pack(p, s, w);
+    float *got = mem_alloc(n * 4), *want = mem_alloc(n * 4);
+    struct gemm g = {.panels = packed,
+                     .panel_bytes = p->panel_bytes(s->in),
+                     .ldacc = (size_t)panels * PANEL,
+                     .rows = s->rows,
+                     .n_panels = panels,
+                     .k_to = s->in,
+                     .acc = want};
+    void *x = inputs(p, s, &g.ldx);
+    g.x = x;
+    p->definition(&g);
+    g.acc = got;
+    p->gemm(&g);
+    if (tolerance > 0) {
+        for (size_t i = 0; i < n; i++) {
+            near(got[i], want[i], tolerance * (float)s->in, "product", i);
+        }
+    } else {
+        assert_memory_equal(got, want, n * 4);
+    }
+    check_cuts(p, g, s);
+    mem_free(w);
+    mem_free(packed);
+    mem_free(got);
+    mem_free(want);
+    mem_free(x);
+}
+
+static void check_gemm(struct precision p, float tolerance) {
+    for (size_t i = 0; i < ARRAY_LEN(SHAPES); i++) {
+        check_shape(&p, &SHAPES[i], tolerance);
+    }
+}
+
+typedef void gemm_function(const struct gemm *gemm);
+
+static void check_gemm_f32(gemm_function *f, gemm_function *definition, float tolerance) {
+    check_gemm((struct precision){f, definition, panel_bytes_f32, sizeof(float)}, tolerance);
+}
+
+static void check_gemm_bf16(gemm_function *f, gemm_function *definition, float tolerance) {
+    check_gemm((struct precision){f, definition, panel_bytes_bf16, sizeof(float)}, tolerance);
+}
+
+/* All weights and activations at their limits: nothing saturates. */
+static void check_extremes_i8(gemm_function *f) {
+    enum { IN = 64 };
+    float w[PANEL * IN], scales[PANEL], sums[PANEL];
+    for (size_t i = 0; i < ARRAY_LEN(w); i++) {
+        w[i] = i / IN % 2 == 0 ? 1 : -1;
+    }
+    char packed[PANEL * 4 + PANEL * IN];
+    assert_int_equal(sizeof(packed), panel_bytes_i8(IN));
+    pack_i8(packed, IN, PANEL, w, scales, sums);
+    for (uint32_t rows = 1; rows <= 9; rows++) {
+        uint8_t x[9 * IN + KERNEL_SLACK];
+        int32_t acc[9 * PANEL];
+        memset(x, QUANTIZED_MAX, sizeof(x));
+        f(&(struct gemm){.x = x,
+                         .ldx = IN,
+                         .panels = packed,
+                         .panel_bytes = sizeof(packed),
+                         .acc = acc,
+                         .ldacc = PANEL,
+                         .rows = rows,
+                         .n_panels = 1,
+                         .k_to = IN});
+        for (uint32_t i = 0; i < rows * PANEL; i++) {
+            assert_int_equal(acc[i], (i % 2 == 0 ? 1 : -1) * 127 * 127 * IN);
+        }
+    }
+}
+
+static void check_gemm_i8(gemm_function *f, gemm_function *definition, float tolerance) {
+    check_gemm((struct precision){f, definition, panel_bytes_i8, 1}, tolerance);
+    check_extremes_i8(f);
+}
+
+/* ---- rows ---- */
+
+static const size_t LENGTHS[] = {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 100, 128, 384, 771};
+
+typedef void quantize_function(uint8_t *q, struct row_scale *scale, const float *x, size_t n);
+
+static void check_quantize_u7(quantize_function *f, quantize_function *definition,
+                              float tolerance) {
+    for (size_t i = 0; i < ARRAY_LEN(LENGTHS); i++) {
+        const size_t n = LENGTHS[i], bytes = quantized_row_bytes((uint32_t)n);
+        for (uint32_t kind = 0; kind < 5; kind++) {
+            float *x = random_floats(n, kind == 1 ? 1 : -3, kind == 2 ? -3 : 4);
+            x[n / 2] = kind == 3 ? INFINITY : kind == 4 ? NAN : x[n / 2];
+            uint8_t *got = mem_alloc(bytes), *want = mem_alloc(bytes);
+            struct row_scale a, b;
+            f(got, &a, x, n);
+            definition(want, &b, x, n);
+            for (size_t k = 0; k < bytes; k++) {
+                assert_true(got[k] <= QUANTIZED_MAX && (k < n || got[k] == 0));
+            }
+            if (kind < 3) {
+                assert_memory_equal(got, want, bytes);
+                assert_memory_equal(&a, &b, sizeof(a));
+            }
+            for (size_t k = 0; k < n && kind < 3; k++) {
+                near(a.step * got[k] + a.offset, x[k], a.step * 0.5001f + 1e-6f, "quantized", k);
+            }
+            mem_free(x);
+            mem_free(got);
+            mem_free(want);
+        }
+    }
+}
+
+typedef void dequantize_function(void *acc, struct row_scale row, const float *scales,
+                                 const float *sums, size_t n);
+
+static void check_dequantize(dequantize_function *f, dequantize_function *definition,
+                             float tolerance) {
+    for (size_t i = 0; i < ARRAY_LEN(LENGTHS); i++) {
+        const size_t n = LENGTHS[i];
+        float *scales = random_floats(n, 0, 1e-2f), *sums = random_floats(n, -5, 5);
+        int32_t *got = mem_alloc(n * 4);
+        for (size_t k = 0; k < n; k++) {
+            got[k] = (int32_t)uniform(-3e6f, 3e6f);
+        }
+        int32_t *want = copy_of(got, n * 4);
+        const struct row_scale row = {uniform(0, 1), uniform(-2, 2)};
+        f(got, row, scales, sums, n);
+        definition(want, row, scales, sums, n);
+        assert_memory_equal(got, want, n * 4);
+        mem_free(scales);
+        mem_free(sums);
+        mem_free(got);
+        mem_free(want);
+    }
+}
+
+typedef void add_function(float *y, const float *acc, const float *bias, const float *residual,
+                          size_t n);
+
+static void check_add(add_function *f, add_function *definition, float tolerance) {
+    for (size_t i = 0; i < ARRAY_LEN(LENGTHS); i++) {
+        const size_t n = LENGTHS[i];
+        for (uint32_t kind = 0; kind < 8; kind++) {
+            float *acc = random_floats(n, -1, 1), *bias = random_floats(n, -1, 1);
+            float *got = random_floats(n, -1, 1), *want = copy_of(got, n * 4);
+            float *in_place = kind & 4 ? got : acc;
+            definition(want, kind & 4 ? want : acc, kind & 1 ? bias : NULL, kind & 2 ? want : NULL,
+                       n);
+            f(got, in_place, kind & 1 ? bias : NULL, kind & 2 ? got : NULL, n);
+            assert_memory_equal(got, want, n * 4);
+            mem_free(acc);
+            mem_free(bias);
+            mem_free(got);
+            mem_free(want);
+        }
+    }
+}
+
+typedef void multiply_function(float *y, const float *x, size_t n);
+
+static void check_multiply(multiply_function *f, multiply_function *definition, float tolerance) {
+    for (size_t i = 0; i < ARRAY_LEN(LENGTHS); i++) {
+        const size_t n = LENGTHS[i];
+        float *x = random_floats(n, -2, 2), *got = random_floats(n, -2, 2);
+        float *want = copy_of(got, n * 4);
+        f(got, x, n);
+        definition(want, x, n);
+        assert_memory_equal(got, want, n * 4);
+        mem_free(x);
+        mem_free(got);
+        mem_free(want);
+    }
+}
+
+typedef void in_place_function(float *x, size_t n);
+
+/* Errors relative to what goes in (at most 10) and comes out; equal where not finite. */
+static void compare_in_place(in_place_function *f, in_place_function *definition, const float *x,
+                             size_t n, float tolerance) {
+    float *got = copy_of(x, n * 4), *want = copy_of(x, n * 4);
+    f(got, n);
+    definition(want, n);
+    for (size_t k = 0; k < n; k++) {
+        const float in = fminf(fabsf(x[k]), 10);
+        near(got[k], want[k], tolerance * (fabsf(want[k]) + in) + 1e-37f, "f(x)", k);
+    }
+    /* Alone, in the first lane, a number gives what it gives anywhere. */
+    for (size_t k = 0; k < n; k++) {
+        float alone = x[k];
+        f(&alone, 1);
+        assert_memory_equal(&alone, got + k, sizeof(alone));
+    }
+    mem_free(got);
+    mem_free(want);
+}
+
+static void check_in_place(in_place_function *f, in_place_function *definition, float tolerance) {
+    static const float LIMITS[] = {0.01f, 1, 5, 20, 1000};
+    static const float SPECIAL[] = {0,  -0.0f, INFINITY, -INFINITY, NAN,   1e-40f, -1e-40f,
+                                    88, -88,   104,      -104,      3.93f, -3.93f, 9,
+                                    -9, 1e30f, -1e30f,   10,        -10};
+    for (size_t i = 0; i < ARRAY_LEN(LENGTHS); i++) {
+        for (size_t l = 0; l < ARRAY_LEN(LIMITS); l++) {
+            float *x = random_floats(LENGTHS[i], -LIMITS[l], LIMITS[l]);
+            compare_in_place(f, definition, x, LENGTHS[i], tolerance);
+            mem_free(x);
+        }
+    }
+    compare_in_place(f, definition, SPECIAL, ARRAY_LEN(SPECIAL), tolerance);
+}
+
+#define check_relu      check_in_place
+#define check_gelu      check_in_place
+#define check_gelu_tanh check_in_place
+#define check_silu      check_in_place
+#define check_tanh      check_in_place
+#define check_sigmoid   check_in_place
+
+typedef void norm_function(float *y, const float *x, const float *weight, const float *bias,
+                           float eps, size_t n);
+
+static void check_norm(norm_function *f, norm_function *definition, float tolerance) {
+    for (size_t i = 0; i < ARRAY_LEN(LENGTHS); i++) {
+        const size_t n = LENGTHS[i];
+        float *x = random_floats(n, -2, 3), *weight = random_floats(n, -1, 2);
+        float *bias = random_floats(n, -1, 1), *want = mem_alloc(n * 4), *got = copy_of(x, n * 4);
+        for (uint32_t kind = 0; kind < 2; kind++) {
+            memcpy(got, x, n * 4);
+            definition(want, x, weight, kind ? bias : NULL, 1e-5f, n);
+            f(got, got, weight, kind ? bias : NULL, 1e-5f, n);
+            for (size_t k = 0; k < n; k++) {
+                near(got[k], want[k], tolerance * (fabsf(want[k]) + 2), "norm", k);
+            }
+        }
+        mem_free(x);
+        mem_free(weight);
+        mem_free(bias);
+        mem_free(got);
+        mem_free(want);
+    }
+}
+
+#define check_norm_layer check_norm
+#define check_norm_rms   check_norm
+
+static void check_row(in_place_function *f, in_place_function *definition, float tolerance,
+                      float floor) {
+    for (size_t i = 0; i < ARRAY_LEN(LENGTHS); i++) {
+        const size_t n = LENGTHS[i];
+        float *got = random_floats(n, -10, 10);
+        got[0] = n > 1 ? -INFINITY : got[0]; /* as processors mask tokens */
+        float *want = copy_of(got, n * 4);
+        f(got, n);
+        definition(want, n);
+        for (size_t k = 0; k < n; k++) {
+            near(got[k], want[k], tolerance * fmaxf(fabsf(want[k]), floor), "softmax", k);
+        }
+        mem_free(got);
+        mem_free(want);
+    }
+}
+
+#define check_softmax(f, definition, tolerance)     check_row(f, definition, tolerance, 1e-6f)
+#define check_log_softmax(f, definition, tolerance) check_row(f, definition, tolerance, 1)
+
+typedef float dot_function(const float *x, const float *y, size_t n);
+
+static void check_dot(dot_function *f, dot_function *definition, float tolerance) {
+    for (size_t i = 0; i < ARRAY_LEN(LENGTHS); i++) {
+        const size_t n = LENGTHS[i];
+        float *x = random_floats(n, -1, 1), *y = random_floats(n, -1, 1);
+        near(f(x, y, n), definition(x, y, n), tolerance * (float)n, "dot", n);
+        mem_free(x);
+        mem_free(y);
+    }
+}
+
+typedef size_t argmax_function(const float *x, size_t n);
+
+static void check_argmax(argmax_function *f, argmax_function *definition, float tolerance) {
+    for (size_t i = 0; i < ARRAY_LEN(LENGTHS); i++) {
+        const size_t n = LENGTHS[i];
+        float *x = random_floats(n, -1, 1);
+        assert_int_equal(f(x, n), definition(x, n));
+        x[n - 1] = x[n / 2] = 2; /* the first of equals */
+        assert_int_equal(f(x, n), n / 2);
+        x[0] = NAN;
+        assert_int_equal(f(x, n), n / 2 == 0 ? (n == 1 ? 0 : n - 1) : n / 2);
+        for (size_t k = 0; k < n; k++) {
+            x[k] = k % 2 == 0 ? NAN : -INFINITY;
+        }
+        assert_int_equal(f(x, n), 0);
+        mem_free(x);
+    }
+}
+
+/* ---- attention ---- */
+
+typedef void attend_function(const struct attend *attend);
+
+enum { MAX_PAGES = 9, MAX_HEAD = 130 };
+
+struct attend_case {
+    uint32_t head_size, keys;
+    bool causal;
+    uint32_t window;
+};
+
+static void set_rows(struct attend *a, const struct attend_case *c, uint32_t rows) {
+    a->rows = rows;
+    for (uint32_t r = 0; r < rows; r++) {
+        a->to[r] = c->causal && c->keys + r + 1 > rows ? c->keys + r + 1 - rows : c->keys;
+        a->to[r] = a->to[r] < c->keys ? a->to[r] : c->keys;
+        a->from[r] = c->window > 0 && a->to[r] > c->window ? a->to[r] - c->window : 0;
+    }
+}
+
+static void check_attend_case(attend_function *f, attend_function *definition, float tolerance,
+                              const struct attend_case *c) {
+    const size_t page = (size_t)2 * c->head_size * PANEL;
+    float *pages[MAX_PAGES], scores[KERNEL_TILE_ROWS * MAX_PAGES * PANEL];
+    for (uint32_t i = 0; i < MAX_PAGES; i++) {
+        pages[i] = random_floats(page, -1, 1);
+    }
+    for (uint32_t rows = 1; rows <= KERNEL_TILE_ROWS; rows++) {
+        const size_t n = (size_t)rows * c->head_size;
+        float *q = random_floats(n, -2, 2), *got = mem_alloc(n * 4), *want = mem_alloc(n * 4);
+        struct attend a = {.head_size = c->head_size,
+                           .scale = 0.3f,
+                           .q = q,
+                           .y = want,
+                           .pages = pages,
+                           .values_at = page / 2,
+                           .scores = scores};
+        set_rows(&a, c, rows);
+        definition(&a);
+        a.y = got;
+        f(&a);
+        for (size_t i = 0; i < n; i++) {
+            near(got[i], want[i], tolerance, "attention", i);
+        }
+        for (uint32_t r = 0; r < rows; r++) { /* alone: the same bits */
+            struct attend one = a;
+            float y[MAX_HEAD];
+            one.rows = 1;
+            one.from[0] = a.from[r];
+            one.to[0] = a.to[r];
+            one.q = q + (size_t)r * c->head_size;
+            one.y = y;
+            f(&one);
+            assert_memory_equal(y, got + (size_t)r * c->head_size, c->head_size * 4);
+        }
+        mem_free(q);
+        mem_free(got);
+        mem_free(want);
+    }
+    for (uint32_t i = 0; i < MAX_PAGES; i++) {
+        mem_free(pages[i]);
+    }
+}
+
+static void check_attend(attend_function *f, attend_function *definition, float tolerance) {
+    static const uint32_t HEADS[] = {1, 8, 10, 16, 33, 40, 64, 80, 128, 130};
+    static const struct attend_case CASES[] = {
+        {0, 1, true, 0},    {0, 6, true, 0},    {0, 17, true, 0},
+        {0, 144, true, 0},  {0, 100, false, 0}, {0, 100, true, 5},
+        {0, 100, true, 33}, {0, 16, false, 0},  {0, 0, false, 0},
+    };
+    for (size_t h = 0; h < ARRAY_LEN(HEADS); h++) {
+        for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+            struct attend_case c = CASES[i];
+            c.head_size = HEADS[h];
+            check_attend_case(f, definition, tolerance, &c);
+        }
+    }
+}
+
+/* ---- the list ---- */
+
+#define FAMILY(family, result, arguments)
+#define KERNEL(family, isa, needs, tolerance)                                                      \
+    static void family##_##isa##_is_as_defined(void **state) {                                     \
+        if (((needs) & ~cpu_features()) != 0) {                                                    \
+            skip();                                                                                \
+        }                                                                                          \
+        check_##family(family##_##isa, family##_scalar, tolerance);                                \
+    }
+#include "kernels/kernels.inc"
+#undef KERNEL
+
+static void scalar_can_be_forced(void **state) {
+    struct kernels k;
+    kernels_pick(&k, CPU_ANY);
+    assert_string_equal(k.isa, "scalar");
+    assert_ptr_equal(k.gemm_f32, gemm_f32_scalar);
+    assert_ptr_equal(k.argmax, argmax_scalar);
+}
+
+static void packing_keeps_every_weight(void **state) {
+    enum { IN = 37, N = 11 };
+    float w[N * IN], scales[PANEL], sums[PANEL], f32[IN * PANEL];
+    int8_t i8[PANEL * 4 + 40 * PANEL];
+    for (size_t i = 0; i < ARRAY_LEN(w); i++) {
+        w[i] = uniform(-1, 1);
+    }
+    w[3 * IN] = NAN;
+    pack_f32(f32, IN, N, w);
+    assert_int_equal(sizeof(i8), panel_bytes_i8(IN));
+    pack_i8(i8, IN, N, w, scales, sums);
+    for (uint32_t j = 0; j < PANEL; j++) {
+        for (uint32_t k = 0; k < IN; k++) {
+            const float want = j < N ? w[j * IN + k] : 0;
+            near(f32[k * PANEL + j], want, 0, "packed", k);
+            const int8_t q = i8[PANEL * 4 + k / 4 * 64 + j * 4 + k % 4];
+            near(q * scales[j], want == want ? want : 0, scales[j] * 0.5001f, "int8", k);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define KERNEL(family, isa, needs, tolerance) cmocka_unit_test(family##_##isa##_is_as_defined),
+#include "kernels/kernels.inc"
+#undef KERNEL
+        cmocka_unit_test(scalar_can_be_forced),
+        cmocka_unit_test(packing_keeps_every_weight),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
