@@ -1,0 +1,171 @@
+/* Operations on single rows: values, strides, in place, any number of lanes. */
+#include "unit/ops/lanes.h"
+
+enum { ROWS = 11, SIZE = 37, LD = 40 };
+
+struct call {
+    struct norm norm;
+    const float *x, *gate, *tables[2];
+    const int32_t *ids[2];
+    const uint32_t *rows;
+    enum activation activation;
+    float *y;
+};
+
+static void run_norm(struct lane *lane, void *arg) {
+    const struct call *c = arg;
+    device_cpu()->norm(lane, &c->norm, c->x, c->y, ROWS);
+}
+
+static void run_embed(struct lane *lane, void *arg) {
+    const struct call *c = arg;
+    device_cpu()->embed(lane, c->tables, c->ids, 2, 0.5f, c->y, ROWS, SIZE);
+}
+
+static void run_gather(struct lane *lane, void *arg) {
+    const struct call *c = arg;
+    device_cpu()->gather(lane, c->x, SIZE, c->rows, 4, SIZE, c->y, LD);
+}
+
+static void run_activate(struct lane *lane, void *arg) {
+    const struct call *c = arg;
+    device_cpu()->activate(lane, c->activation, c->y, LD, c->gate, SIZE, ROWS, SIZE);
+}
+
+static void norm_has_mean_0_and_variance_1(void **state) {
+    float ones[SIZE], zeros[SIZE] = {0};
+    for (size_t i = 0; i < SIZE; i++) {
+        ones[i] = 1;
+    }
+    for (uint32_t lanes = 1; lanes <= MOST_LANES; lanes++) {
+        for (enum norm_kind kind = NORM_LAYER; kind <= NORM_RMS; kind++) {
+            float *x = random_floats(ROWS * SIZE, -1, 4);
+            struct call c = {.norm = {kind, SIZE, 1e-12f, ones, zeros}, .x = x, .y = x};
+            run_lanes(lanes, run_norm, &c);
+            for (uint32_t r = 0; r < ROWS; r++) {
+                double sum = 0, squares = 0;
+                for (uint32_t i = 0; i < SIZE; i++) {
+                    sum += x[r * SIZE + i];
+                    squares += (double)x[r * SIZE + i] * x[r * SIZE + i];
+                }
+                near(squares / SIZE, 1, 1e-5, "squares", r);
+                near(sum / SIZE, 0, kind == NORM_LAYER ? 1e-6 : 10, "mean", r);
+            }
+            mem_free(x);
+        }
+    }
+}
+
+static void embed_sums_rows_of_tables(void **state) {
+    float *a = random_floats(5 * SIZE, -1, 1), *b = random_floats(3 * SIZE, -1, 1);
+    int32_t ids[2][ROWS];
+    for (uint32_t r = 0; r < ROWS; r++) {
+        ids[0][r] = (int32_t)(r * 7 % 5);
+        ids[1][r] = (int32_t)(r % 3);
+    }
+    float y[ROWS * SIZE];
+    struct call c = {.tables = {a, b}, .ids = {ids[0], ids[1]}, .y = y};
+    run_lanes(2, run_embed, &c);
+    for (uint32_t r = 0; r < ROWS; r++) {
+        for (uint32_t i = 0; i < SIZE; i++) {
+            const float want = a[ids[0][r] * SIZE + (int32_t)i] * 0.5f;
+            near(y[r * SIZE + i], want + b[ids[1][r] * SIZE + (int32_t)i], 0, "embed", i);
+        }
+    }
+    mem_free(a);
+    mem_free(b);
+}
+
+static void gather_copies_rows(void **state) {
+    static const uint32_t WANTED[] = {3, 0, 10, 3};
+    float *x = random_floats(ROWS * SIZE, -1, 1), y[4 * LD];
+    struct call c = {.x = x, .rows = WANTED, .y = y};
+    run_lanes(3, run_gather, &c);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_memory_equal(y + i * LD, x + WANTED[i] * SIZE, SIZE * sizeof(float));
+    }
+    mem_free(x);
+}
+
+static double by_definition(enum activation activation, double x) {
+    switch (activation) {
+    case ACTIVATION_NONE:
+        return x;
+    case ACTIVATION_RELU:
+        return x > 0 ? x : 0;
+    case ACTIVATION_GELU:
+        return 0.5 * x * erfc(-x * M_SQRT1_2);
+    case ACTIVATION_GELU_TANH:
+        return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case ACTIVATION_SILU:
+        return x / (1 + exp(-x));
+    case ACTIVATION_TANH:
+        return tanh(x);
+    case ACTIVATION_SIGMOID:
+        return 1 / (1 + exp(-x));
+    }
+    return 0;
+}
+
+static void activations_are_as_named_and_gated(void **state) {
+    float *x = random_floats(ROWS * LD, -6, 6), *gate = random_floats(ROWS * SIZE, -1, 1);
+    float y[ROWS * LD];
+#define ACTIVATION(name, text)                                                                     \
+    for (uint32_t gated = 0; gated < 2; gated++) {                                                 \
+        struct call c = {.activation = ACTIVATION_##name, .y = y, .gate = gated ? gate : NULL};    \
+        memcpy(y, x, sizeof(y));                                                                   \
+        run_lanes(1 + gated, run_activate, &c);                                                    \
+        for (uint32_t i = 0; i < ROWS * LD; i++) {                                                 \
+            const uint32_t r = i / LD, j = i % LD;                                                 \
+            const double by = gated && j < SIZE ? gate[r * SIZE + j] : 1;                          \
+            const double want = j < SIZE ? by_definition(ACTIVATION_##name, x[i]) * by : x[i];     \
+            near(y[i], want, 5e-7 * (1 + fabs(want)), text, i);                                    \
+        }                                                                                          \
+    }
+    ACTIVATIONS(ACTIVATION)
+#undef ACTIVATION
+    mem_free(x);
+    mem_free(gate);
+}
+
+static void activations_are_found_by_their_names(void **state) {
+    static const struct {
+        const char *name;
+        enum activation want;
+    } NAMES[] = {{"gelu", ACTIVATION_GELU},
+                 {"gelu_new", ACTIVATION_GELU_TANH},
+                 {"gelu_pytorch_tanh", ACTIVATION_GELU_TANH},
+                 {"relu", ACTIVATION_RELU},
+                 {"swish", ACTIVATION_SILU},
+                 {"silu", ACTIVATION_SILU},
+                 {"tanh", ACTIVATION_TANH}};
+    enum activation got;
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        assert_true(activation_parse(NAMES[i].name, &got));
+        assert_int_equal(got, NAMES[i].want);
+    }
+    assert_false(activation_parse("quick", &got));
+}
+
+static void vector_math_of_one_row(void **state) {
+    float x[] = {1, 3, 2, 3}, y[] = {1, 3, 2, 3};
+    assert_int_equal(ops_argmax(x, 4), 1);
+    near(ops_dot(x, x, 4), 23, 1e-5, "dot", 0);
+    ops_softmax(x, 4);
+    ops_log_softmax(y, 4);
+    const double sum = exp(-2) + 1 + exp(-1) + 1;
+    near(x[0], exp(-2) / sum, 1e-7, "softmax", 0);
+    near(y[2], -1 - log(sum), 1e-6, "log_softmax", 2);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(norm_has_mean_0_and_variance_1),
+        cmocka_unit_test(embed_sums_rows_of_tables),
+        cmocka_unit_test(gather_copies_rows),
+        cmocka_unit_test(activations_are_as_named_and_gated),
+        cmocka_unit_test(activations_are_found_by_their_names),
+        cmocka_unit_test(vector_math_of_one_row),
+    };
+    return cmocka_run_group_tests(tests, make_teams, destroy_teams);
+}
