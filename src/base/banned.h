@@ -1,4 +1,5 @@
-/* Functions that may not be used, and what to use instead. Included last by base.h. */
+/* Functions that may not be used: those without a length (snprintf, memcpy), those that hide errors
+ * (strtol) or share state between threads (gmtime_r). Include it last: base.h does. */
 #ifndef BRISK_BASE_BANNED_H
 #define BRISK_BASE_BANNED_H
 
@@ -8,7 +9,7 @@
 #include <time.h>
 
 #undef alloca /* a macro of glibc; poisoning a macro is an error */
-#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok atoi atol atof gets gmtime \
-    localtime alloca
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok atoi atol atof gets       \
+    gmtime localtime alloca
 
 #endif

@@ -1,4 +1,5 @@
-/* Private to base: the limits that the kernel's control groups (v1 and v2) put on this process. */
+/* Private to base: the limits that the kernel's control groups (v1 and v2) put on this process.
+ * system.h is what others ask. */
 #ifndef BRISK_BASE_CGROUP_H
 #define BRISK_BASE_CGROUP_H
 

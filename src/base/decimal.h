@@ -1,4 +1,5 @@
-/* Private to base: numbers as decimal text, independent of the locale. */
+/* Private to base: numbers as decimal text, independent of the locale. Reading them is json_in.c's
+ * business, writing JSON around them json_out.c's. */
 #ifndef BRISK_BASE_DECIMAL_H
 #define BRISK_BASE_DECIMAL_H
 

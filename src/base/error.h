@@ -22,20 +22,20 @@ enum status {
 /* One row per code: ERROR_CODE(name, HTTP status, process exit code). */
 #define ERROR_CODES(ERROR_CODE)                                                                    \
     ERROR_CODE(NONE, 200, 0)                                                                       \
-    ERROR_CODE(INPUT, 400, 2)       /* the request or the arguments are wrong */                   \
+    ERROR_CODE(INPUT, 400, 2) /* the request or the arguments are wrong */                         \
     ERROR_CODE(UNAUTHORIZED, 401, 2)                                                               \
     ERROR_CODE(FORBIDDEN, 403, 2)                                                                  \
-    ERROR_CODE(NOT_FOUND, 404, 3)   /* no such model, route, file */                               \
+    ERROR_CODE(NOT_FOUND, 404, 3) /* no such model, route, file */                                 \
     ERROR_CODE(METHOD, 405, 2)                                                                     \
-    ERROR_CODE(TOO_LARGE, 413, 2)   /* body, batch */                                              \
-    ERROR_CODE(CANCELLED, 499, 4)   /* the caller went away */                                     \
-    ERROR_CODE(MODEL, 500, 5)       /* a repository that cannot be loaded: damaged, unsupported */ \
-    ERROR_CODE(IO, 500, 5)          /* the machine refused: disk, permission */                    \
-    ERROR_CODE(MEMORY, 503, 6)      /* over the memory limit */                                    \
-    ERROR_CODE(LOADING, 503, 6)     /* the model is being loaded; see `estimated_time` */          \
-    ERROR_CODE(OVERLOADED, 503, 6)  /* queues are full */                                          \
+    ERROR_CODE(TOO_LARGE, 413, 2)  /* body, batch */                                               \
+    ERROR_CODE(CANCELLED, 499, 4)  /* the caller went away */                                      \
+    ERROR_CODE(MODEL, 500, 5)      /* a repository that cannot be loaded: damaged, unsupported */  \
+    ERROR_CODE(IO, 500, 5)         /* the machine refused: disk, permission */                     \
+    ERROR_CODE(MEMORY, 503, 6)     /* over the memory limit */                                     \
+    ERROR_CODE(LOADING, 503, 6)    /* the model is being loaded; see `estimated_time` */           \
+    ERROR_CODE(OVERLOADED, 503, 6) /* queues are full */                                           \
     ERROR_CODE(TIMEOUT, 504, 6)                                                                    \
-    ERROR_CODE(INTERNAL, 500, 70)   /* our own bug */
+    ERROR_CODE(INTERNAL, 500, 70) /* our own bug */
 
 enum error_code {
 #define ERROR_CODE(name, http, exit_code) ERROR_##name,
@@ -49,9 +49,9 @@ struct error {
     char text[LIMIT_ERROR_TEXT];
 };
 
-#define MUST_CHECK       __attribute__((warn_unused_result))
+#define MUST_CHECK        __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
-#define ARRAY_LEN(a)     (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
 
 /* return ERR(err, INPUT, "top_k is %d, must be at least 1", k);   truncates, never splits UTF-8. */
 #define ERR(err, name, ...) error_certain(error_set((err), ERROR_##name, __VA_ARGS__))

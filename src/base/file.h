@@ -1,4 +1,5 @@
-/* Files: whole-file reading, mapping, listing, paths. Errors name the path and say what to do. */
+/* Files: whole-file reading, mapping, listing, durable writing, paths. Errors name the path and say
+ * what to do. Formats are not its business. */
 #ifndef BRISK_BASE_FILE_H
 #define BRISK_BASE_FILE_H
 
@@ -15,14 +16,15 @@ void file_map_close(struct file_map *map);
 /* The whole file into the arena with a zero behind it; more than max bytes is an error. */
 enum status file_read(char **data, size_t *len, struct arena *arena, const char *path, size_t max,
                       struct error *err) MUST_CHECK;
-bool file_exists(const char *path);   /* a regular file, following links */
+bool file_exists(const char *path); /* a regular file, following links */
 bool folder_exists(const char *path);
 /* Writes to a temporary name, fsyncs file and folder, renames: all or nothing, survives kill -9. */
-enum status file_write_durable(const char *path, const void *data, size_t len, struct error *err)
-    MUST_CHECK;
+enum status file_write_durable(const char *path, const void *data, size_t len,
+                               struct error *err) MUST_CHECK;
 /* "folder/name" in the arena. */
 char *path_join(struct arena *arena, const char *folder, const char *name);
-/* A sorted, NULL-terminated list of the names in a folder (no . and ..), or NULL when unreadable. */
+/* A sorted, NULL-terminated list of the names in a folder (no . and ..), or NULL when unreadable.
+ */
 char **folder_list(struct arena *arena, const char *path);
 
 #endif

@@ -22,8 +22,8 @@ enum json_type {
 
 struct json {
     enum json_type type;
-    bool boolean;      /* BOOL; NUMBER: true when written without fraction and exponent */
-    uint32_t len;      /* bytes of text; elements of items; members of an object */
+    bool boolean; /* BOOL; NUMBER: true when written without fraction and exponent */
+    uint32_t len; /* bytes of text; elements of items; members of an object */
     double number;
     union {
         const char *text;
@@ -49,7 +49,7 @@ enum status json_parse(const struct json **out, struct arena *arena, const char 
 /* All of these take NULL for `value` and then answer as for an absent member. */
 const struct json *json_get(const struct json *object, const char *key); /* NULL: absent */
 const struct json *json_get_n(const struct json *object, const char *key, size_t key_len);
-const struct json *json_at(const struct json *array, size_t i);          /* NULL: out of range */
+const struct json *json_at(const struct json *array, size_t i); /* NULL: out of range */
 bool json_is(const struct json *value, enum json_type type);
 bool json_is_null(const struct json *value);                  /* absent or null */
 bool json_equals(const struct json *value, const char *text); /* a string with this text */

@@ -1,4 +1,5 @@
-/* Private to base: what the JSON reader needs of the tree's lookup side (json_tree.c). */
+/* Private to base: what the JSON reader needs of the tree's lookup side (json_tree.c). What others
+ * need of it is in json.h. */
 #ifndef BRISK_BASE_JSON_TREE_H
 #define BRISK_BASE_JSON_TREE_H
 

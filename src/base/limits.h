@@ -10,56 +10,59 @@
 #define GiB (1024ull * MiB)
 
 /* JSON and text */
-#define LIMIT_JSON_DEPTH           64            /* nesting; real bodies stay below 10 */
-#define LIMIT_JSON_VALUES          (8 * 1024 * 1024) /* in one text: 320 MiB of tree */
-#define LIMIT_LOG_LINE             4096          /* one line of the log, cut above */
-#define LIMIT_JSON_FILE            (256 * MiB)   /* tokenizer.json of large vocabularies is 30 MB */
-#define LIMIT_TEXT                 (256 * MiB)   /* one text to tokenize */
-#define LIMIT_WINDOWS              65536         /* overflow windows of one text */
-#define LIMIT_ERROR_TEXT           512           /* one error message */
+#define LIMIT_JSON_DEPTH  64                /* nesting; real bodies stay below 10 */
+#define LIMIT_JSON_VALUES (8 * 1024 * 1024) /* in one text: 320 MiB of tree */
+#define LIMIT_LOG_LINE    4096              /* one line of the log, cut above */
+#define LIMIT_JSON_FILE   (256 * MiB)       /* tokenizer.json of large vocabularies is 30 MB */
+#define LIMIT_TEXT        (256 * MiB)       /* one text to tokenize */
+#define LIMIT_WINDOWS     65536             /* overflow windows of one text */
+#define LIMIT_ERROR_TEXT  512               /* one error message */
 
 /* HTTP */
-#define LIMIT_BODY                 (32 * MiB)    /* one request body (setting) */
-#define LIMIT_INPUTS               1024          /* elements of a list in `inputs` */
-#define LIMIT_RESPONSE             (512 * MiB)   /* one answer; feature-extraction lists are long */
-#define LIMIT_CONNECTIONS          4096          /* open at once (setting) */
-#define LIMIT_MODEL_ID             256           /* bytes of `namespace/name` */
-#define LIMIT_REQUEST_SECONDS      600           /* a request that waits longer is answered 504 */
-#define LIMIT_LOAD_WAIT_SECONDS    30            /* hold for a cold model before 503 (setting) */
-#define LIMIT_CACHE_BYTES          (64 * MiB)    /* response cache */
-#define LIMIT_CACHE_KEY            (256 * KiB)   /* a longer question is not cached */
-#define LIMIT_QUEUED_BYTES         (1 * GiB)     /* bodies of all requests on their way; above: 503 */
-#define LIMIT_QUEUED_ITEMS         65536         /* items waiting in all queues; above: 503 */
-#define LIMIT_WORKERS              16            /* threads that parse and tokenize */
+#define LIMIT_BODY              (32 * MiB)  /* one request body (setting) */
+#define LIMIT_INPUTS            1024        /* elements of a list in `inputs` */
+#define LIMIT_RESPONSE          (512 * MiB) /* one answer; feature-extraction lists are long */
+#define LIMIT_CONNECTIONS       4096        /* open at once (setting) */
+#define LIMIT_MODEL_ID          256         /* bytes of `namespace/name` */
+#define LIMIT_REQUEST_SECONDS   600         /* a request that waits longer is answered 504 */
+#define LIMIT_LOAD_WAIT_SECONDS 30          /* hold for a cold model before 503 (setting) */
+#define LIMIT_CACHE_BYTES       (64 * MiB)  /* response cache */
+#define LIMIT_CACHE_KEY         (256 * KiB) /* a longer question is not cached */
+#define LIMIT_QUEUED_BYTES      (1 * GiB)   /* bodies of all requests on their way; above: 503 */
+#define LIMIT_QUEUED_ITEMS      65536       /* items waiting in all queues; above: 503 */
+#define LIMIT_WORKERS           16          /* threads that parse and tokenize */
 
 /* Models */
-#define LIMIT_CARD_FRONT_MATTER    (4 * MiB)     /* YAML of README.md; long benchmark lists reach 1 MB */
-#define LIMIT_CONFIG_FILE          (16 * MiB)    /* config.json and the like, shard indexes */
-#define LIMIT_TENSORS              65536         /* in one checkpoint */
-#define LIMIT_TENSOR_DIMS          8             /* dimensions of one tensor */
-#define LIMIT_SAFETENSORS_HEADER   100000000ull  /* as the safetensors library */
-#define LIMIT_SHARDS               1024          /* files of one checkpoint */
-#define LIMIT_LAYERS               512           /* of one stack */
-#define LIMIT_HIDDEN_SIZE          65536         /* also intermediate sizes / 8 and vocabulary / 64 */
-#define LIMIT_VOCAB_SIZE           (4 * 1024 * 1024)
-#define LIMIT_POSITIONS            (1024 * 1024) /* max_position_embeddings */
-#define LIMIT_LABELS               65536         /* classes of one head */
+#define LIMIT_CARD_FRONT_MATTER  (4 * MiB)  /* YAML of README.md; long benchmark lists reach 1 MB */
+#define LIMIT_CONFIG_FILE        (16 * MiB) /* config.json and the like, shard indexes */
+#define LIMIT_TENSORS            65536      /* in one checkpoint */
+#define LIMIT_TENSOR_DIMS        8          /* dimensions of one tensor */
+#define LIMIT_SAFETENSORS_HEADER 100000000ull /* as the safetensors library */
+#define LIMIT_SHARDS             1024         /* files of one checkpoint */
+#define LIMIT_LAYERS             512          /* of one stack */
+#define LIMIT_HIDDEN_SIZE        65536        /* also intermediate sizes / 8 and vocabulary / 64 */
+#define LIMIT_VOCAB_SIZE         (4 * 1024 * 1024)
+#define LIMIT_POSITIONS          (1024 * 1024) /* max_position_embeddings */
+#define LIMIT_LABELS             65536         /* classes of one head */
 
 /* Engine and generation */
-#define LIMIT_BATCH_TOKENS         2048          /* tokens of one forward pass */
-#define LIMIT_BATCH_SEQS           512           /* sequences of one forward pass */
-#define LIMIT_POOL_CHUNK           (8 * MiB)     /* keys and values are taken from the system so much at a time */
-#define LIMIT_POOL_IDLE            (64 * MiB)    /* an idle pool larger than this gives all back */
-#define LIMIT_THREADS              256           /* compute threads */
-#define LIMIT_BEAMS                32            /* num_beams */
-#define LIMIT_RETURN_SEQUENCES     32            /* num_return_sequences */
-#define LIMIT_STOP_STRINGS         16            /* stop */
-#define LIMIT_STOP_BYTES           1024          /* one stop string */
-#define LIMIT_STOP_WINDOW          MiB           /* text of the last tokens, where stop strings are looked for */
-#define LIMIT_TOKEN_LIST           65536         /* ids of one list in generation_config.json */
-#define LIMIT_CANDIDATE_LABELS     1024          /* zero-shot */
-#define LIMIT_JOB_FLOATS           (128 * MiB)   /* numbers (4 bytes each) that one request takes from the model */
-#define LIMIT_JOB_ITEMS            65536         /* runs of the model for one request */
-#define LIMIT_TOP_K_ANSWERS        100000        /* top_k of classification-like tasks */
+#define LIMIT_BATCH_TOKENS 2048 /* tokens of one forward pass */
+#define LIMIT_BATCH_SEQS   512  /* sequences of one forward pass */
+#define LIMIT_POOL_CHUNK                                                                           \
+    (8 * MiB) /* keys and values are taken from the system so much at a time                       \
+               */
+#define LIMIT_POOL_IDLE        (64 * MiB) /* an idle pool larger than this gives all back */
+#define LIMIT_THREADS          256        /* compute threads */
+#define LIMIT_BEAMS            32         /* num_beams */
+#define LIMIT_RETURN_SEQUENCES 32         /* num_return_sequences */
+#define LIMIT_STOP_STRINGS     16         /* stop */
+#define LIMIT_STOP_BYTES       1024       /* one stop string */
+#define LIMIT_STOP_WINDOW      MiB /* text of the last tokens, where stop strings are looked for */
+#define LIMIT_TOKEN_LIST       65536 /* ids of one list in generation_config.json */
+#define LIMIT_CANDIDATE_LABELS 1024  /* zero-shot */
+#define LIMIT_JOB_FLOATS                                                                           \
+    (128 * MiB)                   /* numbers (4 bytes each) that one request takes from the model */
+#define LIMIT_JOB_ITEMS     65536 /* runs of the model for one request */
+#define LIMIT_TOP_K_ANSWERS 100000 /* top_k of classification-like tasks */
 
 #endif

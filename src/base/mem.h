@@ -8,20 +8,20 @@
 
 #include "base/error.h"
 
-void *mem_alloc(size_t size);                     /* uninitialised; size 0 gives a valid pointer */
-void *mem_zalloc(size_t count, size_t size);      /* zeroed; panics when count*size overflows */
+void *mem_alloc(size_t size);                /* uninitialised; size 0 gives a valid pointer */
+void *mem_zalloc(size_t count, size_t size); /* zeroed; panics when count*size overflows */
 void *mem_realloc(void *block, size_t size);
-void mem_free(void *block);                       /* NULL is fine */
+void mem_free(void *block); /* NULL is fine */
 char *mem_strdup(const char *text);
-char *mem_strndup(const char *text, size_t len);  /* adds the terminating zero */
+char *mem_strndup(const char *text, size_t len); /* adds the terminating zero */
 /* Grows *array (elements of elem_size, capacity *cap) so that it holds at least `need`. */
 void *mem_grow(void *array, size_t *cap, size_t need, size_t elem_size);
 
 /* A large block aligned to 64 bytes (2 MiB and transparent huge pages from 4 MiB on), zeroed. */
 enum status mem_try_alloc(void **block, size_t size, struct error *err) MUST_CHECK;
-void mem_free_large(void *block, size_t size);    /* size as given to mem_try_alloc */
+void mem_free_large(void *block, size_t size); /* size as given to mem_try_alloc */
 
-uint64_t mem_alloc_count(void);                   /* allocations so far by the calling thread */
+uint64_t mem_alloc_count(void); /* allocations so far by the calling thread */
 
 /* False when the result does not fit; *out untouched then. */
 bool size_mul(size_t a, size_t b, size_t *out) MUST_CHECK;

@@ -9,8 +9,8 @@ struct random {
     uint64_t seed, counter;
 };
 
-uint64_t random_seed_fresh(void);                 /* from the system */
+uint64_t random_seed_fresh(void); /* from the system */
 uint32_t random_next(struct random *random);
-double random_uniform(struct random *random);     /* [0, 1), 53 bits */
+double random_uniform(struct random *random); /* [0, 1), 53 bits */
 
 #endif

@@ -1,4 +1,5 @@
-/* The machine: clock, log, cores and memory. What a control group allows is read in cgroup.c. */
+/* The machine: clock, log, cores and memory. What a control group allows is read in cgroup.c;
+ * starting threads on the cores is thread.c's and team.c's business. */
 #include "base/system.h"
 
 #include <ctype.h>

@@ -1,10 +1,12 @@
-/* UTF-8 as the Unicode standard has it (no overlong forms, no surrogates, at most U+10FFFF). */
+/* UTF-8 as the Unicode standard has it (no overlong forms, no surrogates, at most U+10FFFF).
+ * Properties of characters and normal forms are the tokenizer's business. */
 #ifndef BRISK_BASE_UTF8_H
 #define BRISK_BASE_UTF8_H
 
 #include "base/error.h"
 
-/* True when all of text[len] is valid; else *bad (may be NULL) is the offset of the first bad byte. */
+/* True when all of text[len] is valid; else *bad (may be NULL) is the offset of the first bad byte.
+ */
 bool utf8_valid(const char *text, size_t len, size_t *bad);
 /* Code point at *pos of valid text, advancing *pos. Precondition: *pos < len and text is valid. */
 uint32_t utf8_next(const char *text, size_t len, size_t *pos);
