@@ -1,4 +1,5 @@
-/* Arena: blocks are distinct, aligned, kept until reset, and few chunks are made. */
+/* Arena: blocks are distinct, aligned and kept until reset, few chunks are made, and a reset arena
+ * serves the same small use again without allocating. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* Growing buffer: always terminated, a clean prefix at its maximum. */
+/* Growing buffer: always terminated, and at its maximum a clean prefix of what was meant.
+ * Growth is geometric, which a count of allocations shows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* Control groups: limits of v1 and v2, of ancestors, of containers; nonsense is no limit. */
+/* Control groups: limits of v1 and v2, of ancestors, of containers; nonsense is no limit. The
+ * groups are made in a temporary folder; those of the machine are not touched. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

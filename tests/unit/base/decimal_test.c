@@ -1,4 +1,5 @@
-/* Numbers as decimal text: shortest, exact on the way back, in Python's notation. */
+/* Numbers as decimal text: shortest, exact on the way back, in Python's notation. Judged by
+ * strtof, strtod and printf of the C library. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* Files in a temporary folder: mapping, reading, durable writing, listing, paths, refusals. */
+/* Files in a temporary folder: mapping, reading, durable writing, listing, paths, refusals.
+ * That a write survives a power cut cannot be seen from here. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

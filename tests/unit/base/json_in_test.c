@@ -1,4 +1,5 @@
-/* Reading JSON: all of JSONTestSuite, rows of our own, numbers against strtod, sizes and depths. */
+/* Reading JSON: all of JSONTestSuite, rows of our own, numbers against strtod, sizes and depths.
+ * The lookups have json_tree_test.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

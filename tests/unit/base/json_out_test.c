@@ -1,4 +1,5 @@
-/* Writing JSON: commas and nesting, escapes, numbers, and that what is written reads back. */
+/* Writing JSON: commas and nesting, escapes, numbers, and that what is written reads back.
+ * The digits of floats have decimal_test.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

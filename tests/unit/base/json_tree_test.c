@@ -1,4 +1,5 @@
-/* Looking things up in a tree: defaults, types, integers, and the hash of large objects. */
+/* Looking things up in a tree: defaults, types, integers, and the hash of large objects.
+ * Reading itself has json_in_test.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* Counted allocation, growth, large blocks and checked sizes. */
+/* Counted allocation, growth, large blocks and checked sizes.
+ * That the process ends when a small block is refused is not tried. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

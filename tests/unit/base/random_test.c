@@ -1,4 +1,5 @@
-/* Random numbers: the published Philox vectors in our mapping, independence of draws, range. */
+/* Random numbers: published Philox vectors in our mapping, independence of draws, range.
+ * Seeds are fixed, so no run differs from another. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* The machine: sane figures, a clock that does not go back, one escaped line a log call. */
+/* The machine: sane figures, a clock that does not go back, one escaped line a log call.
+ * Control groups have cgroup_test.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* The compute team: all lanes run, barriers order writes, nothing is allocated, ranges cover. */
+/* The compute team: all lanes run, barriers order writes, nothing is allocated, ranges cover.
+ * More lanes than cores are used, too. How fast a barrier is, is a benchmark's question. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

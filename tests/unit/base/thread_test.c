@@ -1,4 +1,5 @@
-/* Threads, locks and conditions. */
+/* Threads, locks and conditions: names, signals, exclusion, handing over, deadlines.
+ * The compute team has team_test.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

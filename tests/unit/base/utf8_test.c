@@ -1,4 +1,5 @@
-/* UTF-8: every code point both ways, and the ill-formed sequences of the Unicode standard. */
+/* UTF-8: every code point both ways, and the ill-formed sequences of the Unicode standard,
+ * judged by a decoder that works the other way round. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
