@@ -1,4 +1,5 @@
-/* Tokenizers: text to ids and back, equal to the `tokenizers` library and to `transformers`' decode.
+/* Tokenizers: text to ids and back, equal to the `tokenizers` library and to `transformers`'
+ * decode.
  *
  * A tokenizer is a pipeline of stages, each a row of its stage's table:
  *   added tokens -> normalizer -> pre-tokenizer -> model -> post-processor     and decoder back.
@@ -16,21 +17,34 @@ struct tokenizer;
 
 /* Loads from a repository folder. config.json is optional (its model_type helps the legacy files).
  * NOT_FOUND: no tokenizer files. MODEL: damaged, or a stage that is not supported, by name. */
-enum status tokenizer_load(struct tokenizer **out, const char *folder, struct error *err) MUST_CHECK;
+enum status tokenizer_load(struct tokenizer **out, const char *folder,
+                           struct error *err) MUST_CHECK;
 void tokenizer_destroy(struct tokenizer *tokenizer); /* NULL is fine */
 
 /* ---- what it is ---- */
-enum special_token { TOKEN_BOS, TOKEN_EOS, TOKEN_UNK, TOKEN_SEP, TOKEN_PAD, TOKEN_CLS, TOKEN_MASK, TOKEN_ROLES };
-int32_t tokenizer_special(const struct tokenizer *tokenizer, enum special_token role); /* id, -1: none */
-uint32_t tokenizer_vocab_size(const struct tokenizer *tokenizer);  /* with added tokens: highest id + 1 */
+enum special_token {
+    TOKEN_BOS,
+    TOKEN_EOS,
+    TOKEN_UNK,
+    TOKEN_SEP,
+    TOKEN_PAD,
+    TOKEN_CLS,
+    TOKEN_MASK,
+    TOKEN_ROLES
+};
+int32_t tokenizer_special(const struct tokenizer *tokenizer,
+                          enum special_token role); /* id, -1: none */
+uint32_t
+tokenizer_vocab_size(const struct tokenizer *tokenizer); /* with added tokens: highest id + 1 */
 /* model_max_length of tokenizer_config.json; 0 when unknown or "very large" (above 1e9). */
 uint32_t tokenizer_max_length(const struct tokenizer *tokenizer);
-bool tokenizer_pads_left(const struct tokenizer *tokenizer);       /* padding_side of its config */
+bool tokenizer_pads_left(const struct tokenizer *tokenizer); /* padding_side of its config */
 /* True when the model marks continuations by a prefix (WordPiece's "##"), see task NER. */
 bool tokenizer_marks_subwords(const struct tokenizer *tokenizer);
 /* The token as the vocabulary has it ("##ing", "\u0120the"), zero-terminated, or NULL. */
 const char *tokenizer_token(const struct tokenizer *tokenizer, int32_t id);
-int32_t tokenizer_find(const struct tokenizer *tokenizer, const char *token, size_t len); /* -1: absent */
+int32_t tokenizer_find(const struct tokenizer *tokenizer, const char *token,
+                       size_t len);                                       /* -1: absent */
 bool tokenizer_is_special(const struct tokenizer *tokenizer, int32_t id); /* skipped by decode */
 
 /* ---- text to ids ---- */
@@ -38,15 +52,20 @@ struct span {
     uint32_t start, end; /* code points of the text that `sequence` names */
 };
 
-enum truncation { TRUNCATE_NONE, TRUNCATE_LONGEST_FIRST, TRUNCATE_ONLY_FIRST, TRUNCATE_ONLY_SECOND };
+enum truncation {
+    TRUNCATE_NONE,
+    TRUNCATE_LONGEST_FIRST,
+    TRUNCATE_ONLY_FIRST,
+    TRUNCATE_ONLY_SECOND
+};
 
 struct encode_options { /* zero is the default: both specials on, no truncation */
     bool no_special_tokens;
     enum truncation truncation;
-    bool truncate_left;   /* drop from the left; else from the right */
-    uint32_t max_length;  /* tokens with the specials; needed with truncation */
-    uint32_t stride;      /* overlap of the overflow windows; only with `overflow` */
-    bool overflow;        /* what is cut off becomes further windows, as return_overflowing_tokens */
+    bool truncate_left;  /* drop from the left; else from the right */
+    uint32_t max_length; /* tokens with the specials; needed with truncation */
+    uint32_t stride;     /* overlap of the overflow windows; only with `overflow` */
+    bool overflow;       /* what is cut off becomes further windows, as return_overflowing_tokens */
 };
 
 /* One window. All arrays have n elements and live in the arena. */
@@ -54,30 +73,31 @@ struct encoding {
     size_t n;
     int32_t *ids;
     int32_t *type_ids;
-    struct span *offsets;   /* {0,0} for special tokens */
-    uint8_t *special;       /* 1: added by the post-processor (special_tokens_mask) */
-    int8_t *sequence;       /* 0 text, 1 pair, -1 special */
-    int32_t *words;         /* pre-tokenizer word of the token's text, -1 for special (word_ids) */
-    size_t truncated;       /* tokens cut off and not in another window */
-    struct encoding *next;  /* next overflow window, NULL at the end */
+    struct span *offsets;  /* {0,0} for special tokens */
+    uint8_t *special;      /* 1: added by the post-processor (special_tokens_mask) */
+    int8_t *sequence;      /* 0 text, 1 pair, -1 special */
+    int32_t *words;        /* pre-tokenizer word of the token's text, -1 for special (word_ids) */
+    size_t truncated;      /* tokens cut off and not in another window */
+    struct encoding *next; /* next overflow window, NULL at the end */
 };
 
 /* Encodes text (and pair, NULL when there is none). INPUT when a text is not valid UTF-8 (naming
  * the position) or max_length leaves no room for the special tokens. */
 enum status tokenizer_encode(const struct tokenizer *tokenizer, struct encoding *out,
                              struct arena *arena, const char *text, size_t text_len,
-                             const char *pair, size_t pair_len, const struct encode_options *options,
-                             struct error *err) MUST_CHECK;
+                             const char *pair, size_t pair_len,
+                             const struct encode_options *options, struct error *err) MUST_CHECK;
 
 /* ---- ids to text ---- */
 struct decode_options {
-    bool keep_special;     /* else special tokens are skipped */
-    int clean_up;          /* clean_up_tokenization_spaces: 0 as the tokenizer's config says, 1 on, -1 off */
+    bool keep_special; /* else special tokens are skipped */
+    int clean_up; /* clean_up_tokenization_spaces: 0 as the tokenizer's config says, 1 on, -1 off */
 };
 /* Appends the text to out. Ids out of range are skipped, as the library does. */
 void tokenizer_decode(const struct tokenizer *tokenizer, struct buf *out, const int32_t *ids,
                       size_t n, struct decode_options options);
-/* convert_tokens_to_string: the decoder alone over token strings (also words, as NER groups them). */
+/* convert_tokens_to_string: the decoder alone over token strings (also words, as NER groups them).
+ */
 void tokenizer_join(const struct tokenizer *tokenizer, struct buf *out, const char *const *tokens,
                     size_t n);
 
@@ -85,10 +105,10 @@ void tokenizer_join(const struct tokenizer *tokenizer, struct buf *out, const ch
 struct decode_stream {
     const struct tokenizer *tokenizer;
     struct decode_options options;
-    int32_t *ids;   /* all ids so far (owned) */
+    int32_t *ids; /* all ids so far (owned) */
     size_t n, cap;
-    size_t prefix;  /* ids[0, prefix) need not be decoded again, but for context */
-    size_t read;    /* ids[prefix, read) have been given out */
+    size_t prefix; /* ids[0, prefix) need not be decoded again, but for context */
+    size_t read;   /* ids[prefix, read) have been given out */
     bool failed;
 };
 void decode_stream_init(struct decode_stream *stream, const struct tokenizer *tokenizer,

@@ -1,0 +1,110 @@
+/* Decoding: ids to token strings, the decoder, then transformers' cleaning up of spaces. */
+#include "tokenizer/pipeline.h"
+
+#include "base/banned.h"
+
+static void run_decoder(const struct tokenizer *tokenizer, struct strings *strings,
+                        struct buf *out) {
+    if (tokenizer->decoder)
+        tokenizer->decoder->kind->decode(tokenizer->decoder, strings);
+    for (size_t i = 0; i < strings->n; i++) {
+        if (i > 0 && !tokenizer->decoder)
+            buf_putc(out, ' ');
+        buf_append(out, strings->items[i].data, strings->items[i].len);
+    }
+}
+
+/* clean_up_tokenization of transformers, in its order. */
+static const char *const cleanups[][2] = {
+    {" .", "."},     {" ?", "?"},   {" !", "!"},   {" ,", ","},     {" ' ", "'"},
+    {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
+};
+
+/* In place from `start`: no replacement is longer than what it replaces. */
+static void replace_in_place(struct buf *out, size_t start, const char *from, const char *to) {
+    const size_t from_len = strlen(from), to_len = strlen(to);
+    size_t read = start, write = start;
+    if (from_len == 0 || to_len > from_len)
+        return;
+    while (read < out->len) {
+        const char *found = memmem(out->data + read, out->len - read, from, from_len);
+        const size_t stop = found ? (size_t)(found - out->data) : out->len;
+        memmove(out->data + write, out->data + read, stop - read);
+        write += stop - read;
+        read = stop;
+        if (!found)
+            break;
+        memcpy(out->data + write, to, to_len);
+        write += to_len;
+        read += from_len;
+    }
+    out->len = write;
+    if (out->data)
+        out->data[write] = 0;
+}
+
+static bool python_space(const char *data, size_t len, size_t *next) {
+    const uint32_t c = text_next(data, len, next);
+    return (c >= 9 && c <= 13) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 ||
+           c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
+           c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+/* What transformers' CLIP tokenizer does to every decoded text: suffixes to spaces, then strip. */
+static void strip_decoded(const struct tokenizer *tokenizer, struct buf *out, size_t start) {
+    const char *suffix = tokenizer->model.end_of_word_suffix;
+    if (suffix)
+        replace_in_place(out, start, suffix, " ");
+    size_t first = start, end = start;
+    bool leading = true;
+    for (size_t pos = start; pos < out->len;) {
+        size_t next = pos;
+        const bool space = python_space(out->data, out->len, &next);
+        if (leading && space)
+            first = next;
+        leading = leading && space;
+        if (!space)
+            end = next;
+        pos = next;
+    }
+    if (end < first)
+        end = first;
+    if (out->data) {
+        memmove(out->data + start, out->data + first, end - first);
+        out->len = start + end - first;
+        out->data[out->len] = 0;
+    }
+}
+
+void tokenizer_decode(const struct tokenizer *tokenizer, struct buf *out, const int32_t *ids,
+                      size_t n, struct decode_options options) {
+    struct arena scratch = {0};
+    struct strings strings = {.arena = &scratch};
+    strings.items = arena_alloc(&scratch, n * sizeof *strings.items);
+    for (size_t i = 0; i < n; i++) {
+        size_t len;
+        const char *token = tokenizer_token_n(tokenizer, ids[i], &len);
+        if (!token || (!options.keep_special && added_is_special(&tokenizer->added, token, len)))
+            continue;
+        strings.items[strings.n++] = (struct string){token, len};
+    }
+    const size_t start = out->len;
+    run_decoder(tokenizer, &strings, out);
+    arena_deinit(&scratch);
+    if (tokenizer->strip_decoded)
+        strip_decoded(tokenizer, out, start);
+    if (options.clean_up > 0 || (options.clean_up == 0 && tokenizer->clean_up))
+        for (size_t i = 0; i < ARRAY_LEN(cleanups); i++)
+            replace_in_place(out, start, cleanups[i][0], cleanups[i][1]);
+}
+
+void tokenizer_join(const struct tokenizer *tokenizer, struct buf *out, const char *const *tokens,
+                    size_t n) {
+    struct arena scratch = {0};
+    struct strings strings = {.arena = &scratch, .n = n};
+    strings.items = arena_alloc(&scratch, n * sizeof *strings.items);
+    for (size_t i = 0; i < n; i++)
+        strings.items[i] = (struct string){tokens[i], strlen(tokens[i])};
+    run_decoder(tokenizer, &strings, out);
+    arena_deinit(&scratch);
+}

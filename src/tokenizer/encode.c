@@ -1,0 +1,148 @@
+/* Encoding: the text through the stages, then offsets from bytes to code points. */
+#include "tokenizer/pipeline.h"
+
+#include "tokenizer/unicode.h"
+#include "base/banned.h"
+
+/* ---- bytes to code points ------------------------------------------------------------------ */
+
+/* Index of the code point that each byte belongs to; NULL for ASCII, where it is the byte's own. */
+static uint32_t *code_points(const char *text, size_t len, struct arena *scratch) {
+    if (text_is_ascii(text, len))
+        return NULL;
+    uint32_t *index = arena_alloc(scratch, len * sizeof *index);
+    uint32_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (i > 0 && ((unsigned char)text[i] & 0xC0) != 0x80)
+            n++;
+        index[i] = n;
+    }
+    return index;
+}
+
+/* As the library converts: the end is that of the character the last byte is in. */
+static struct span to_code_points(struct span bytes, const uint32_t *index, size_t len) {
+    if (bytes.start >= len)
+        return bytes;
+    const uint32_t start = index ? index[bytes.start] : bytes.start;
+    if (bytes.end <= bytes.start)
+        return (struct span){
+            start, bytes.end == bytes.start ? start : (index ? index[bytes.end] : bytes.end)};
+    if (bytes.end > len)
+        return (struct span){start, start + 2};
+    return (struct span){start, (index ? index[bytes.end - 1] : bytes.end - 1) + 1};
+}
+
+/* ---- spaces at a token's ends -------------------------------------------------------------- */
+
+#define BYTE_LEVEL_SPACE 0x120 /* how the byte-level alphabet writes a space */
+
+static bool is_space(uint32_t c) {
+    return c == BYTE_LEVEL_SPACE || unicode_is(c, UNICODE_WHITE);
+}
+
+static void count_spaces(struct token *token, const char *data, size_t len) {
+    size_t pos = 0;
+    while (pos < len && is_space(text_next(data, len, &pos)))
+        token->lead++;
+    for (size_t end = len; end > 0;) {
+        size_t start = end - 1;
+        while (start > 0 && ((unsigned char)data[start] & 0xC0) == 0x80)
+            start--;
+        size_t next = start;
+        if (!is_space(text_next(data, len, &next)))
+            break;
+        token->trail++;
+        end = start;
+    }
+}
+
+static void token_spaces(const struct tokenizer *tokenizer, struct token *token,
+                         const struct piece *piece) {
+    size_t len;
+    if (piece->id >= 0) { /* an added token is the text it matched */
+        count_spaces(token, piece->text.data, piece->text.len);
+        return;
+    }
+    const char *string = vocab_token(&tokenizer->vocab, token->id, &len);
+    if (string)
+        count_spaces(token, string, len);
+}
+
+/* ---- one sequence -------------------------------------------------------------------------- */
+
+static enum status run_model(const struct tokenizer *tokenizer, const struct pieces *pieces,
+                             struct tokens *tokens, size_t text_len, struct arena *scratch,
+                             struct error *err) {
+    struct model_call call = {.scratch = scratch, .tokens = tokens, .text_len = text_len};
+    for (size_t i = 0; i < pieces->n; i++) {
+        struct piece *piece = &pieces->items[i];
+        const size_t first = tokens->n;
+        if (piece->id >= 0) {
+            model_token(&call, piece->id, 0, piece->text.len);
+        } else {
+            if (piece->byte_level && !tokenizer->model.maps_bytes) {
+                byte_level_map(&piece->text, scratch);
+                piece->byte_level = false;
+            }
+            tokenizer->model.kind->tokenize(tokenizer, piece, &call);
+        }
+        for (size_t k = first; k < tokens->n; k++)
+            tokens->items[k].word = (int32_t)i;
+    }
+    if (call.failed)
+        return ERR(err, INPUT,
+                   "the text has words outside the vocabulary, and the tokenizer's unknown token "
+                   "is not in it either");
+    return STATUS_OK;
+}
+
+static enum status encode_sequence(const struct tokenizer *tokenizer, struct tokens *tokens,
+                                   const char *text, size_t len, int8_t sequence,
+                                   struct arena *scratch, struct error *err) {
+    size_t bad;
+    if (!utf8_valid(text, len, &bad))
+        return ERR(err, INPUT, "the text is not valid UTF-8 at byte %zu", bad);
+    if (len > LIMIT_TEXT)
+        return ERR(err, INPUT, "the text has %zu bytes, at most %llu are allowed", len, LIMIT_TEXT);
+    struct pieces pieces = {.arena = scratch};
+    added_split(tokenizer, text, len, &pieces, scratch);
+    if (tokenizer->pre_tokenizer)
+        tokenizer->pre_tokenizer->kind->split(tokenizer->pre_tokenizer, &pieces, scratch);
+    if (run_model(tokenizer, &pieces, tokens, len, scratch, err) != STATUS_OK)
+        return STATUS_ERROR;
+    const uint32_t *index = code_points(text, len, scratch);
+    for (size_t i = 0; i < tokens->n; i++) {
+        struct token *token = &tokens->items[i];
+        const struct piece *piece = &pieces.items[token->word];
+        const struct span bytes =
+            text_origin(&piece->text, token->offsets.start, token->offsets.end);
+        token->offsets = to_code_points(bytes, index, len);
+        token->sequence = sequence;
+        token->type_id = sequence;
+        if (tokenizer->trims_offsets)
+            token_spaces(tokenizer, token, piece);
+    }
+    return STATUS_OK;
+}
+
+enum status tokenizer_encode(const struct tokenizer *tokenizer, struct encoding *out,
+                             struct arena *arena, const char *text, size_t text_len,
+                             const char *pair, size_t pair_len,
+                             const struct encode_options *options, struct error *err) {
+    static const struct encode_options defaults;
+    struct arena scratch = {0};
+    struct tokens sequences[2] = {0};
+    enum status status =
+        encode_sequence(tokenizer, &sequences[0], text, text_len, 0, &scratch, err);
+    if (status == STATUS_OK && pair) {
+        status = encode_sequence(tokenizer, &sequences[1], pair, pair_len, 1, &scratch, err);
+        if (status != STATUS_OK)
+            error_prefix(err, "second text: ");
+    }
+    if (status == STATUS_OK)
+        status = post_process(tokenizer, out, arena, &scratch, sequences, pair != NULL,
+                              options ? options : &defaults, err);
+    arena_deinit(&scratch);
+    return status;
+}

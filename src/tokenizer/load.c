@@ -1,0 +1,260 @@
+/* Loading: which files there are, tokenizer.json, what transformers' class changes, and the
+ * answers about a loaded tokenizer. */
+#include "tokenizer/special_tokens.h"
+
+#include "base/banned.h"
+
+#define VERY_LARGE_LENGTH 1e9 /* model_max_length above this means "no limit" */
+
+/* ---- files --------------------------------------------------------------------------------- */
+
+/* Reads a JSON file of the folder; NULL when it is absent. */
+static enum status read_json(struct loader *loader, const char *name, const struct json **out,
+                             struct error *err) {
+    const char *path = path_join(&loader->arena, loader->folder, name);
+    char *data;
+    size_t len;
+    *out = NULL;
+    if (!file_exists(path))
+        return STATUS_OK;
+    if (file_read(&data, &len, &loader->arena, path, LIMIT_JSON_FILE, err) != STATUS_OK)
+        return STATUS_ERROR;
+    if (json_parse(out, &loader->arena, data, len, JSON_PYTHON, err) != STATUS_OK) {
+        err->code = ERROR_MODEL;
+        return error_prefix(err, "%s: ", name);
+    }
+    return STATUS_OK;
+}
+
+static enum status read_files(struct loader *loader, struct error *err) {
+    if (read_json(loader, "tokenizer.json", &loader->tokenizer_json, err) != STATUS_OK ||
+        read_json(loader, "tokenizer_config.json", &loader->tokenizer_config, err) != STATUS_OK ||
+        read_json(loader, "special_tokens_map.json", &loader->special_tokens_map, err) != STATUS_OK)
+        return STATUS_ERROR;
+    struct error ignored; /* a damaged config.json is the model's matter */
+    if (read_json(loader, "config.json", &loader->config, &ignored) != STATUS_OK)
+        loader->config = NULL;
+    return STATUS_OK;
+}
+
+/* As AutoTokenizer: tokenizer_config.json, config.json, the model type; NULL: nothing is said, and
+ * the reference is the bare library. A class without a row is the generic one. */
+static const struct tokenizer_class *find_class(const struct loader *loader) {
+    const char *name = json_get_string(loader->tokenizer_config, "tokenizer_class", NULL);
+    if (!name)
+        name = json_get_string(loader->config, "tokenizer_class", NULL);
+    const char *model_type = json_get_string(loader->config, "model_type", NULL);
+    if (!name && !model_type)
+        return NULL;
+    const struct tokenizer_class *class =
+        name ? class_named(name) : class_for_model_type(model_type);
+    return class ? class : class_generic();
+}
+
+/* ---- tokenizer.json ------------------------------------------------------------------------ */
+
+static enum status added_tokens_parse(struct loader *loader, struct error *err) {
+    const struct json *list = json_get(loader->tokenizer_json, "added_tokens");
+    for (uint32_t i = 0; json_is(list, JSON_ARRAY) && i < list->len; i++) {
+        const struct json *object = json_at(list, i), *content = json_get(object, "content");
+        if (!json_is(content, JSON_STRING))
+            return ERR(err, MODEL, "added token %u has no \"content\"", i);
+        added_add(loader->tokenizer,
+                  (struct added_token){
+                      .content = arena_strndup(loader_arena(loader), content->text, content->len),
+                      .len = content->len,
+                      .single_word = json_get_bool(object, "single_word", false),
+                      .lstrip = json_get_bool(object, "lstrip", false),
+                      .rstrip = json_get_bool(object, "rstrip", false),
+                      .normalized = json_get_bool(object, "normalized", true),
+                      .special = json_get_bool(object, "special", false)});
+    }
+    return STATUS_OK;
+}
+
+static enum status tokenizer_json_load(struct loader *loader, struct error *err) {
+    struct tokenizer *tokenizer = loader->tokenizer;
+    const struct json *json = loader->tokenizer_json;
+    if (!json_is(json, JSON_OBJECT))
+        return ERR(err, MODEL, "it must be an object");
+    if (model_parse(loader, json_get(json, "model"), err) != STATUS_OK ||
+        normalizer_parse(&tokenizer->normalizer, loader, json_get(json, "normalizer"), err) !=
+            STATUS_OK ||
+        pre_tokenizer_parse(&tokenizer->pre_tokenizer, loader, json_get(json, "pre_tokenizer"),
+                            err) != STATUS_OK ||
+        post_processor_parse(&tokenizer->post_processor, loader, json_get(json, "post_processor"),
+                             err) != STATUS_OK ||
+        decoder_parse(&tokenizer->decoder, loader, json_get(json, "decoder"), err) != STATUS_OK)
+        return STATUS_ERROR;
+    return added_tokens_parse(loader, err);
+}
+
+/* ---- what the class changes ---------------------------------------------------------------- */
+
+static void set_normalizer(struct loader *loader) {
+    const struct json *config = loader->tokenizer_config;
+    const struct json *strip = json_get(config, "strip_accents");
+    if (!stage_is(loader->tokenizer->normalizer, "BertNormalizer"))
+        return;
+    struct bert_normalizer *bert = loader->tokenizer->normalizer->state;
+    bert->lowercase = json_get_bool(config, "do_lower_case", true);
+    bert->strip_accents = json_is(strip, JSON_BOOL) ? strip->boolean : -1;
+    bert->handle_chinese_chars = json_get_bool(config, "tokenize_chinese_chars", true);
+}
+
+static void set_post_processor(struct loader *loader) {
+    struct stage *processor = loader->tokenizer->post_processor;
+    const bool prefix = json_get_bool(loader->tokenizer_config, "add_prefix_space", false);
+    const bool trims = json_get_bool(loader->tokenizer_config, "trim_offsets", true);
+    if (stage_is(processor, "RobertaProcessing")) {
+        struct cls_sep *state = processor->state;
+        state->add_prefix_space = prefix;
+        state->trim_offsets = trims;
+    } else if (stage_is(processor, "ByteLevel")) {
+        struct byte_level *state = processor->state;
+        state->add_prefix_space = prefix;
+        state->trim_offsets = trims;
+    }
+}
+
+static void class_apply(struct loader *loader) {
+    struct tokenizer *tokenizer = loader->tokenizer;
+    const struct tokenizer_class *class = loader->class;
+    if (!class)
+        return;
+    if (stage_is(tokenizer->pre_tokenizer, "ByteLevel")) {
+        struct byte_level *state = tokenizer->pre_tokenizer->state;
+        state->add_prefix_space =
+            json_get_bool(loader->tokenizer_config, "add_prefix_space", false);
+    }
+    if (class->sets_normalizer)
+        set_normalizer(loader);
+    if (class->sets_post_processor)
+        set_post_processor(loader);
+    tokenizer->strip_decoded = class->strips_decoded;
+}
+
+static bool trims(const struct stage *stage) {
+    if (stage_is(stage, "ByteLevel"))
+        return ((const struct byte_level *)stage->state)->trim_offsets;
+    if (stage_is(stage, "RobertaProcessing"))
+        return ((const struct cls_sep *)stage->state)->trim_offsets;
+    for (size_t i = 0; stage && i < stage->n_children; i++)
+        if (trims(stage->children[i]))
+            return true;
+    return false;
+}
+
+static void settings_apply(struct loader *loader) {
+    struct tokenizer *tokenizer = loader->tokenizer;
+    const struct json *config = loader->tokenizer_config;
+    const double max_length =
+        json_get_number(config, "model_max_length", json_get_number(config, "max_len", 0));
+    if (max_length >= 1 && max_length <= VERY_LARGE_LENGTH)
+        tokenizer->max_length = (uint32_t)max_length;
+    const char *padding =
+        json_get_string(json_get(loader->tokenizer_json, "padding"), "direction", "right");
+    const char *side = json_get_string(config, "padding_side", padding);
+    tokenizer->pads_left = strcmp(side, "left") == 0 || strcmp(side, "Left") == 0;
+    tokenizer->clean_up =
+        json_get_bool(config, "clean_up_tokenization_spaces",
+                      loader->legacy && loader->class && loader->class->legacy_clean_up);
+    tokenizer->trims_offsets = trims(tokenizer->post_processor);
+}
+
+/* ---- public -------------------------------------------------------------------------------- */
+
+static enum status load(struct loader *loader, struct error *err) {
+    if (read_files(loader, err) != STATUS_OK)
+        return STATUS_ERROR;
+    loader->class = find_class(loader);
+    if (loader->tokenizer_json) {
+        if (tokenizer_json_load(loader, err) != STATUS_OK)
+            return error_prefix(err, "tokenizer.json: ");
+    } else if (legacy_load(loader, err) != STATUS_OK) {
+        return STATUS_ERROR;
+    }
+    class_apply(loader);
+    if (special_tokens_apply(loader, err) != STATUS_OK)
+        return STATUS_ERROR;
+    settings_apply(loader);
+    added_finish(loader->tokenizer);
+    return STATUS_OK;
+}
+
+enum status tokenizer_load(struct tokenizer **out, const char *folder, struct error *err) {
+    struct tokenizer *tokenizer = mem_zalloc(1, sizeof *tokenizer);
+    struct loader loader = {.tokenizer = tokenizer, .folder = folder};
+    for (int role = 0; role < TOKEN_ROLES; role++)
+        tokenizer->roles[role] = -1;
+    vocab_init(&tokenizer->vocab);
+    added_init(&tokenizer->added);
+    const enum status status = load(&loader, err);
+    arena_deinit(&loader.arena);
+    if (status == STATUS_OK)
+        *out = tokenizer;
+    else
+        tokenizer_destroy(tokenizer);
+    return status;
+}
+
+void tokenizer_destroy(struct tokenizer *tokenizer) {
+    if (!tokenizer)
+        return;
+    if (tokenizer->model.kind && tokenizer->model.kind->destroy)
+        tokenizer->model.kind->destroy(&tokenizer->model);
+    for (size_t i = 0; i < tokenizer->n_patterns; i++)
+        pattern_destroy(tokenizer->patterns[i]);
+    mem_free(tokenizer->patterns);
+    vocab_deinit(&tokenizer->vocab);
+    added_deinit(&tokenizer->added);
+    arena_deinit(&tokenizer->arena);
+    mem_free(tokenizer);
+}
+
+int32_t tokenizer_special(const struct tokenizer *tokenizer, enum special_token role) {
+    return tokenizer->roles[role];
+}
+
+uint32_t tokenizer_vocab_size(const struct tokenizer *tokenizer) {
+    const uint32_t model = tokenizer->vocab.size, added = tokenizer->added.vocab.size;
+    return model > added ? model : added;
+}
+
+uint32_t tokenizer_max_length(const struct tokenizer *tokenizer) {
+    return tokenizer->max_length;
+}
+
+bool tokenizer_pads_left(const struct tokenizer *tokenizer) {
+    return tokenizer->pads_left;
+}
+
+bool tokenizer_marks_subwords(const struct tokenizer *tokenizer) {
+    const char *prefix = tokenizer->model.continuing_subword_prefix;
+    return prefix && *prefix;
+}
+
+const char *tokenizer_token_n(const struct tokenizer *tokenizer, int32_t id, size_t *len) {
+    const char *added = vocab_token(&tokenizer->added.vocab, id, len);
+    return added ? added : vocab_token(&tokenizer->vocab, id, len);
+}
+
+const char *tokenizer_token(const struct tokenizer *tokenizer, int32_t id) {
+    size_t len;
+    return tokenizer_token_n(tokenizer, id, &len);
+}
+
+int32_t tokenizer_token_to_id(const struct tokenizer *tokenizer, const char *token, size_t len) {
+    const int32_t added = vocab_find(&tokenizer->added.vocab, token, len);
+    return added >= 0 ? added : vocab_find(&tokenizer->vocab, token, len);
+}
+
+int32_t tokenizer_find(const struct tokenizer *tokenizer, const char *token, size_t len) {
+    return tokenizer_token_to_id(tokenizer, token, len);
+}
+
+bool tokenizer_is_special(const struct tokenizer *tokenizer, int32_t id) {
+    size_t len;
+    const char *token = tokenizer_token_n(tokenizer, id, &len);
+    return token && added_is_special(&tokenizer->added, token, len);
+}

@@ -1,0 +1,285 @@
+/* Normalizers: what rewrites the text before it is split. One row a type.
+ *
+ * Origins are kept exactly as the library keeps them, see transform() in text.h. Plain ASCII takes
+ * short cuts: normal forms leave it alone, and lower case keeps every byte's place. */
+#include "tokenizer/pipeline.h"
+
+#include "tokenizer/normal_forms.h"
+#include "tokenizer/unicode.h"
+#include "base/banned.h"
+
+/* ---- sequence ------------------------------------------------------------------------------ */
+
+static enum status sequence_parse(struct stage *stage, struct loader *loader,
+                                  const struct json *config, struct error *err) {
+    return stage_parse_children(stage, loader, json_get(config, "normalizers"), normalizer_parse,
+                                err);
+}
+
+static void sequence_run(const struct stage *stage, struct text *text, struct arena *scratch) {
+    for (size_t i = 0; i < stage->n_children; i++)
+        stage->children[i]->kind->normalize(stage->children[i], text, scratch);
+}
+
+/* ---- normal forms -------------------------------------------------------------------------- */
+
+static void nfc_run(const struct stage *stage, struct text *text, struct arena *scratch) {
+    normal_form(text, scratch, (struct normal_form){.compose = true});
+}
+
+static void nfd_run(const struct stage *stage, struct text *text, struct arena *scratch) {
+    normal_form(text, scratch, (struct normal_form){0});
+}
+
+static void nfkc_run(const struct stage *stage, struct text *text, struct arena *scratch) {
+    normal_form(text, scratch, (struct normal_form){.compose = true, .compatible = true});
+}
+
+static void nfkd_run(const struct stage *stage, struct text *text, struct arena *scratch) {
+    normal_form(text, scratch, (struct normal_form){.compatible = true});
+}
+
+/* ---- characters ---------------------------------------------------------------------------- */
+
+/* ASCII to ASCII, byte by byte: origins stay as they are. */
+static void ascii_lower(struct text *text, struct arena *scratch) {
+    char *data = arena_alloc(scratch, text->len);
+    for (size_t i = 0; i < text->len; i++)
+        data[i] = text->data[i] >= 'A' && text->data[i] <= 'Z' ? (char)(text->data[i] + 32)
+                                                               : text->data[i];
+    text->data = data;
+}
+
+static void put_lower(struct writer *writer, uint32_t code_point, struct span from) {
+    uint32_t lower[2];
+    const size_t n = unicode_lower(code_point, lower);
+    for (size_t i = 0; i < n; i++)
+        writer_put(writer, lower[i], from);
+}
+
+static void lowercase_run(const struct stage *stage, struct text *text, struct arena *scratch) {
+    if (text_is_ascii(text->data, text->len)) {
+        ascii_lower(text, scratch);
+        return;
+    }
+    struct writer writer = writer_begin(scratch, text->len + 8);
+    for (size_t pos = 0; pos < text->len;) {
+        size_t next = pos;
+        const uint32_t code_point = text_next(text->data, text->len, &next);
+        put_lower(&writer, code_point, text_from(text, pos, next));
+        pos = next;
+    }
+    writer_end(&writer, text);
+}
+
+/* Drops the characters with one of the properties. */
+static void drop(struct text *text, struct arena *scratch, uint32_t properties) {
+    struct writer writer = writer_begin(scratch, text->len);
+    for (size_t pos = 0; pos < text->len;) {
+        size_t next = pos;
+        const uint32_t code_point = text_next(text->data, text->len, &next);
+        if (!unicode_is(code_point, properties))
+            writer_put(&writer, code_point, text_from(text, pos, next));
+        pos = next;
+    }
+    writer_end(&writer, text);
+}
+
+static void strip_accents_run(const struct stage *stage, struct text *text, struct arena *scratch) {
+    if (!text_is_ascii(text->data, text->len))
+        drop(text, scratch, UNICODE_MARK);
+}
+
+struct strip {
+    bool left, right;
+};
+
+static enum status strip_parse(struct stage *stage, struct loader *loader,
+                               const struct json *config, struct error *err) {
+    struct strip *state = arena_zalloc(loader_arena(loader), 1, sizeof *state);
+    state->left = json_get_bool(config, "strip_left", false);
+    state->right = json_get_bool(config, "strip_right", false);
+    stage->state = state;
+    return STATUS_OK;
+}
+
+static void strip_run(const struct stage *stage, struct text *text, struct arena *scratch) {
+    const struct strip *strip = stage->state;
+    size_t start = 0, end = text->len, bytes;
+    if (strip->left) {
+        text_leading(text->data, text->len, UNICODE_WHITE, &bytes);
+        start = bytes;
+    }
+    if (strip->right && start < end) {
+        text_trailing(text->data, text->len, UNICODE_WHITE, &bytes);
+        end -= bytes;
+    }
+    const uint32_t base = text->base;
+    *text = text_slice(text, start, end);
+    text->base = base;
+}
+
+/* ---- replacing ----------------------------------------------------------------------------- */
+
+struct replace {
+    struct pattern *pattern;
+    const char *content;
+    size_t content_len;
+};
+
+static enum status replace_parse(struct stage *stage, struct loader *loader,
+                                 const struct json *config, struct error *err) {
+    struct replace *state = arena_zalloc(loader_arena(loader), 1, sizeof *state);
+    const struct json *content = json_get(config, "content");
+    if (!json_is(content, JSON_STRING))
+        return ERR(err, MODEL, "\"content\" is missing");
+    if (stage_parse_pattern(&state->pattern, loader, json_get(config, "pattern"), err) != STATUS_OK)
+        return STATUS_ERROR;
+    state->content = arena_strndup(loader_arena(loader), content->text, content->len);
+    state->content_len = content->len;
+    stage->state = state;
+    return STATUS_OK;
+}
+
+/* What the character that ends at `end` stands for; nothing at the start. */
+static struct span before(const struct text *text, size_t end) {
+    if (end == 0)
+        return (struct span){text->base, text->base};
+    size_t start = end - 1;
+    while (start > 0 && ((unsigned char)text->data[start] & 0xC0) == 0x80)
+        start--;
+    return text_from(text, start, end);
+}
+
+/* The content stands for the last character of what it replaces. */
+static void replace_run(const struct stage *stage, struct text *text, struct arena *scratch) {
+    const struct replace *replace = stage->state;
+    struct search search = search_begin(replace->pattern, text->data, text->len);
+    struct writer writer = {0};
+    size_t start, end, last = 0;
+    while (search_next(&search, &start, &end)) {
+        if (!writer.data)
+            writer = writer_begin(scratch, text->len + 64);
+        writer_copy(&writer, text, last, start);
+        writer_append(&writer, replace->content, replace->content_len, before(text, end));
+        last = end;
+    }
+    search_end(&search);
+    if (!writer.data)
+        return;
+    writer_copy(&writer, text, last, text->len);
+    writer_end(&writer, text);
+}
+
+static enum status prepend_parse(struct stage *stage, struct loader *loader,
+                                 const struct json *config, struct error *err) {
+    stage->state = arena_strndup(loader_arena(loader), json_get_string(config, "prepend", ""),
+                                 strlen(json_get_string(config, "prepend", "")));
+    return STATUS_OK;
+}
+
+static void prepend_run(const struct stage *stage, struct text *text, struct arena *scratch) {
+    text_prepend(text, scratch, stage->state, strlen(stage->state));
+}
+
+static void byte_level_run(const struct stage *stage, struct text *text, struct arena *scratch) {
+    byte_level_map(text, scratch);
+}
+
+/* ---- BERT ---------------------------------------------------------------------------------- */
+
+static enum status bert_parse(struct stage *stage, struct loader *loader, const struct json *config,
+                              struct error *err) {
+    struct bert_normalizer *state = arena_zalloc(loader_arena(loader), 1, sizeof *state);
+    state->clean_text = json_get_bool(config, "clean_text", true);
+    state->handle_chinese_chars = json_get_bool(config, "handle_chinese_chars", true);
+    state->lowercase = json_get_bool(config, "lowercase", true);
+    const struct json *strip = json_get(config, "strip_accents");
+    state->strip_accents = json_is(strip, JSON_BOOL) ? strip->boolean : -1;
+    stage->state = state;
+    return STATUS_OK;
+}
+
+/* The blocks that BERT separates; U+2B820 to U+2B91F are missing there too. */
+static bool is_chinese(uint32_t c) {
+    return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
+           (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
+           (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
+           (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
+}
+
+/* Cleaning and lowering ASCII; false: a character has to go, so that places change. */
+static bool bert_ascii(const struct bert_normalizer *bert, struct text *text,
+                       struct arena *scratch) {
+    char *data = arena_alloc(scratch, text->len);
+    for (size_t i = 0; i < text->len; i++) {
+        char c = text->data[i];
+        if (bert->clean_text && (c < ' ' || c == 0x7F)) {
+            if (c != '\t' && c != '\n' && c != '\r')
+                return false;
+            c = ' ';
+        }
+        data[i] = bert->lowercase && c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    }
+    text->data = data;
+    return true;
+}
+
+static void bert_clean(const struct bert_normalizer *bert, struct text *text,
+                       struct arena *scratch) {
+    struct writer writer = writer_begin(scratch, text->len + text->len / 2 + 8);
+    for (size_t pos = 0; pos < text->len;) {
+        size_t next = pos;
+        uint32_t c = text_next(text->data, text->len, &next);
+        const struct span from = text_from(text, pos, next);
+        const uint32_t properties = unicode_properties(c);
+        pos = next;
+        if (bert->clean_text && (properties & UNICODE_CONTROL))
+            continue;
+        if (bert->clean_text && (properties & UNICODE_WHITE))
+            c = ' ';
+        const bool chinese = bert->handle_chinese_chars && is_chinese(c);
+        if (chinese)
+            writer_put(&writer, ' ', from);
+        writer_put(&writer, c, from);
+        if (chinese)
+            writer_put(&writer, ' ', from);
+    }
+    writer_end(&writer, text);
+}
+
+static void bert_run(const struct stage *stage, struct text *text, struct arena *scratch) {
+    const struct bert_normalizer *bert = stage->state;
+    if (text_is_ascii(text->data, text->len) && bert_ascii(bert, text, scratch))
+        return;
+    if (bert->clean_text || bert->handle_chinese_chars)
+        bert_clean(bert, text, scratch);
+    if (bert->strip_accents < 0 ? bert->lowercase : bert->strip_accents > 0) {
+        normal_form(text, scratch, (struct normal_form){0});
+        drop(text, scratch, UNICODE_NONSPACING);
+    }
+    if (bert->lowercase)
+        lowercase_run(NULL, text, scratch);
+}
+
+/* ---- the table ----------------------------------------------------------------------------- */
+
+static const struct stage_kind kinds[] = {
+    {.type = "Sequence", .parse = sequence_parse, .normalize = sequence_run},
+    {.type = "NFC", .normalize = nfc_run},
+    {.type = "NFD", .normalize = nfd_run},
+    {.type = "NFKC", .normalize = nfkc_run},
+    {.type = "NFKD", .normalize = nfkd_run},
+    {.type = "Lowercase", .normalize = lowercase_run},
+    {.type = "Strip", .parse = strip_parse, .normalize = strip_run},
+    {.type = "StripAccents", .normalize = strip_accents_run},
+    {.type = "BertNormalizer", .parse = bert_parse, .normalize = bert_run},
+    {.type = "Replace", .parse = replace_parse, .normalize = replace_run},
+    {.type = "Prepend", .parse = prepend_parse, .normalize = prepend_run},
+    {.type = "ByteLevel", .normalize = byte_level_run},
+};
+
+enum status normalizer_parse(struct stage **out, struct loader *loader, const struct json *config,
+                             struct error *err) {
+    return stage_parse(out, loader, config, kinds, ARRAY_LEN(kinds), "normalizer", err);
+}

@@ -1,0 +1,262 @@
+/* The parts of a tokenizer, private to this room.
+ *
+ * Each kind of stage is a table of rows (struct stage_kind): its type as tokenizer.json names it,
+ * how its parameters are read, how it runs. Adding a stage is a function and a row; nothing else
+ * knows the types. All parsed state lives in the tokenizer's arena and does not change after
+ * loading; what a call needs on the way lives in its own scratch arena. */
+#ifndef BRISK_TOKENIZER_PIPELINE_H
+#define BRISK_TOKENIZER_PIPELINE_H
+
+#include "tokenizer/pattern.h"
+#include "tokenizer/text.h"
+#include "tokenizer/tokenizer.h"
+#include "tokenizer/vocab.h"
+
+/* ---- what flows through -------------------------------------------------------------------- */
+
+/* A piece of the text: an added token, or a word for the model. */
+struct piece {
+    struct text text;
+    int32_t id;      /* of the added token, -1: not one */
+    bool byte_level; /* its bytes are still to be mapped to byte-level characters */
+};
+
+struct pieces {
+    struct piece *items;
+    size_t n, cap;
+    struct arena *arena;
+};
+void pieces_add(struct pieces *pieces, struct piece piece); /* an empty text is left out */
+
+struct token {
+    int32_t id;
+    int32_t type_id;
+    struct span offsets;  /* code points */
+    int32_t word;         /* -1: special */
+    uint32_t lead, trail; /* spaces at the token's ends, for trim_offsets */
+    int8_t sequence;      /* 0 text, 1 pair, -1 special */
+};
+
+struct tokens {
+    struct token *items;
+    size_t n, cap;
+};
+
+/* An encoding on its way through the post-processor: the main window and the overflow. */
+struct window {
+    struct token *tokens;
+    size_t n;
+};
+struct windows {
+    struct window main;
+    struct window *overflow;
+    size_t n_overflow;
+};
+
+/* What the post-processors work on: one entry a sequence first, then a part a template piece. */
+struct parts {
+    struct windows *items;
+    size_t n;
+    bool is_pair, add_special_tokens;
+    struct arena *arena;
+};
+
+struct strings {
+    struct string {
+        const char *data;
+        size_t len;
+    } * items;
+    size_t n;
+    struct arena *arena; /* of what the stages make */
+};
+
+/* ---- stages -------------------------------------------------------------------------------- */
+
+struct stage;
+struct loader;
+
+struct stage_kind {
+    const char *type; /* as in tokenizer.json */
+    /* Reads the parameters into stage->state; NULL: there are none. */
+    enum status (*parse)(struct stage *stage, struct loader *loader, const struct json *config,
+                         struct error *err);
+    union {
+        void (*normalize)(const struct stage *stage, struct text *text, struct arena *scratch);
+        void (*split)(const struct stage *stage, struct pieces *pieces, struct arena *scratch);
+        void (*process)(const struct stage *stage, struct parts *parts);
+        void (*decode)(const struct stage *stage, struct strings *strings);
+    };
+    size_t (*added)(const struct stage *stage, bool is_pair); /* post-processors: special tokens */
+};
+
+struct stage {
+    const struct stage_kind *kind;
+    void *state;
+    struct stage **children; /* of a Sequence */
+    size_t n_children;
+};
+
+/* Each parses one stage from its JSON; null gives NULL. */
+enum status normalizer_parse(struct stage **out, struct loader *loader, const struct json *config,
+                             struct error *err) MUST_CHECK;
+enum status pre_tokenizer_parse(struct stage **out, struct loader *loader,
+                                const struct json *config, struct error *err) MUST_CHECK;
+enum status post_processor_parse(struct stage **out, struct loader *loader,
+                                 const struct json *config, struct error *err) MUST_CHECK;
+enum status decoder_parse(struct stage **out, struct loader *loader, const struct json *config,
+                          struct error *err) MUST_CHECK;
+
+typedef enum status stage_parser(struct stage **out, struct loader *loader,
+                                 const struct json *config, struct error *err);
+/* For those four: finds the row and parses. `what` is for messages. */
+enum status stage_parse(struct stage **out, struct loader *loader, const struct json *config,
+                        const struct stage_kind *kinds, size_t n_kinds, const char *what,
+                        struct error *err) MUST_CHECK;
+enum status stage_parse_children(struct stage *stage, struct loader *loader,
+                                 const struct json *list, stage_parser *parse,
+                                 struct error *err) MUST_CHECK;
+/* {"String": …} or {"Regex": …} into a pattern that the tokenizer owns. */
+enum status stage_parse_pattern(struct pattern **out, struct loader *loader,
+                                const struct json *config, struct error *err) MUST_CHECK;
+/* A pattern's destruction with the tokenizer. */
+void loader_own_pattern(struct loader *loader, struct pattern *pattern);
+struct arena *loader_arena(struct loader *loader);
+
+bool stage_is(const struct stage *stage, const char *type); /* false for NULL */
+
+/* ByteLevel's state, which transformers' add_prefix_space and trim_offsets reach into. */
+struct byte_level {
+    bool add_prefix_space, trim_offsets, use_regex;
+    struct pattern *pattern;
+};
+/* RobertaProcessing's and BertProcessing's. */
+struct cls_sep {
+    int32_t cls, sep;
+    bool add_prefix_space, trim_offsets;
+};
+/* BertNormalizer's. */
+struct bert_normalizer {
+    bool clean_text, handle_chinese_chars, lowercase;
+    int strip_accents; /* -1: as lowercase */
+};
+
+/* The byte-level alphabet: a printable character for each byte (GPT-2's encoder). */
+uint32_t byte_level_char(uint8_t byte);
+int byte_level_byte(uint32_t code_point); /* -1: none */
+void byte_level_map(struct text *text, struct arena *scratch);
+
+/* ---- models -------------------------------------------------------------------------------- */
+
+struct model {
+    const struct model_kind *kind;
+    void *state;
+    bool maps_bytes;                       /* takes pieces whose byte-level mapping is still due */
+    const char *continuing_subword_prefix; /* or NULL */
+    const char *end_of_word_suffix;        /* or NULL */
+};
+
+/* What a call of the model needs and keeps between words. */
+struct model_call {
+    struct arena *scratch;
+    struct tokens *tokens; /* out: offsets are bytes of the piece */
+    void *state;           /* the model's own, made at its first word */
+    size_t text_len;       /* of the whole text, to size caches */
+    bool failed;           /* an unknown word, and no unknown token in the vocabulary */
+};
+
+struct model_kind {
+    const char *type;
+    enum status (*parse)(struct model *model, struct loader *loader, const struct json *config,
+                         struct error *err);
+    void (*tokenize)(const struct tokenizer *tokenizer, const struct piece *piece,
+                     struct model_call *call);
+    void (*destroy)(struct model *model);
+};
+
+enum status model_parse(struct loader *loader, const struct json *config,
+                        struct error *err) MUST_CHECK;
+void model_token(struct model_call *call, int32_t id, size_t start, size_t end);
+
+enum status wordpiece_parse(struct model *model, struct loader *loader, const struct json *config,
+                            struct error *err);
+void wordpiece_tokenize(const struct tokenizer *tokenizer, const struct piece *piece,
+                        struct model_call *call);
+enum status wordlevel_parse(struct model *model, struct loader *loader, const struct json *config,
+                            struct error *err);
+void wordlevel_tokenize(const struct tokenizer *tokenizer, const struct piece *piece,
+                        struct model_call *call);
+enum status bpe_parse(struct model *model, struct loader *loader, const struct json *config,
+                      struct error *err);
+void bpe_tokenize(const struct tokenizer *tokenizer, const struct piece *piece,
+                  struct model_call *call);
+void bpe_destroy(struct model *model);
+/* The legacy merges.txt, a pair a line behind a head line; the vocabulary is in place. */
+enum status bpe_add_merges(struct model *model, struct loader *loader, const char *text, size_t len,
+                           struct error *err) MUST_CHECK;
+
+/* ---- added tokens -------------------------------------------------------------------------- */
+
+struct added_token {
+    const char *content; /* in the tokenizer's arena */
+    size_t len;
+    bool single_word, lstrip, rstrip, normalized, special;
+};
+
+struct trie;
+struct added {
+    struct vocab vocab;        /* content to id, id to content */
+    struct added_token *by_id; /* [vocab.size]: the flags that count when matching */
+    size_t by_id_cap;
+    struct added_token *ordinary, *special; /* in order of adding: what the tries are made of */
+    size_t n_ordinary, ordinary_cap, n_special, special_cap;
+    struct vocab special_set; /* contents that decode skips */
+    struct trie *plain;       /* matched before normalization */
+    struct trie *normalized;  /* and after */
+};
+void added_init(struct added *added);
+void added_deinit(struct added *added);
+void added_add(struct tokenizer *tokenizer, struct added_token token);
+/* Builds the tries; after the last added_add. */
+void added_finish(struct tokenizer *tokenizer);
+/* Splits the input at added tokens, normalizing what lies between. */
+void added_split(const struct tokenizer *tokenizer, const char *text, size_t len,
+                 struct pieces *pieces, struct arena *scratch);
+bool added_is_special(const struct added *added, const char *content, size_t len);
+
+/* ---- the tokenizer ------------------------------------------------------------------------- */
+
+struct tokenizer {
+    struct arena arena; /* states of the stages */
+    struct vocab vocab; /* the model's */
+    struct added added;
+    struct model model;
+    struct stage *normalizer, *pre_tokenizer, *post_processor, *decoder; /* NULL: none */
+    struct pattern **patterns;
+    size_t n_patterns, patterns_cap;
+    int32_t roles[TOKEN_ROLES];
+    uint32_t max_length;
+    bool pads_left, clean_up, strip_decoded, trims_offsets;
+};
+
+/* What is known while loading. */
+struct loader {
+    struct tokenizer *tokenizer;
+    const char *folder;
+    struct arena arena; /* JSON trees, gone after loading */
+    const struct json *tokenizer_json, *tokenizer_config, *special_tokens_map, *config;
+    const struct tokenizer_class *class; /* NULL: no transformers class: the bare library */
+    bool legacy;                         /* built from vocab.json and merges.txt, or vocab.txt */
+};
+
+int32_t tokenizer_token_to_id(const struct tokenizer *tokenizer, const char *token, size_t len);
+const char *tokenizer_token_n(const struct tokenizer *tokenizer, int32_t id, size_t *len);
+
+/* Truncation and post-processing of both sequences into the public encoding. */
+enum status post_process(const struct tokenizer *tokenizer, struct encoding *out,
+                         struct arena *arena, struct arena *scratch, struct tokens sequences[2],
+                         bool is_pair, const struct encode_options *options,
+                         struct error *err) MUST_CHECK;
+
+enum status legacy_load(struct loader *loader, struct error *err) MUST_CHECK;
+
+#endif

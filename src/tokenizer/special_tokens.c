@@ -1,0 +1,254 @@
+/* Which tokens are special, with which flags, and in which order they get their ids.
+ *
+ * transformers first takes the tokens of added_tokens_decoder, else of the older files; then every
+ * role's token: an AddedToken is always added again (it never equals a string there), a string
+ * only when it is not an added token yet. */
+#include "tokenizer/special_tokens.h"
+
+#include "base/banned.h"
+
+const char *const special_role_names[TOKEN_ROLES] = {
+    [TOKEN_BOS] = "bos_token",   [TOKEN_EOS] = "eos_token", [TOKEN_UNK] = "unk_token",
+    [TOKEN_SEP] = "sep_token",   [TOKEN_PAD] = "pad_token", [TOKEN_CLS] = "cls_token",
+    [TOKEN_MASK] = "mask_token",
+};
+
+/* ---- one token ----------------------------------------------------------------------------- */
+
+static struct added_token added_from(struct loader *loader, const struct json *object,
+                                     bool special) {
+    const struct json *content = json_get(object, "content");
+    struct added_token token = {0};
+    if (!json_is(content, JSON_STRING))
+        return token;
+    token.content = arena_strndup(loader_arena(loader), content->text, content->len);
+    token.len = content->len;
+    token.single_word = json_get_bool(object, "single_word", false);
+    token.lstrip = json_get_bool(object, "lstrip", false);
+    token.rstrip = json_get_bool(object, "rstrip", false);
+    token.special = special || json_get_bool(object, "special", false);
+    token.normalized = json_get_bool(object, "normalized", !token.special);
+    return token;
+}
+
+static struct special special_string(struct loader *loader, const char *text, size_t len) {
+    struct special special = {arena_strndup(loader_arena(loader), text, len), len, false, {0}};
+    special.flags = (struct added_token){.content = special.content, .len = len, .special = true};
+    return special;
+}
+
+/* A string or an object of AddedToken's members; content NULL for anything else. */
+static struct special special_parse(struct loader *loader, const struct json *value) {
+    if (json_is(value, JSON_STRING))
+        return special_string(loader, value->text, value->len);
+    struct special special = {0};
+    if (json_is(value, JSON_OBJECT)) {
+        special.flags = added_from(loader, value, false);
+        special.content = special.flags.content;
+        special.len = special.flags.len;
+        special.is_added = true;
+    }
+    return special;
+}
+
+/* The older special_tokens_map.json counts only when there is no added_tokens_decoder. */
+static const struct json *special_value(const struct loader *loader, const char *name) {
+    const struct json *map = json_get(loader->special_tokens_map, name);
+    if (map && !json_get(loader->tokenizer_config, "added_tokens_decoder"))
+        return map;
+    return json_get(loader->tokenizer_config, name);
+}
+
+/* The token of this text in added_tokens_decoder, or in tokenizer.json without one. */
+static bool declared(struct loader *loader, const char *content, size_t len,
+                     struct added_token *out) {
+    const struct json *decoder = json_get(loader->tokenizer_config, "added_tokens_decoder");
+    const struct json *list = decoder ? NULL : json_get(loader->tokenizer_json, "added_tokens");
+    const uint32_t n = decoder ? decoder->len : json_is(list, JSON_ARRAY) ? list->len : 0;
+    bool found = false;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct json *object = decoder && json_is(decoder, JSON_OBJECT)
+                                        ? &decoder->members[i].value
+                                        : json_at(list, i);
+        const struct json *text = json_get(object, "content");
+        if (!json_is(text, JSON_STRING) || text->len != len || memcmp(text->text, content, len))
+            continue;
+        *out = added_from(loader, object, false);
+        found = true;
+    }
+    return found;
+}
+
+static struct special class_default(struct loader *loader, enum special_token role) {
+    const struct tokenizer_class *class = loader->class;
+    const char *text = class ? class->tokens[role] : NULL;
+    return text ? special_string(loader, text, strlen(text)) : (struct special){0};
+}
+
+/* A string becomes an added token in some constructors, masks above all. */
+static void class_flags(const struct loader *loader, struct special *special,
+                        enum special_token role) {
+    const struct tokenizer_class *class = loader->class;
+    if (!special->content || special->is_added || !class)
+        return;
+    const enum as_added as = loader->legacy ? class->legacy_as_added : class->as_added;
+    if (as == AS_NORMALIZED) {
+        special->is_added = true;
+        special->flags.normalized = true;
+    }
+    if (role == TOKEN_MASK && class->mask_lstrip) {
+        special->is_added = true;
+        special->flags.lstrip = true;
+        special->flags.normalized = class->mask_normalized;
+    }
+}
+
+struct special special_of_role(const struct loader *constant, enum special_token role) {
+    struct loader *loader = (struct loader *)constant;
+    const struct json *value = special_value(loader, special_role_names[role]);
+    struct special special = special_parse(loader, value);
+    struct added_token known;
+    if (special.content && declared(loader, special.content, special.len, &known)) {
+        special.flags = known;
+        special.is_added = true;
+    }
+    if (!value) {
+        special = class_default(loader, role);
+        const char *padding =
+            json_get_string(json_get(loader->tokenizer_json, "padding"), "pad_token", NULL);
+        if (!special.content && role == TOKEN_PAD && padding && loader->class)
+            special = special_string(loader, padding, strlen(padding));
+    }
+    class_flags(loader, &special, role);
+    return special;
+}
+
+const char *special_content(const struct loader *loader, enum special_token role) {
+    return special_of_role(loader, role).content;
+}
+
+/* ---- all of them --------------------------------------------------------------------------- */
+
+struct specials {
+    struct special *items;
+    size_t n, cap;
+};
+
+static void specials_add(struct specials *specials, struct special special) {
+    if (!special.content || special.len == 0)
+        return;
+    for (size_t i = 0; i < specials->n; i++)
+        if (specials->items[i].len == special.len &&
+            memcmp(specials->items[i].content, special.content, special.len) == 0)
+            return;
+    specials->items =
+        mem_grow(specials->items, &specials->cap, specials->n + 1, sizeof *specials->items);
+    specials->items[specials->n++] = special;
+}
+
+static void specials_collect(struct loader *loader, struct specials *specials) {
+    for (int role = 0; role < TOKEN_ROLES; role++)
+        specials_add(specials, special_of_role(loader, (enum special_token)role));
+    const struct json *list = special_value(loader, "additional_special_tokens");
+    for (uint32_t i = 0; json_is(list, JSON_ARRAY) && i < list->len; i++)
+        specials_add(specials, special_parse(loader, json_at(list, i)));
+    const struct json *extra = json_get(loader->tokenizer_config, "extra_special_tokens");
+    for (uint32_t i = 0; json_is(extra, JSON_OBJECT) && i < extra->len; i++)
+        specials_add(specials, special_parse(loader, &extra->members[i].value));
+}
+
+static bool in_specials(const struct specials *specials, const char *content, size_t len) {
+    for (size_t i = 0; i < specials->n; i++)
+        if (specials->items[i].len == len && memcmp(specials->items[i].content, content, len) == 0)
+            return true;
+    return false;
+}
+
+struct numbered {
+    int64_t id;
+    struct added_token token;
+};
+
+static int by_id(const void *a, const void *b) {
+    const int64_t x = ((const struct numbered *)a)->id, y = ((const struct numbered *)b)->id;
+    return x < y ? -1 : x > y;
+}
+
+/* added_tokens_decoder {"id": {…}} or, older, added_tokens.json {"token": id}; sorted by id. */
+static struct numbered *numbered_tokens(struct loader *loader, const struct specials *specials,
+                                        const struct json *added_tokens_json, size_t *n) {
+    const struct json *decoder = json_get(loader->tokenizer_config, "added_tokens_decoder");
+    const struct json *source = decoder ? decoder : added_tokens_json;
+    *n = 0;
+    if (!json_is(source, JSON_OBJECT))
+        return NULL;
+    struct numbered *list = arena_zalloc(&loader->arena, source->len + 1, sizeof *list);
+    for (uint32_t i = 0; i < source->len; i++) {
+        const struct json_member *member = &source->members[i];
+        if (decoder) {
+            list[*n].id = strtoll(member->key, NULL, 10);
+            list[*n].token = added_from(loader, &member->value, false);
+        } else {
+            const bool special = in_specials(specials, member->key, member->key_len);
+            list[*n].id = 0;
+            json_to_int(&member->value, &list[*n].id);
+            list[*n].token = (struct added_token){
+                .content = arena_strndup(loader_arena(loader), member->key, member->key_len),
+                .len = member->key_len,
+                .normalized = !special,
+                .special = special};
+        }
+        if (list[*n].token.content)
+            (*n)++;
+    }
+    qsort(list, *n, sizeof *list, by_id);
+    return list;
+}
+
+static const struct json *added_tokens_file(struct loader *loader) {
+    const char *path = path_join(&loader->arena, loader->folder, "added_tokens.json");
+    char *data;
+    size_t len;
+    const struct json *out = NULL;
+    struct error ignored;
+    if (!file_exists(path) ||
+        file_read(&data, &len, &loader->arena, path, LIMIT_JSON_FILE, &ignored) != STATUS_OK ||
+        json_parse(&out, &loader->arena, data, len, JSON_PYTHON, &ignored) != STATUS_OK)
+        return NULL;
+    return out;
+}
+
+static void add_all(struct loader *loader, const struct specials *specials) {
+    struct tokenizer *tokenizer = loader->tokenizer;
+    size_t n;
+    struct numbered *list = numbered_tokens(loader, specials, added_tokens_file(loader), &n);
+    for (size_t i = 0; i < n; i++) {
+        struct added_token token = list[i].token;
+        token.special = token.special || in_specials(specials, token.content, token.len);
+        added_add(tokenizer, token);
+    }
+    for (size_t i = 0; i < specials->n; i++) {
+        const struct special *special = &specials->items[i];
+        if (!special->is_added &&
+            vocab_find(&tokenizer->added.vocab, special->content, special->len) >= 0)
+            continue;
+        struct added_token token = special->flags;
+        token.special = true;
+        added_add(tokenizer, token);
+    }
+}
+
+enum status special_tokens_apply(struct loader *loader, struct error *err) {
+    struct tokenizer *tokenizer = loader->tokenizer;
+    struct specials specials = {0};
+    specials_collect(loader, &specials);
+    if (loader->class)
+        add_all(loader, &specials);
+    for (int role = 0; role < TOKEN_ROLES; role++) {
+        const struct special special = special_of_role(loader, (enum special_token)role);
+        tokenizer->roles[role] =
+            special.content ? tokenizer_token_to_id(tokenizer, special.content, special.len) : -1;
+    }
+    mem_free(specials.items);
+    return STATUS_OK;
+}

@@ -1,0 +1,43 @@
+/* What the reference thinks of a code point: properties, lower case, normalization.
+ *
+ * The `tokenizers` library mixes several Unicode versions, so the properties come from a table
+ * that was probed out of it (tools/unicode-tables.py). Decompositions come from utf8proc, less
+ * the characters that the library's older tables do not know. No state; thread-safe. */
+#ifndef BRISK_TOKENIZER_UNICODE_H
+#define BRISK_TOKENIZER_UNICODE_H
+
+#include "base/base.h"
+
+/* The order is that of PROPERTIES in tools/unicode-tables.py. */
+enum unicode_property {
+    UNICODE_LETTER = 1 << 0,     /* \p{L} of Oniguruma */
+    UNICODE_NUMBER = 1 << 1,     /* \p{N} of Oniguruma */
+    UNICODE_SPACE = 1 << 2,      /* \s of Oniguruma */
+    UNICODE_WHITE = 1 << 3,      /* char::is_whitespace */
+    UNICODE_NUMERIC = 1 << 4,    /* char::is_numeric */
+    UNICODE_PUNCT = 1 << 5,      /* BERT's punctuation */
+    UNICODE_CONTROL = 1 << 6,    /* removed by BERT's cleaning */
+    UNICODE_NONSPACING = 1 << 7, /* general category Mn */
+    UNICODE_MARK = 1 << 8,       /* general category M */
+    UNICODE_WORD = 1 << 9,       /* \w of the regex crate */
+    UNICODE_UNKNOWN = 1 << 10,   /* too new for the library's normalization */
+    UNICODE_ALPHA = 1 << 11,     /* \w of Oniguruma */
+};
+
+uint32_t unicode_properties(uint32_t code_point); /* set of enum unicode_property */
+
+static inline bool unicode_is(uint32_t code_point, uint32_t properties) {
+    return (unicode_properties(code_point) & properties) != 0;
+}
+
+/* char::to_lowercase: one or two code points. */
+size_t unicode_lower(uint32_t code_point, uint32_t out[2]);
+
+#define UNICODE_DECOMPOSED_MAX 32 /* the longest is 18 (U+FDFA) */
+/* Full decomposition, canonical or compatible; returns how many. */
+size_t unicode_decompose(uint32_t code_point, bool compatible,
+                         uint32_t out[UNICODE_DECOMPOSED_MAX]);
+uint32_t unicode_compose(uint32_t first, uint32_t second); /* 0: they do not compose */
+uint32_t unicode_combining_class(uint32_t code_point);
+
+#endif

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""Writes src/tokenizer/unicode_tables.inc: what the `tokenizers` library thinks of each code point.
+
+The library mixes five Unicode versions (Rust's own, Oniguruma's, two old crates, the regex crate),
+so every property is found by probing every code point through it, not read from a database. Only
+what utf8proc knows differently is listed for normalization and lower case. Needs `tokenizers` and
+the shared library of utf8proc. Run from the repository root; the output is committed.
+"""
+import ctypes
+import ctypes.util
+import sys
+
+from tokenizers import Regex, normalizers, pre_tokenizers
+
+OUT = "src/tokenizer/unicode_tables.inc"
+ALL = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
+TEXT = "".join(map(chr, ALL))
+
+# One bit a property; the names are those of src/tokenizer/unicode.h.
+PROPERTIES = ["LETTER", "NUMBER", "SPACE", "WHITE", "NUMERIC", "PUNCT", "CONTROL", "NONSPACING",
+              "MARK", "WORD", "UNKNOWN", "ALPHA"]
+
+
+def kept(normalizer, text=TEXT):
+    return set(map(ord, normalizer.normalize_str(text)))
+
+
+def matched_by(pattern):
+    return set(ALL) - kept(normalizers.Replace(Regex(pattern), ""))
+
+
+def pieces(pre_tokenizer, text):
+    return [piece for piece, _ in pre_tokenizer.pre_tokenize_str(text)]
+
+
+def removed_by(pre_tokenizer):
+    return set(ALL) - set(map(ord, "".join(pieces(pre_tokenizer, TEXT))))
+
+
+def numeric():
+    split = pre_tokenizers.Digits(individual_digits=True)
+    text = "a" + "a".join(map(chr, ALL)) + "a"
+    return {ord(p) for p in pieces(split, text) if len(p) == 1 and p != "a"}
+
+
+def word():
+    text = "".join("a" + chr(c) + " " for c in ALL)
+    return {ord(p[1]) for p in pieces(pre_tokenizers.Whitespace(), text) if len(p) == 2}
+
+
+def control():
+    """What BERT's cleaning removes; the rest of its work is white space."""
+    clean = normalizers.BertNormalizer(True, False, False, False)
+    out = set()
+    for c in ALL:
+        if clean.normalize_str(chr(c)) == "":
+            out.add(c)
+    return out
+
+
+def nonspacing(nfd):
+    strip = normalizers.BertNormalizer(False, False, True, False)
+    return {c for c in ALL if nfd[c] == chr(c) and strip.normalize_str(chr(c)) == ""}
+
+
+def load_utf8proc():
+    lib = ctypes.CDLL(ctypes.util.find_library("utf8proc"))
+    lib.utf8proc_tolower.restype = ctypes.c_int32
+    lib.utf8proc_tolower.argtypes = [ctypes.c_int32]
+    lib.utf8proc_decompose_char.restype = ctypes.c_ssize_t
+    lib.utf8proc_get_property.restype = ctypes.c_void_p
+    lib.utf8proc_get_property.argtypes = [ctypes.c_int32]
+    return lib
+
+
+def utf8proc_decompose(lib, c, compat):
+    buffer = (ctypes.c_int32 * 32)()
+    last = ctypes.c_int(0)
+    options = (1 << 4) | ((1 << 2) if compat else 0)  # DECOMPOSE, COMPAT
+    n = lib.utf8proc_decompose_char(c, buffer, 32, options, ctypes.byref(last))
+    return "".join(map(chr, buffer[:n]))
+
+
+def utf8proc_ccc(lib, c):
+    record = ctypes.cast(lib.utf8proc_get_property(c), ctypes.POINTER(ctypes.c_uint16))
+    return record[1]  # struct utf8proc_property_t: category, combining_class, ...
+
+
+def reorders(nfd, first, second):
+    return nfd.normalize_str(chr(first) + chr(second))[0] != chr(first)
+
+
+def ccc_class(norm, c):
+    """The combining class as two probes see it: 0, 1..229 or 230 and more, as (low, high)."""
+    return (reorders(norm, 0x345, c), reorders(norm, c, 0x334))  # 0x345 has 240, 0x334 has 1
+
+
+def unknown(lib, nfd, nfkd):
+    """Code points that utf8proc decomposes, composes or reorders, and the library does not."""
+    norm = normalizers.NFD()
+    out = set()
+    for c in ALL:
+        if 0xAC00 <= c <= 0xD7A3:
+            continue
+        ours = utf8proc_decompose(lib, c, False), utf8proc_decompose(lib, c, True)
+        if ours != (nfd[c], nfkd[c]):
+            if (nfd[c], nfkd[c]) != (chr(c), chr(c)):
+                sys.exit(f"U+{c:04X}: the library decomposes what utf8proc does not: {ours}")
+            out.add(c)
+        ccc = utf8proc_ccc(lib, c)
+        if nfd[c] == chr(c):
+            theirs = ccc_class(norm, c)
+            if theirs != (0 < ccc < 240, ccc > 1):
+                if theirs != (False, False):
+                    sys.exit(f"U+{c:04X}: combining class: the library {theirs}, utf8proc {ccc}")
+                out.add(c)
+    return out
+
+
+def lower_exceptions(lib):
+    norm = normalizers.Lowercase()
+    rows = []
+    for c in ALL:
+        theirs = norm.normalize_str(chr(c))
+        if theirs != chr(lib.utf8proc_tolower(c)):
+            rows.append((c, [ord(x) for x in theirs]))
+    return rows
+
+
+def two_stage(values):
+    size = 128
+    blocks, first = {}, []
+    for start in range(0, 0x110000, size):
+        block = tuple(values[start:start + size])
+        first.append(blocks.setdefault(block, len(blocks)))
+    return first, [v for block in blocks for v in block]
+
+
+def write_array(out, kind, name, values, form="%d"):
+    out.write(f"static const {kind} {name}[{len(values)}] = {{\n")
+    line = "   "
+    for v in values:
+        item = " " + form % v + ","
+        if len(line) + len(item) > 100:
+            out.write(line + "\n")
+            line = "   "
+        line += item
+    out.write(line + "\n};\n\n")
+
+
+def main():
+    lib = load_utf8proc()
+    nfd = {c: normalizers.NFD().normalize_str(chr(c)) for c in ALL}
+    nfkd = {c: normalizers.NFKD().normalize_str(chr(c)) for c in ALL}
+    sets = {
+        "LETTER": matched_by(r"\p{L}"),
+        "NUMBER": matched_by(r"\p{N}"),
+        "SPACE": matched_by(r"\s"),
+        "WHITE": removed_by(pre_tokenizers.WhitespaceSplit()),
+        "NUMERIC": numeric(),
+        "PUNCT": removed_by(pre_tokenizers.Punctuation("removed")),
+        "CONTROL": control(),
+        "NONSPACING": nonspacing(nfd),
+        "MARK": set(ALL) - kept(normalizers.StripAccents()),
+        "WORD": word(),
+        "UNKNOWN": unknown(lib, nfd, nfkd),
+        "ALPHA": matched_by(r"\w"),
+    }
+    bits = [0] * 0x110000
+    for i, name in enumerate(PROPERTIES):
+        for c in sets[name]:
+            bits[c] |= 1 << i
+    combos = sorted(set(bits))
+    index = {b: i for i, b in enumerate(combos)}
+    first, second = two_stage([index[b] for b in bits])
+    lower = lower_exceptions(lib)
+    with open(OUT, "w", encoding="utf-8") as out:
+        out.write("/* Generated by tools/unicode-tables.py: do not edit. The `tokenizers` library's view\n"
+                  " * of every code point; see unicode.h for the properties. */\n\n")
+        for i, name in enumerate(PROPERTIES):
+            out.write(f"/* bit {i}: {name}, {len(sets[name])} code points */\n")
+        out.write("\n")
+        write_array(out, "uint16_t", "property_sets", combos, "0x%x")
+        write_array(out, "uint8_t" if max(first) < 256 else "uint16_t", "property_blocks", first)
+        write_array(out, "uint8_t", "property_cells", second)
+        out.write("/* Lower case where utf8proc says otherwise: code point, then its one or two. */\n")
+        flat = [v for c, to in lower for v in (c, to[0], to[1] if len(to) > 1 else 0)]
+        write_array(out, "uint32_t", "lower_exceptions", flat, "0x%x")
+
+
+main()
