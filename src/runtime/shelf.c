@@ -254,6 +254,23 @@ enum status shelf_load(struct shelf *shelf, const char *id,
     return STATUS_ERROR;
 }
 
+enum status shelf_hold(struct shelf *shelf, const char *id, struct shelf_entry **entry,
+                       struct loaded **loaded, struct error *err) {
+    enum status status = STATUS_OK;
+    lock_take(&shelf->lock);
+    struct shelf_entry *found = entry_find(shelf, id);
+    if (found != NULL && found->state == SHELF_LOADED) {
+        found->refs++;
+        found->last_used_ns = clock_now_ns();
+        *entry = found;
+        *loaded = found->loaded;
+    } else {
+        status = ERR(err, LOADING, "Model %s is not loaded", id);
+    }
+    lock_drop(&shelf->lock);
+    return status;
+}
+
 struct shelf_view shelf_view(struct shelf *shelf, const char *id) {
     struct shelf_view view = {.state = SHELF_LOADABLE};
     lock_take(&shelf->lock);

@@ -54,6 +54,9 @@ void shelf_cancel(struct shelf *shelf, struct brisk_ticket *ticket);
 enum status shelf_load(struct shelf *shelf, const char *id,
                        void (*progress)(void *user, double share), void *user,
                        struct error *err) MUST_CHECK;
+/* References the model when it is loaded now; LOADING otherwise. Undone by shelf_release. */
+enum status shelf_hold(struct shelf *shelf, const char *id, struct shelf_entry **entry,
+                       struct loaded **loaded, struct error *err) MUST_CHECK;
 struct shelf_view shelf_view(struct shelf *shelf, const char *id);
 struct shelf_figures shelf_figures(struct shelf *shelf);
 
