@@ -107,7 +107,7 @@ def gamma_beta(folder):
 def likely_eos(folder):
     """Raises the bias of </s>, so that hypotheses end at different lengths."""
     def change(tensors):
-        tensors["final_logits_bias"][0, 2] += 2.5
+        tensors["final_logits_bias"][0, 2] += 3.2
         return tensors
     edit_weights(folder, change)
 
@@ -129,7 +129,7 @@ def some_eos(folder):
     model = networks.load(AutoModelForCausalLM, folder)
     ids = AutoTokenizer.from_pretrained(folder)(cases.FIRST, return_tensors="pt")
     written = model.generate(**ids, do_sample=False, max_new_tokens=24)[0, ids["input_ids"].shape[1]:].tolist()
-    soon = next(t for i, t in enumerate(written) if i >= 8 and t not in written[:i])
+    soon = next((t for i, t in enumerate(written) if i >= 8 and t not in written[:i]), written[-1])
     path = folder / "generation_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     networks.write_json(path, config | {"eos_token_id": [0, soon]})

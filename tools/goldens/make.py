@@ -116,8 +116,8 @@ def bodies(head, pipes):
                    "body": {"inputs": inputs} | ({"parameters": parameters} if parameters else {})}
 
 
-def steady(pipes, cases):
-    """Whether no answer hangs on a hair; says which does."""
+def unsteady(pipes, cases):
+    """Whether an answer hangs on a hair; says which does."""
     amount, times = DISTURB
     for task in {case["task"] for case in cases}:
         model = pipes.model(task)
@@ -132,8 +132,16 @@ def steady(pipes, cases):
     return None
 
 
+def dull(cases):
+    """Whether the answers are too much alike to show a mistake; says where."""
+    for case in cases:
+        if case["name"] == "nothing ignored" and len({e["entity_group"] for e in case["answer"]}) < 4:
+            return case["name"]
+    return None
+
+
 def make_head(head, out):
-    """The folder and its cases, with the first seed whose answers are steady."""
+    """The folder and its cases, with the first seed whose answers are varied and steady."""
     folder = out / head.family / head.head
     for seed in range(SEEDS):
         shutil.rmtree(folder, ignore_errors=True)
@@ -143,12 +151,12 @@ def make_head(head, out):
         for case in cases:
             torch.manual_seed(0)
             case["answer"] = pipes.answer(case["task"], case["body"])
-        shaky = steady(pipes, cases)
-        if shaky is None:
+        refused = dull(cases) or unsteady(pipes, cases)
+        if refused is None:
             break
-        print(f"  {head.id}: seed {seed} shaky at '{shaky}'", flush=True)
+        print(f"  {head.id}: seed {seed} refused for '{refused}'", flush=True)
     else:
-        raise SystemExit(f"{head.id}: no seed below {SEEDS} gives steady answers")
+        raise SystemExit(f"{head.id}: no seed below {SEEDS} gives good answers")
     lines = [json.dumps(rounded(case), ensure_ascii=False, sort_keys=True) for case in cases]
     (folder / "cases.json").write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())

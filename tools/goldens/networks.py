@@ -6,10 +6,18 @@ them far within the tolerance of the cases.
 """
 import json
 import pathlib
+import re
 
 import torch
 
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+
+
+# Shares of the scale. At full scale the matrices that add to the residual stream, and what is the
+# same in every text (positions, types), drown the token's own vector: all tokens become alike.
+SHARES = [(re.compile(r"classif"), 1), (re.compile(r"c_proj\.weight$"), 1 / 3),
+          (re.compile(r"(output\.dense|out_lin|lin2|out_proj|fc2)\.weight$"), 1 / 4),
+          (re.compile(r"(position|type)|wpe"), 1 / 2), (re.compile(""), 1)]
 
 
 def fill(model, seed, scale):
@@ -22,7 +30,8 @@ def fill(model, seed, scale):
             if id(p) in norms and name.endswith("weight"):
                 p.copy_(1 + 0.2 * noise)
             else:
-                p.copy_(noise * (scale if p.dim() >= 2 else 0.2))
+                share = next(share for pattern, share in SHARES if pattern.search(name))
+                p.copy_(noise * (0.2 if p.dim() < 2 else scale * share))
         for name, buffer in sorted(model.named_buffers()):
             if name == "final_logits_bias":
                 buffer.copy_(0.3 * torch.randn(buffer.shape, generator=generator))

@@ -8,6 +8,7 @@ twentieth of the text is held out; the model card says the perplexity on it.
 import argparse
 import math
 import pathlib
+import time
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -93,7 +94,6 @@ def main():
         eos_token_id=0, resid_pdrop=0.05, embd_pdrop=0.05, attn_pdrop=0.0))
     steps = args.epochs * (len(train_ids) // CONTEXT // args.batch)
     print(f"{sum(p.numel() for p in model.parameters())} weights, {len(train_ids)} tokens, {steps} steps")
-    import time
     began = time.time()
     common.train(model, batches(train_ids, args.epochs, args.batch), steps, peak=2.5e-3)
     minutes = (time.time() - began) / 60
