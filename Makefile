@@ -127,12 +127,14 @@ test-diff test-clients: release
 
 # ---- fuzzing: fuzz/<target>.c, clang's libFuzzer ------------------------------------------------
 FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(wildcard fuzz/*.c))
-build/fuzz/%: fuzz/%.c
-	@$(MAKE) --no-print-directory CC=clang CONFIG=fuzz build/fuzz/libs
+ROOM_LIBS    := $(filter-out $(BUILD)/libcli.a,$(LIBS))
+.PHONY: rooms fuzz-rooms
+rooms: $(ROOM_LIBS)
+fuzz-rooms:
+	@$(MAKE) --no-print-directory CC=clang CONFIG=fuzz rooms
+build/fuzz/%: fuzz/%.c fuzz-rooms
 	@clang $(CPPFLAGS) $(STD) $(CONFIG_fuzz) -fsanitize=fuzzer -o $@ $< -Wl,--start-group \
-	    $(foreach m,$(filter-out cli,$(MODULES)),build/fuzz/lib$(m).a) -Wl,--end-group $(LDLIBS)
-.PHONY: build/fuzz/libs
-build/fuzz/libs: $(foreach m,$(filter-out cli,$(MODULES)),$(BUILD)/lib$(m).a)
+	    $(patsubst $(BUILD)/%,build/fuzz/%,$(ROOM_LIBS)) -Wl,--end-group $(LDLIBS)
 FUZZ_SECONDS ?= 20
 fuzz: $(FUZZ_TARGETS:%=build/fuzz/%)
 	@for t in $(FUZZ_TARGETS); do mkdir -p build/fuzz/work/$$t; \
@@ -145,6 +147,10 @@ check:
 
 format:
 	@clang-format -i $$(git ls-files 'src/**/*.[ch]' 'include/*.h' 'tests/**/*.[ch]' 'fuzz/*.c')
+
+# bench/kernels.c: kernels and operations against the limits of the machine.
+$(BUILD)/bench-kernels: bench/kernels.c $(foreach r,base kernels ops,$(BUILD)/lib$(r).a)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
 bench: release
 	@script/bench
