@@ -1,10 +1,10 @@
 /* Tasks: from a request's JSON to items for the model, and from their outputs to the answer's
  * JSON, as the `transformers` pipelines and the hosted API have it (reference, section 5).
  *
- * One file a task, one line in tasks.inc. A task is pure: no threads, queues, sockets. It is a small
- * state machine that the runtime drives: begin(part) makes items, next(part) sees their outputs and
- * finishes or adds items, write(part) answers. `inputs` lists are taken apart here: a job has one
- * part an element, and a task sees one part at a time. */
+ * One file a task, one line in tasks.inc. A task is pure: no threads, queues, sockets. It is a
+ * small state machine that the runtime drives: begin(part) makes items, next(part) sees their
+ * outputs and finishes or adds items, write(part) answers. `inputs` lists are taken apart here: a
+ * job has one part an element, and a task sees one part at a time. */
 #ifndef BRISK_TASKS_TASKS_H
 #define BRISK_TASKS_TASKS_H
 
@@ -13,7 +13,8 @@
 #include "generate/generate.h"
 #include "tokenizer/tokenizer.h"
 
-/* A sentence-transformers folder: what follows the model (modules.json), filled in by the runtime. */
+/* A sentence-transformers folder: what follows the model (modules.json), filled in by the runtime.
+ */
 #define SENTENCE_DENSE_MAX 4
 struct sentence_dense {
     uint32_t in, out;
@@ -23,24 +24,25 @@ struct sentence_dense {
 };
 struct sentence_modules {
     bool present;
-    bool pool_cls, pool_mean, pool_max, pool_mean_sqrt_len, pool_weighted_mean, pool_last; /* concatenated in this order */
+    /* Concatenated in this order, which is sentence-transformers'. */
+    bool pool_cls, pool_max, pool_mean, pool_mean_sqrt_len, pool_weighted_mean, pool_last;
     uint32_t n_dense;
     struct sentence_dense dense[SENTENCE_DENSE_MAX];
     bool normalize;
-    uint32_t max_seq_length;       /* 0: not said */
-    const struct json *prompts;    /* config_sentence_transformers.json "prompts", or NULL */
-    const char *default_prompt;    /* name, or NULL */
+    uint32_t max_seq_length;    /* 0: not said */
+    const struct json *prompts; /* config_sentence_transformers.json "prompts", or NULL */
+    const char *default_prompt; /* name, or NULL */
 };
 
 /* What a task may know of a loaded model. All borrowed and immutable. */
 struct task_model {
-    const char *id;                    /* for messages */
+    const char *id; /* for messages */
     const struct arch *arch;
-    struct model *model;               /* for sizes; tasks never run it */
+    struct model *model; /* for sizes; tasks never run it */
     const struct tokenizer *tokenizer;
-    const struct json *config;             /* config.json */
-    const struct json *generation_config;  /* or NULL */
-    const char *const *labels;         /* [n_labels] id2label */
+    const struct json *config;            /* config.json */
+    const struct json *generation_config; /* or NULL */
+    const char *const *labels;            /* [n_labels] id2label */
     uint32_t n_labels;
     struct sentence_modules sentence;
 };
@@ -50,7 +52,8 @@ enum item_kind { ITEM_FORWARD, ITEM_GENERATE };
 
 struct item {
     enum item_kind kind;
-    /* The text: runs through arch.text_stack (for ITEM_GENERATE in decoder-only models: the prompt). */
+    /* The text: runs through arch.text_stack (for ITEM_GENERATE in decoder-only models: the
+     * prompt). */
     const int32_t *tokens, *types; /* types NULL: all 0 */
     uint32_t n;
     /* With arch.has_decoder: what the decoder reads (ITEM_GENERATE: its prompt; ITEM_FORWARD: the
@@ -62,17 +65,18 @@ struct item {
      * and where they go: buffers of the job's arena, made by the task. */
     const uint32_t *rows;
     uint32_t n_rows;
-    float *hidden;                 /* [n_rows, hidden_size] or NULL */
-    float *logits;                 /* [n_rows, head.outputs] or NULL */
+    float *hidden; /* [n_rows, hidden_size] or NULL */
+    float *logits; /* [n_rows, head.outputs] or NULL */
 
     /* ITEM_GENERATE */
     const struct generation_config *config;
-    struct generation_output *outputs; /* [n_outputs] copied into the arena by the runtime when done */
+    struct generation_output
+        *outputs; /* [n_outputs] copied into the arena by the runtime when done */
     uint32_t n_outputs;
 
-    bool done;                     /* set by the runtime */
-    struct item *next;             /* of the job, in the order of making */
-    void *runtime;                 /* the scheduler's own */
+    bool done;         /* set by the runtime */
+    struct item *next; /* of the job, in the order of making */
+    void *runtime;     /* the scheduler's own */
 };
 
 /* ---- jobs ---- */
@@ -85,7 +89,8 @@ size_t task_count(void);
 const struct task *task_at(size_t i);
 const char *task_name(const struct task *task);
 /* OK, or why this model cannot do the task: INPUT with a text that names what it can do. */
-enum status task_supports(const struct task *task, const struct task_model *model, struct error *err) MUST_CHECK;
+enum status task_supports(const struct task *task, const struct task_model *model,
+                          struct error *err) MUST_CHECK;
 /* Writes the parameter table as a JSON array (name, type, minimum, maximum, default, help). */
 void task_write_parameters(const struct task *task, struct json_out *out);
 
@@ -103,11 +108,11 @@ void job_write(struct job *job, struct json_out *out);
 
 /* What the response headers say. */
 struct job_facts {
-    uint64_t characters;        /* code points of the input texts */
-    uint64_t tokens;            /* of the prompts */
+    uint64_t characters; /* code points of the input texts */
+    uint64_t tokens;     /* of the prompts */
     uint64_t generated_tokens;
-    uint64_t truncated_tokens;  /* cut off the input, x-truncated-tokens */
-    bool deterministic;         /* the same body gives the same answer: may be cached */
+    uint64_t truncated_tokens; /* cut off the input, x-truncated-tokens */
+    bool deterministic;        /* the same body gives the same answer: may be cached */
 };
 struct job_facts job_facts(const struct job *job);
 

@@ -1,0 +1,154 @@
+/* What the tasks that generate share: the configuration in the order of `transformers`' pipelines
+ * (model, the pipeline's own presets, task_specific_params, request), the items, the prefix.
+ *
+ * One thing is on purpose not as in the 4.57 pipelines: there max_length of a request loses against
+ * the preset max_new_tokens of 256 and does nothing; here what the request says counts. */
+#include "tasks/task.h"
+
+#include <math.h>
+
+/* From 4.50 on generate() falls back on the model's values where the pipeline's are unset. */
+static bool has_new_fallback(const struct json *generation_config) {
+    const char *version = json_get_string(generation_config, "transformers_version", "4.57");
+    char *end = NULL;
+    const long major = strtol(version, &end, 10);
+    const long minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
+    return major > 4 || (major == 4 && minor >= 50);
+}
+
+static void apply_presets(struct generation_config *config, const struct job *job,
+                          const struct generation_presets *presets) {
+    const uint32_t model_new_tokens = config->max_new_tokens;
+    config->max_new_tokens = presets->max_new_tokens;
+    if (config->max_length > 0) {
+        config->max_new_tokens =
+            has_new_fallback(job->model->generation_config) ? model_new_tokens : 0;
+    }
+    config->do_sample = config->do_sample || presets->do_sample;
+    if (presets->temperature > 0 && config->temperature == 1) {
+        config->temperature = presets->temperature;
+    }
+    if (presets->num_beams > 1) {
+        config->num_beams = presets->num_beams;
+    }
+}
+
+/* Where generation_config.json says nothing, config.json's special tokens count: the class defaults
+ * of `transformers` are in the architecture. */
+static void apply_arch(struct generation_config *config, const struct job *job) {
+    const struct arch *arch = job->model->arch;
+    if (job->model->generation_config) {
+        return;
+    }
+    config->bos = config->bos >= 0 ? config->bos : arch->bos;
+    config->decoder_start =
+        config->decoder_start >= 0 ? config->decoder_start : arch->decoder_start;
+    if (config->n_eos == 0 && arch->eos >= 0) {
+        config->eos[0] = arch->eos;
+        config->n_eos = 1;
+    }
+}
+
+static const struct json *task_params(const struct job *job, const char *task) {
+    return json_get(json_get(job->model->config, "task_specific_params"), task);
+}
+
+static enum status apply_request(struct generation_config *config, struct job *job,
+                                 const struct generation_args *args, struct error *err) {
+    for (uint32_t i = job->sources.n; i-- > 0;) { /* the first source counts most: last */
+        const enum status status = generation_config_update(
+            config, &job->arena, job->sources.objects[i], "parameters", err);
+        if (status != STATUS_OK) {
+            err->code = ERROR_INPUT;
+            return status;
+        }
+    }
+    if (args->max_length.given && !args->max_new_tokens.given) {
+        config->max_new_tokens = 0;
+    }
+    if (args->max_length.given && args->min_length.given &&
+        args->min_length.integer > args->max_length.integer) {
+        return ERR(err, INPUT,
+                   "min_length is %lld, must not be larger than max_length, which is "
+                   "%lld",
+                   (long long)args->min_length.integer, (long long)args->max_length.integer);
+    }
+    if (args->temperature.given && args->temperature.number == 0 && !args->do_sample.given) {
+        config->do_sample = false;
+    }
+    if (args->seed.given) {
+        config->has_seed = true;
+        config->seed = (uint64_t)args->seed.integer;
+    }
+    return STATUS_OK;
+}
+
+static enum status apply_stop(struct generation_config *config, struct job *job,
+                              const struct arg *stop, struct error *err) {
+    if (!stop->given) {
+        return STATUS_OK;
+    }
+    const bool one = json_is(stop->json, JSON_STRING);
+    const uint32_t n = one ? 1 : stop->json->len;
+    if (n > LIMIT_STOP_STRINGS) {
+        return ERR(err, INPUT, "stop has %u strings, at most %d are taken", n, LIMIT_STOP_STRINGS);
+    }
+    const char **texts = arena_alloc(&job->arena, (n + 1) * sizeof(*texts));
+    for (uint32_t i = 0; i < n; i++) {
+        const struct json *text = one ? stop->json : json_at(stop->json, i);
+        if (text->len == 0 || text->len > LIMIT_STOP_BYTES) {
+            return ERR(err, INPUT, "stop[%u] has %u bytes, must have from 1 to %d", i, text->len,
+                       LIMIT_STOP_BYTES);
+        }
+        texts[i] = text->text;
+    }
+    config->stop = texts;
+    config->n_stop = n;
+    return STATUS_OK;
+}
+
+enum status generation_open(struct job *job, const struct generation_args *args,
+                            const struct generation_presets *presets, const char *task,
+                            struct generation_config **out, struct error *err) {
+    struct generation_config *config = arena_alloc(&job->arena, sizeof(*config));
+    generation_config_default(config);
+    enum status status = generation_config_read(config, &job->arena, job->model->generation_config,
+                                                job->model->config, NULL, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    apply_arch(config, job);
+    apply_presets(config, job, presets);
+    status = generation_config_update(config, &job->arena, task_params(job, task),
+                                      "config.json: task_specific_params", err);
+    if (status == STATUS_OK) {
+        status = apply_request(config, job, args, err);
+    }
+    if (status == STATUS_OK) {
+        status = apply_stop(config, job, &args->stop, err);
+    }
+    if (status == STATUS_OK) {
+        status = generation_config_check(config, err);
+    }
+    job->facts.deterministic = !config->do_sample || config->has_seed;
+    *out = config;
+    return status;
+}
+
+struct text generation_prefix(const struct job *job, const char *task) {
+    const char *prefix = json_get_string(job->model->config, "prefix", "");
+    return text_of(json_get_string(task_params(job, task), "prefix", prefix));
+}
+
+void item_generates(struct part *part, struct item *item, const struct generation_config *config) {
+    item->kind = ITEM_GENERATE;
+    item->config = config;
+    item->n_outputs = config->num_return_sequences;
+    item->outputs = arena_zalloc(&part->job->arena, item->n_outputs, sizeof(*item->outputs));
+}
+
+void count_generated(struct part *part, const struct item *item) {
+    for (uint32_t i = 0; i < item->n_outputs; i++) {
+        part->job->facts.generated_tokens += item->outputs[i].n;
+    }
+}

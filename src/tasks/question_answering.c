@@ -1,0 +1,369 @@
+/* Question answering: the span of a context that answers a question (`transformers` 4.57's
+ * QuestionAnsweringPipeline). Long contexts are read in overlapping windows; spans are ranked by
+ * the product of their start's and end's probabilities; answers with the same text (ignoring case)
+ * are added up over all windows. Candidates of probability 0 are left out. */
+#include "tasks/task.h"
+
+#include <math.h>
+
+#define DEFAULT_SEQ_LEN    384
+#define DEFAULT_DOC_STRIDE 128
+#define DEFAULT_ANSWER_LEN 15
+
+struct question_answering_args {
+    struct arg top_k, doc_stride, max_answer_len, max_seq_len, max_question_len;
+    struct arg handle_impossible_answer, align_to_words;
+};
+#define ARG(field) offsetof(struct question_answering_args, field)
+
+static const struct param question_answering_params[] = {
+    {.name = "top_k",
+     .aliases = "topk",
+     .type = PARAM_INT,
+     .min = 1,
+     .max = 10000,
+     .preset = "1",
+     .help = "so many best answers; above 1 the answer is a list",
+     .offset = ARG(top_k)},
+    {.name = "doc_stride",
+     .type = PARAM_INT,
+     .min = 0,
+     .max = 1e6,
+     .help = "tokens by which windows of a long context overlap",
+     .offset = ARG(doc_stride)},
+    {.name = "max_answer_len",
+     .type = PARAM_INT,
+     .min = 1,
+     .max = 1e6,
+     .preset = "15",
+     .help = "most tokens of an answer",
+     .offset = ARG(max_answer_len)},
+    {.name = "max_seq_len",
+     .type = PARAM_INT,
+     .min = 1,
+     .max = 1e6,
+     .preset = "384",
+     .help = "tokens of a window with the question",
+     .offset = ARG(max_seq_len)},
+    {.name = "max_question_len",
+     .type = PARAM_INT,
+     .min = 1,
+     .max = 1e6,
+     .help = "taken, and not used: questions are never cut",
+     .offset = ARG(max_question_len)},
+    {.name = "handle_impossible_answer",
+     .type = PARAM_BOOL,
+     .preset = "false",
+     .help = "an empty answer may win",
+     .offset = ARG(handle_impossible_answer)},
+    {.name = "align_to_words",
+     .type = PARAM_BOOL,
+     .preset = "true",
+     .help = "answers begin and end with whole words",
+     .offset = ARG(align_to_words)},
+};
+
+struct window {
+    const struct encoding *encoding;
+    struct item *item; /* logits [n, 2] */
+};
+
+struct answer {
+    float score;
+    size_t start, end; /* code points */
+    struct text text;
+};
+
+struct question_answering_state {
+    struct text context;
+    struct characters characters;
+    bool question_first;
+    struct window *windows;
+    size_t n_windows;
+};
+
+/* A span of tokens that may be an answer. */
+struct candidate {
+    float score;
+    uint32_t start, end;
+};
+
+static enum status question_answering_supports(const struct task_model *model, struct error *err) {
+    return needs_head(model, HEAD_SPAN, "question-answering", "question answering head", err);
+}
+
+/* ---- input ---- */
+
+static enum status read_field(struct part *part, const char *name, struct text *out,
+                              struct error *err) {
+    const struct json *value = json_get(part->input, name);
+    if (json_is_null(value)) {
+        return ERR(err, INPUT,
+                   "inputs has no \"%s\": send {\"inputs\": {\"question\": ..., "
+                   "\"context\": ...}}",
+                   name);
+    }
+    const enum status status = part_text(part, value, name, out, err);
+    if (status == STATUS_OK && out->len == 0) {
+        return ERR(err, INPUT, "`%s` cannot be empty", name);
+    }
+    return status;
+}
+
+static enum status window_options(const struct part *part, struct encode_options *options,
+                                  struct error *err) {
+    const struct question_answering_args *args = part->job->args;
+    const uint32_t limit = model_limit(part->job->model);
+    uint32_t length = limit < DEFAULT_SEQ_LEN ? limit : DEFAULT_SEQ_LEN;
+    if (args->max_seq_len.given) {
+        length = args->max_seq_len.integer < limit ? (uint32_t)args->max_seq_len.integer : limit;
+    }
+    const uint32_t half = length / 2;
+    int64_t stride = half < DEFAULT_DOC_STRIDE ? half : DEFAULT_DOC_STRIDE;
+    stride = arg_int(&args->doc_stride, stride);
+    if (stride > length) {
+        return ERR(err, INPUT, "`doc_stride` (%lld) is larger than `max_seq_len` (%u)",
+                   (long long)stride, length);
+    }
+    *options =
+        (struct encode_options){.max_length = length, .stride = (uint32_t)stride, .overflow = true};
+    return STATUS_OK;
+}
+
+static enum status encode_windows(struct part *part, struct text question, struct encoding *first,
+                                  struct error *err) {
+    struct job *job = part->job;
+    const struct question_answering_state *state = part->state;
+    struct encode_options options;
+    enum status status = window_options(part, &options, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const bool question_first = state->question_first;
+    const struct text text = question_first ? question : state->context;
+    const struct text pair = question_first ? state->context : question;
+    options.truncation = question_first ? TRUNCATE_ONLY_SECOND : TRUNCATE_ONLY_FIRST;
+    return tokenizer_encode(job->model->tokenizer, first, &job->arena, text.data, text.len,
+                            pair.data, pair.len, &options, err);
+}
+
+static enum status question_answering_begin(struct part *part, struct error *err) {
+    struct job *job = part->job;
+    struct question_answering_state *state = arena_zalloc(&job->arena, 1, sizeof(*state));
+    struct encoding *first = arena_zalloc(&job->arena, 1, sizeof(*first));
+    struct text question = {0};
+    part->state = state;
+    state->question_first = !tokenizer_pads_left(job->model->tokenizer);
+    enum status status = read_field(part, "question", &question, err);
+    if (status == STATUS_OK) {
+        status = read_field(part, "context", &state->context, err);
+    }
+    if (status == STATUS_OK) {
+        status = encode_windows(part, question, first, err);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    state->characters = characters_of(&job->arena, state->context);
+    for (const struct encoding *e = first; e; e = e->next) {
+        state->n_windows++;
+    }
+    state->windows = arena_zalloc(&job->arena, state->n_windows, sizeof(*state->windows));
+    const struct encoding *encoding = first;
+    for (size_t i = 0; i < state->n_windows && status == STATUS_OK; i++) {
+        status = check_encoding(part, encoding, err);
+        if (status == STATUS_OK && encoding->n > model_limit(job->model)) {
+            status = ERR(err, INPUT,
+                         "the question is too long: with it a window has %zu tokens, "
+                         "and the model takes %u",
+                         encoding->n, model_limit(job->model));
+        }
+        if (status == STATUS_OK) {
+            struct item *item = part_item(part, encoding);
+            state->windows[i] = (struct window){encoding, item};
+            status = part_want(part, item, NULL, item->n, false, true, err);
+        }
+        encoding = encoding->next;
+    }
+    return status;
+}
+
+/* ---- spans of a window ---- */
+
+/* 1 for tokens that an answer may begin or end with: the context's, and the CLS token. */
+static uint8_t *allowed_tokens(const struct part *part, const struct encoding *encoding) {
+    const struct question_answering_state *state = part->state;
+    const int8_t context = state->question_first ? 1 : 0;
+    const int32_t cls = tokenizer_special(part->job->model->tokenizer, TOKEN_CLS);
+    uint8_t *allowed = arena_alloc(&part->job->arena, encoding->n);
+    for (size_t i = 0; i < encoding->n; i++) {
+        allowed[i] = encoding->sequence[i] == context || (cls >= 0 && encoding->ids[i] == cls);
+    }
+    return allowed;
+}
+
+/* Probabilities of column `side` (0 start, 1 end) of logits [n, 2]. */
+static float *probabilities(const struct part *part, const struct window *window,
+                            const uint8_t *allowed, size_t side) {
+    const size_t n = window->encoding->n;
+    float *probs = arena_alloc(&part->job->arena, n * sizeof(*probs));
+    for (size_t i = 0; i < n; i++) {
+        probs[i] = allowed[i] ? window->item->logits[2 * i + side] : -10000;
+    }
+    ops_softmax(probs, n);
+    return probs;
+}
+
+/* Puts a candidate into a list sorted by score; of equals the first one stays in front. */
+static size_t insert_candidate(struct candidate *top, size_t n, size_t k,
+                               struct candidate candidate) {
+    if (n == k && !(candidate.score > top[n - 1].score)) {
+        return n;
+    }
+    size_t at = n < k ? n++ : n - 1;
+    for (; at > 0 && candidate.score > top[at - 1].score; at--) {
+        top[at] = top[at - 1];
+    }
+    top[at] = candidate;
+    return n;
+}
+
+static size_t best_spans(const struct part *part, const struct window *window, size_t k,
+                         struct candidate *top, float *min_null) {
+    const struct question_answering_args *args = part->job->args;
+    const uint8_t *allowed = allowed_tokens(part, window->encoding);
+    float *start = probabilities(part, window, allowed, 0);
+    float *end = probabilities(part, window, allowed, 1);
+    const size_t n = window->encoding->n;
+    const size_t longest = (size_t)arg_int(&args->max_answer_len, DEFAULT_ANSWER_LEN);
+    *min_null = fminf(*min_null, start[0] * end[0]);
+    start[0] = end[0] = 0; /* the CLS token is no answer */
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = i; j < n && j - i < longest && allowed[i]; j++) {
+            const struct candidate candidate = {start[i] * end[j], (uint32_t)i, (uint32_t)j};
+            if (allowed[j] && candidate.score > 0) {
+                found = insert_candidate(top, found, k, candidate);
+            }
+        }
+    }
+    return found;
+}
+
+/* ---- answers ---- */
+
+/* First (or last) token of the context in this window that belongs to the word. */
+static size_t word_edge(const struct encoding *e, int8_t context, size_t token, bool first) {
+    size_t edge = token;
+    for (size_t i = 0; i < e->n; i++) {
+        if (e->sequence[i] == context && e->words[i] == e->words[token]) {
+            if (first) {
+                return i;
+            }
+            edge = i;
+        }
+    }
+    return edge;
+}
+
+static void add_answer(const struct part *part, const struct encoding *e,
+                       struct candidate candidate, struct answer *answers, size_t *n) {
+    const struct question_answering_args *args = part->job->args;
+    const struct question_answering_state *state = part->state;
+    const int8_t context = state->question_first ? 1 : 0;
+    size_t first = candidate.start, last = candidate.end;
+    if (arg_bool(&args->align_to_words, true) && e->words[first] >= 0 && e->words[last] >= 0) {
+        first = word_edge(e, context, first, true);
+        last = word_edge(e, context, last, false);
+    }
+    const size_t start = e->offsets[first].start, end = e->offsets[last].end;
+    const struct text text = characters_slice(&state->characters, start, end);
+    for (size_t i = 0; i < *n; i++) {
+        if (text_equal_ignoring_case(answers[i].text, text)) {
+            answers[i].score += candidate.score;
+            return;
+        }
+    }
+    answers[(*n)++] = (struct answer){candidate.score, start, end, text};
+}
+
+/* Stable: equal scores stay in the order of finding. */
+static void sort_answers(struct answer *answers, size_t n) {
+    for (size_t i = 1; i < n; i++) {
+        const struct answer answer = answers[i];
+        size_t at = i;
+        for (; at > 0 && answer.score > answers[at - 1].score; at--) {
+            answers[at] = answers[at - 1];
+        }
+        answers[at] = answer;
+    }
+}
+
+static size_t find_answers(const struct part *part, struct answer **out) {
+    struct job *job = part->job;
+    const struct question_answering_args *args = job->args;
+    const struct question_answering_state *state = part->state;
+    const size_t top_k = (size_t)arg_int(&args->top_k, 1);
+    /* Some candidates become the same answer when they are aligned. */
+    const size_t k = arg_bool(&args->align_to_words, true) ? 2 * top_k + 10 : top_k;
+    struct candidate *top = arena_alloc(&job->arena, k * sizeof(*top));
+    struct answer *answers = NULL;
+    size_t n = 0, cap = 0;
+    float min_null = 1000000;
+    for (size_t i = 0; i < state->n_windows; i++) {
+        const size_t found = best_spans(part, &state->windows[i], k, top, &min_null);
+        answers = mem_grow(answers, &cap, n + found + 1, sizeof(*answers));
+        for (size_t j = 0; j < found; j++) {
+            add_answer(part, state->windows[i].encoding, top[j], answers, &n);
+        }
+    }
+    if (arg_bool(&args->handle_impossible_answer, false)) {
+        answers[n++] = (struct answer){.score = min_null, .text = {state->context.data, 0}};
+    }
+    sort_answers(answers, n);
+    *out = answers;
+    return n < top_k ? n : top_k;
+}
+
+static void write_answer(const struct answer *answer, struct json_out *out) {
+    json_open_object(out);
+    json_key(out, "score");
+    json_float(out, answer->score);
+    json_key(out, "start");
+    json_int(out, (int64_t)answer->start);
+    json_key(out, "end");
+    json_int(out, (int64_t)answer->end);
+    json_key(out, "answer");
+    write_text(out, answer->text);
+    json_close_object(out);
+}
+
+/* One answer is an object, several (or none) are a list. */
+static void question_answering_write(struct part *part, struct json_out *out) {
+    struct answer *answers = NULL;
+    const size_t n = find_answers(part, &answers);
+    if (n != 1) {
+        json_open_array(out);
+    }
+    for (size_t i = 0; i < n; i++) {
+        write_answer(&answers[i], out);
+    }
+    if (n != 1) {
+        json_close_array(out);
+    }
+    mem_free(answers);
+}
+
+static const char *const question_answering_fields[] = {"question", "context", NULL};
+
+const struct task task_question_answering = {
+    .name = "question-answering",
+    .summary = "the part of a text that answers a question",
+    .params = question_answering_params,
+    .n_params = ARRAY_LEN(question_answering_params),
+    .args_size = sizeof(struct question_answering_args),
+    .fields = question_answering_fields,
+    .supports = question_answering_supports,
+    .begin = question_answering_begin,
+    .write = question_answering_write,
+};
