@@ -92,16 +92,25 @@ static bool find_slot(const struct loader *l, uint32_t stack, enum slot slot, ui
     return false;
 }
 
+/* The slot's first name, for messages; false: the family has no such slot. */
+static bool first_name(const struct loader *l, uint32_t stack, enum slot slot, uint32_t layer,
+                       char name[static NAME_BYTES]) {
+    for (const struct slot_name *n = l->model->arch.stacks[stack].names; n->name; n++)
+        if (n->slot == slot) {
+            expand(name, n->name, layer);
+            return true;
+        }
+    return false;
+}
+
 static enum status need_slot(const struct loader *l, uint32_t stack, enum slot slot, uint32_t layer,
                              struct source *out, struct error *err) {
     if (find_slot(l, stack, slot, layer, out))
         return STATUS_OK;
     char name[NAME_BYTES] = "?";
-    for (const struct slot_name *n = l->model->arch.stacks[stack].names; n->name; n++)
-        if (n->slot == slot) {
-            expand(name, n->name, layer);
-            break;
-        }
+    const bool named = first_name(l, stack, slot, layer, name);
+    ASSERT(named);
+    (void)named;
     return absent(l, name, err);
 }
 
@@ -250,18 +259,21 @@ static enum status load_linear(struct loader *l, struct linear *linear, uint32_t
                                uint32_t layer, uint32_t in, const struct recipe *recipe,
                                struct error *err) {
     struct source sources[3];
-    uint32_t n = recipe->n;
-    if (recipe->fused != SLOT_COUNT && find_slot(l, stack, recipe->fused, layer, &sources[0])) {
+    char name[NAME_BYTES];
+    const bool fused = recipe->fused != SLOT_COUNT;
+    if (fused && find_slot(l, stack, recipe->fused, layer, &sources[0])) {
         sources[0].outputs = recipe->outputs[0] + recipe->outputs[1] + recipe->outputs[2];
-        n = 1;
-    } else {
-        for (uint32_t i = 0; i < n; i++) {
-            if (need_slot(l, stack, recipe->slots[i], layer, &sources[i], err) != STATUS_OK)
-                return STATUS_ERROR;
-            sources[i].outputs = recipe->outputs[i];
-        }
+        return pack(l, linear, l->model->precision, in, sources, 1, err);
     }
-    return pack(l, linear, l->model->precision, in, sources, n, err);
+    if (fused && !first_name(l, stack, recipe->slots[0], layer, name) &&
+        first_name(l, stack, recipe->fused, layer, name))
+        return absent(l, name, err); /* a family that has only the fused one */
+    for (uint32_t i = 0; i < recipe->n; i++) {
+        if (need_slot(l, stack, recipe->slots[i], layer, &sources[i], err) != STATUS_OK)
+            return STATUS_ERROR;
+        sources[i].outputs = recipe->outputs[i];
+    }
+    return pack(l, linear, l->model->precision, in, sources, recipe->n, err);
 }
 
 static enum status load_one(struct loader *l, struct linear *linear, uint32_t stack, uint32_t layer,

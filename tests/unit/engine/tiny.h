@@ -208,10 +208,8 @@ static inline void tiny_write(const char *folder, const struct arch *arch,
         buf_putc(&f.header, ' ');
     assert_false(f.header.overflow || f.data.overflow);
     const uint64_t header_len = f.header.len;
-    struct error err;
     char *path = path_join(&f.arena, folder, "model.safetensors");
     FILE *file = fopen(path, "wb");
-    (void)err;
     assert_non_null(file);
     assert_int_equal(fwrite(&header_len, 1, 8, file), 8);
     assert_int_equal(fwrite(f.header.data, 1, f.header.len, file), f.header.len);

@@ -1,0 +1,214 @@
+/* Describing repositories: which head an architecture class has, what absent keys mean, and errors
+ * that name the key, its value and what would be right. */
+#include "unit/models/repos.h"
+
+static const struct {
+    const char *config, *family;
+    enum head_kind kind;
+    enum head_rows rows;
+    uint32_t steps, outputs;
+    const char *task;
+} classes[] = {
+    {BERT_CONFIG "}", "bert", HEAD_NONE, ROWS_ALL, 0, 0, "feature-extraction"},
+    {BERT_CONFIG CLASS("BertModel") "}", "bert", HEAD_NONE, ROWS_ALL, 0, 0, "feature-extraction"},
+    {BERT_CONFIG CLASS("BertForMaskedLM") "}", "bert", HEAD_LM, ROWS_ALL, 2, 97, "fill-mask"},
+    {BERT_CONFIG CLASS("BertForPreTraining") "}", "bert", HEAD_LM, ROWS_ALL, 2, 97, "fill-mask"},
+    {BERT_CONFIG ",\"is_decoder\":true" CLASS("BertLMHeadModel") "}", "bert", HEAD_LM, ROWS_LAST, 2,
+     97, "text-generation"},
+    {BERT_CONFIG CLASS("BertForSequenceClassification") "}", "bert", HEAD_SEQUENCE, ROWS_FIRST, 2,
+     2, "text-classification"},
+    {BERT_CONFIG ",\"num_labels\":7" CLASS("BertForTokenClassification") "}", "bert", HEAD_TOKEN,
+     ROWS_ALL, 1, 7, "token-classification"},
+    {BERT_CONFIG CLASS("BertForQuestionAnswering") "}", "bert", HEAD_SPAN, ROWS_ALL, 1, 2,
+     "question-answering"},
+    {BERT_CONFIG CLASS("BertForNextSentencePrediction") "}", "bert", HEAD_SEQUENCE, ROWS_FIRST, 2,
+     2, NULL},
+    {BERT_CONFIG CLASS("BertForMultipleChoice") "}", "bert", HEAD_SEQUENCE, ROWS_FIRST, 2, 1, NULL},
+    {ROBERTA_CONFIG CLASS("RobertaForMaskedLM") "}", "roberta", HEAD_LM, ROWS_ALL, 2, 97,
+     "fill-mask"},
+    {ROBERTA_CONFIG CLASS("RobertaForSequenceClassification") "}", "roberta", HEAD_SEQUENCE,
+     ROWS_FIRST, 2, 2, "text-classification"},
+    {"{\"model_type\":\"xlm-roberta\"," BERT_SIZES CLASS("XLMRobertaForTokenClassification") "}",
+     "roberta", HEAD_TOKEN, ROWS_ALL, 1, 2, "token-classification"},
+    {DISTILBERT_CONFIG CLASS("DistilBertForMaskedLM") "}", "distilbert", HEAD_LM, ROWS_ALL, 2, 97,
+     "fill-mask"},
+    {DISTILBERT_CONFIG CLASS("DistilBertForSequenceClassification") ",\"id2label\":{\"0\":\"N\","
+                                                                    "\"1\":\"P\",\"2\":\"Q\"}}",
+     "distilbert", HEAD_SEQUENCE, ROWS_FIRST, 2, 3, "text-classification"},
+    {GPT2_CONFIG "}", "gpt2", HEAD_LM, ROWS_LAST, 1, 97, "text-generation"},
+    {GPT2_CONFIG CLASS("GPT2Model") "}", "gpt2", HEAD_NONE, ROWS_ALL, 0, 0, "feature-extraction"},
+    {GPT2_CONFIG CLASS("GPT2DoubleHeadsModel") "}", "gpt2", HEAD_LM, ROWS_LAST, 1, 97,
+     "text-generation"},
+    {GPT2_CONFIG CLASS("GPT2ForSequenceClassification") "}", "gpt2", HEAD_SEQUENCE, ROWS_LAST, 1, 2,
+     "text-classification"},
+    {BART_CONFIG CLASS("BartModel") "}", "bart", HEAD_NONE, ROWS_ALL, 0, 0, "feature-extraction"},
+    {BART_CONFIG "}", "bart", HEAD_LM, ROWS_LAST, 1, 97, "text2text-generation"},
+    {BART_CONFIG
+     ",\"task_specific_params\":{\"summarization\":{}}" CLASS("BartForConditionalGeneration") "}",
+     "bart", HEAD_LM, ROWS_LAST, 1, 97, "summarization"},
+    {BART_CONFIG CLASS("BartForSequenceClassification") "}", "bart", HEAD_SEQUENCE, ROWS_LAST_EOS,
+     2, 3, "text-classification"},
+    {BART_CONFIG CLASS("BartForCausalLM") "}", "bart", HEAD_LM, ROWS_LAST, 1, 97,
+     "text-generation"},
+};
+
+static void classes_have_their_heads(void **state) {
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+        struct repo repo;
+        struct arch arch;
+        repo_describe(&repo, classes[i].config, &arch);
+        assert_string_equal(arch.family, classes[i].family);
+        assert_int_equal(arch.head.kind, classes[i].kind);
+        assert_int_equal(arch.head.n_steps, classes[i].steps);
+        assert_int_equal(arch.head.outputs, classes[i].outputs);
+        if (classes[i].steps > 0)
+            assert_int_equal(arch.head.rows, classes[i].rows);
+        const char *task = models_default_task(&repo.repository, &arch);
+        if (classes[i].task)
+            assert_string_equal(task, classes[i].task);
+        else
+            assert_null(task);
+        repo_close(&repo);
+    }
+}
+
+static const struct {
+    const char *config, *text[3];
+} wrong[] = {
+    {"{}", {"\"model_type\" is missing", "gpt2"}},
+    {"{\"model_type\":\"mamba\"}", {"\"mamba\"", "roberta", "bart"}},
+    {"{\"model_type\":7}", {"\"model_type\" is missing"}},
+    {BERT_CONFIG CLASS("BertForFun") "}", {"\"BertForFun\"", "BertForMaskedLM"}},
+    {BERT_CONFIG CLASS("GPT2Model") "}", {"\"GPT2Model\"", "BertModel"}},
+    {"{\"model_type\":\"bert\"}", {"\"hidden_size\" is missing"}},
+    {"{\"model_type\":\"gpt2\",\"n_embd\":40,\"n_head\":4,\"n_layer\":1}",
+     {"\"vocab_size\" is missing"}},
+    {"{\"model_type\":\"bart\",\"d_model\":40}", {"\"encoder_attention_heads\" is missing"}},
+    {"{\"model_type\":\"gpt2\",\"vocab_size\":9,\"n_embd\":768,\"n_head\":13,\"n_layer\":1}",
+     {"\"n_head\" is 13, must divide n_embd 768"}},
+    {"{\"model_type\":\"gpt2\",\"vocab_size\":9,\"n_embd\":768,\"n_head\":0,\"n_layer\":1}",
+     {"\"n_head\" is 0, must be 1 to"}},
+    {"{\"model_type\":\"gpt2\",\"vocab_size\":9,\"n_embd\":1e300,\"n_head\":1,\"n_layer\":1}",
+     {"\"n_embd\" is a fraction"}},
+    {"{\"model_type\":\"gpt2\",\"vocab_size\":-9,\"n_embd\":8,\"n_head\":1,\"n_layer\":1}",
+     {"\"vocab_size\" is -9, must be 1 to"}},
+    {"{\"model_type\":\"gpt2\",\"vocab_size\":\"9\",\"n_embd\":8,\"n_head\":1,\"n_layer\":1}",
+     {"\"vocab_size\" is a string"}},
+    {"{\"model_type\":\"gpt2\",\"vocab_size\":9,\"n_embd\":8,\"n_head\":1,\"n_layer\":513}",
+     {"\"n_layer\" is 513, must be 1 to 512"}},
+    {GPT2_CONFIG ",\"activation_function\":\"mish2\"}", {"\"mish2\"", "gelu_new"}},
+    {GPT2_CONFIG ",\"activation_function\":3}", {"\"activation_function\" is a number"}},
+    {GPT2_CONFIG ",\"layer_norm_epsilon\":NaN}", {"\"layer_norm_epsilon\""}},
+    {GPT2_CONFIG ",\"scale_attn_weights\":\"yes\"}", {"\"scale_attn_weights\" is a string"}},
+    {GPT2_CONFIG ",\"eos_token_id\":\"</s>\"}", {"\"eos_token_id\""}},
+    {BERT_CONFIG ",\"position_embedding_type\":\"relative_key\"}",
+     {"position_embedding_type", "relative_key"}},
+    {"{\"model_type\":\"roberta\",\"vocab_size\":97,\"hidden_size\":40,\"num_hidden_layers\":2,"
+     "\"num_attention_heads\":4,\"intermediate_size\":72,\"max_position_embeddings\":2}",
+     {"\"max_position_embeddings\" is 2"}},
+};
+
+static void errors_name_key_and_value(void **state) {
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        struct repo repo;
+        struct arch arch;
+        struct error err = {0};
+        repo_open(&repo, wrong[i].config);
+        if (models_describe(&arch, &repo.repository, &err) != STATUS_ERROR)
+            fail_msg("taken: %s", wrong[i].config);
+        assert_int_equal(err.code, ERROR_MODEL);
+        for (size_t j = 0; j < ARRAY_LEN(wrong[i].text) && wrong[i].text[j]; j++)
+            if (!strstr(err.text, wrong[i].text[j]))
+                fail_msg("%s: lacks \"%s\": %s", wrong[i].config, wrong[i].text[j], err.text);
+        repo_close(&repo);
+    }
+}
+
+static void absent_keys_have_the_class_defaults(void **state) {
+    struct repo repo;
+    struct arch arch;
+    repo_describe(
+        &repo, "{\"model_type\":\"gpt2\",\"vocab_size\":9,\"n_embd\":8,\"n_head\":2,\"n_layer\":1}",
+        &arch);
+    const struct stack_spec *gpt2 = &arch.stacks[0];
+    assert_int_equal(gpt2->intermediate_size, 32);
+    assert_int_equal(gpt2->max_positions, 1024);
+    assert_int_equal(gpt2->activation, ACTIVATION_GELU_TANH);
+    assert_float_equal(gpt2->norm_eps, 1e-5f, 0);
+    assert_true(gpt2->attention_scale == 0.0f && !gpt2->scale_by_layer && gpt2->causal);
+    assert_int_equal(arch.eos, 50256);
+    assert_int_equal(arch.pad, -1);
+    assert_true(arch.head.steps[0].tied);
+    repo_close(&repo);
+
+    repo_describe(&repo, ROBERTA_CONFIG ",\"eos_token_id\":[5,6],\"bos_token_id\":null}", &arch);
+    const struct stack_spec *roberta = &arch.stacks[0];
+    assert_int_equal(roberta->max_positions, 64);
+    assert_int_equal(roberta->position_offset, 2);
+    assert_int_equal(roberta->token_types, 2);
+    assert_int_equal(arch.eos, 5);
+    assert_int_equal(arch.bos, -1);
+    repo_close(&repo);
+
+    repo_describe(&repo, BART_CONFIG ",\"scale_embedding\":true}", &arch);
+    assert_int_equal(arch.n_stacks, 2);
+    assert_true(arch.stacks[1].has_cross && arch.shifts_input && arch.has_decoder);
+    assert_float_equal(arch.stacks[1].embed_scale, sqrtf(40.0f), 0);
+    assert_int_equal(arch.decoder_start, 2);
+    assert_int_equal(arch.stacks[1].head_size, 8);
+    repo_close(&repo);
+}
+
+static void labels_are_named(void **state) {
+    static const struct {
+        const char *config;
+        uint32_t count, id;
+        const char *label;
+    } rows[] = {
+        {BERT_CONFIG "}", 2, 1, "LABEL_1"},
+        {BART_CONFIG "}", 3, 2, "LABEL_2"},
+        {BERT_CONFIG ",\"num_labels\":5}", 5, 4, "LABEL_4"},
+        {BERT_CONFIG ",\"id2label\":{\"0\":\"NEG\",\"1\":\"POS\",\"2\":\"?\"}}", 3, 1, "POS"},
+        {BERT_CONFIG ",\"id2label\":{\"0\":\"NEG\"}}", 1, 7, "LABEL_7"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct repo repo;
+        struct arena arena = {0};
+        repo_open(&repo, rows[i].config);
+        assert_int_equal(models_label_count(&repo.repository), rows[i].count);
+        assert_string_equal(models_label(&repo.repository, &arena, rows[i].id), rows[i].label);
+        arena_deinit(&arena);
+        repo_close(&repo);
+    }
+}
+
+static void a_card_or_modules_decide_the_task(void **state) {
+    struct repo repo;
+    struct arch arch;
+    repo_describe(&repo, BERT_CONFIG "}", &arch);
+    struct repository changed = repo.repository;
+    changed.modules = changed.config;
+    assert_string_equal(models_default_task(&changed, &arch), "sentence-similarity");
+    changed.pipeline_tag = "feature-extraction";
+    assert_string_equal(models_default_task(&changed, &arch), "feature-extraction");
+    repo_close(&repo);
+}
+
+static void the_list_is_sorted(void **state) {
+    assert_true(models_count() >= 5);
+    for (size_t i = 1; i < models_count(); i++)
+        assert_true(strcmp(models_name(i - 1), models_name(i)) < 0);
+    assert_null(models_name(models_count()));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(classes_have_their_heads),
+        cmocka_unit_test(errors_name_key_and_value),
+        cmocka_unit_test(absent_keys_have_the_class_defaults),
+        cmocka_unit_test(labels_are_named),
+        cmocka_unit_test(a_card_or_modules_decide_the_task),
+        cmocka_unit_test(the_list_is_sorted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
