@@ -1,0 +1,306 @@
+/* Measures every kernel and the operations built on them, and prints the share of the machine's
+ * limits they reach; the limits are measured in the same run, interleaved, smallest time of many.
+ *
+ *   make build/release/bench-kernels && build/release/bench-kernels [threads]
+ *
+ * With 1 thread the times are the thread's own, so that a busy machine changes little. Limits: FMA
+ * (12 independent chains of 8 floats), int8 (vpmaddubsw, vpmaddwd, vpaddd: the textbook loop),
+ * reading 256 MiB with 1 and with all threads. */
+#include <immintrin.h>
+
+#include "kernels/kernels.h"
+#include "ops/ops.h"
+
+enum { READ_BYTES = 256 << 20, ROUNDS = 9 };
+
+static double limit_flops, limit_products, limit_read_one, limit_read_all;
+static struct team *team;
+static uint32_t threads = 2;
+
+/* ---- the machine ---- */
+
+/* Seconds that this thread ran (1 thread: other processes do not disturb), or the wall's. */
+static double seconds_now(void) {
+    struct timespec t;
+    clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static double thread_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+enum { STEPS = 1 << 18 };
+#define CHAINS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+#define FMA(n)    "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #n "\n"
+#define PRODUCTS(n)                                                                                \
+    "vpmaddubsw %%ymm14, %%ymm15, %%ymm12\n"                                                       \
+    "vpmaddwd %%ymm14, %%ymm12, %%ymm12\n"                                                         \
+    "vpaddd %%ymm12, %%ymm" #n ", %%ymm" #n "\n"
+#define WIDE_REGISTERS                                                                             \
+    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",       \
+        "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
+
+/* Of one floating point operation: 12 chains of 8 FMA. */
+static double fma_seconds(void) {
+    const double start = thread_seconds();
+    __asm__ volatile("vzeroall" ::: WIDE_REGISTERS);
+    for (int s = 0; s < STEPS; s++) {
+        __asm__ volatile(CHAINS(FMA)::: WIDE_REGISTERS);
+    }
+    return (thread_seconds() - start) / STEPS / 12 / 16;
+}
+
+/* Of one integer operation, two of which are a product. */
+static double product_seconds(void) {
+    const double start = thread_seconds();
+    __asm__ volatile("vzeroall" ::: WIDE_REGISTERS);
+    for (int s = 0; s < STEPS; s++) {
+        __asm__ volatile(CHAINS(PRODUCTS)::: WIDE_REGISTERS);
+    }
+    return (thread_seconds() - start) / STEPS / 12 / 64;
+}
+
+static char *read_block;
+
+__attribute__((target("avx2"))) static void read_lane(struct lane *lane, void *arg) {
+    size_t from, to;
+    lane_range(lane, READ_BYTES, 4096, &from, &to);
+    __m256i sum[4] = {_mm256_setzero_si256()};
+    for (size_t i = from; i + 128 <= to; i += 128) {
+#pragma GCC unroll 4
+        for (size_t j = 0; j < 4; j++) {
+            const __m256i v = _mm256_load_si256((const __m256i *)(read_block + i + j * 32));
+            sum[j] = _mm256_add_epi64(sum[j], v);
+        }
+    }
+    __asm__ volatile("" ::"x"(sum[0]), "x"(sum[1]), "x"(sum[2]), "x"(sum[3]));
+    lane_barrier(lane);
+}
+
+static void keep_max(double *best, double rate) {
+    *best = rate > *best ? rate : *best;
+}
+
+static double read_rate(struct team *on) {
+    const double start = seconds_now();
+    team_run(on, read_lane, NULL);
+    return READ_BYTES / (seconds_now() - start);
+}
+
+static void measure_limits(struct team *one) {
+    keep_max(&limit_flops, 1 / fma_seconds());
+    keep_max(&limit_products, 1 / product_seconds());
+    keep_max(&limit_read_one, read_rate(one));
+    keep_max(&limit_read_all, read_rate(team));
+}
+
+/* ---- linear layers on the whole team ---- */
+
+struct layer {
+    struct linear linear[16]; /* walked round robin, so that weights come from memory */
+    uint32_t n, rows;
+    struct scratch *scratch;
+    float *x, *y;
+    struct epilogue epilogue;
+};
+
+static void run_layers(struct lane *lane, void *arg) {
+    const struct layer *l = arg;
+    for (uint32_t i = 0; i < l->n; i++) {
+        device_cpu()->linear(lane, l->scratch, &l->linear[i], l->x, l->linear[i].in, l->y,
+                             l->linear[i].out, l->rows, &l->epilogue);
+    }
+}
+
+static void fill(float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        x[i] = (float)((i * 2654435761u >> 8) % 2000) / 1000.0f - 1;
+    }
+}
+
+static void must(enum status status) {
+    if (status != STATUS_OK) {
+        PANIC("out of memory");
+    }
+}
+
+static void bench_layer(enum precision precision, uint32_t rows, uint32_t in, uint32_t out,
+                        uint32_t n) {
+    struct error err;
+    struct layer l = {.n = n, .rows = rows, .epilogue = {.activation = ACTIVATION_NONE}};
+    must(scratch_create(&l.scratch, device_cpu(), threads, rows, in, 16, &err));
+    float *w = mem_alloc((size_t)out * in * sizeof(float));
+    fill(w, (size_t)out * in);
+    for (uint32_t i = 0; i < n; i++) {
+        must(linear_create(&l.linear[i], precision, in, out, true, &err));
+        linear_set_weights(&l.linear[i], 0, out, w);
+    }
+    l.x = mem_zalloc((size_t)rows * in, sizeof(float));
+    l.y = mem_zalloc((size_t)rows * out, sizeof(float));
+    fill(l.x, (size_t)rows * in);
+    double best = 1e9;
+    for (int i = 0; i < ROUNDS * 3; i++) {
+        const double start = seconds_now();
+        team_run(team, run_layers, &l);
+        const double seconds = (seconds_now() - start) / n;
+        best = seconds < best ? seconds : best;
+    }
+    const double bytes = (double)l.linear[0].bytes, operations = 2.0 * rows * in * out;
+    const double peak = (precision == PRECISION_INT8 ? limit_products : limit_flops) * threads;
+    printf("linear %-4s %4u x %4u -> %5u  %9.1f us  %6.1f GFLOP/s %5.1f %% (%.2f of fp32 peak)  "
+           "%5.1f GB/s %5.1f %%\n",
+           precision_name(precision), rows, in, out, best * 1e6, operations / best / 1e9,
+           100 * operations / best / peak, operations / best / limit_flops / threads,
+           bytes / best / 1e9, 100 * bytes / best / limit_read_all);
+    for (uint32_t i = 0; i < n; i++) {
+        linear_destroy(&l.linear[i]);
+    }
+    scratch_destroy(l.scratch);
+    mem_free(w);
+    mem_free(l.x);
+    mem_free(l.y);
+}
+
+static void bench_layers(void) {
+    static const struct {
+        uint32_t rows, in, out, n;
+    } SHAPES[] = {
+        {1, 768, 768, 16},   {1, 768, 3072, 16},  {1, 3072, 768, 16},  {1, 768, 50257, 1},
+        {2, 768, 3072, 16},  {4, 768, 3072, 16},  {8, 768, 3072, 16},  {12, 384, 384, 16},
+        {12, 384, 1536, 16}, {12, 1536, 384, 16}, {16, 768, 3072, 8},  {128, 768, 768, 4},
+        {128, 768, 3072, 4}, {128, 3072, 768, 4}, {512, 768, 3072, 2},
+    };
+    for (enum precision p = PRECISION_FP32; p <= PRECISION_INT8; p++) {
+        for (size_t i = 0; i < ARRAY_LEN(SHAPES); i++) {
+            bench_layer(p, SHAPES[i].rows, SHAPES[i].in, SHAPES[i].out, SHAPES[i].n);
+        }
+    }
+}
+
+/* ---- single kernels, one thread, data in the first-level cache ---- */
+
+enum { ROW = 768 };
+static float row_x[ROW], row_y[ROW], row_z[ROW];
+static uint8_t row_q[ROW + KERNEL_SLACK];
+
+static double smallest(void (*run)(void), uint32_t times) {
+    double best = 1e9;
+    for (int round = 0; round < ROUNDS; round++) {
+        const double start = thread_seconds();
+        for (uint32_t i = 0; i < times; i++) {
+            run();
+        }
+        const double seconds = (thread_seconds() - start) / times;
+        best = seconds < best ? seconds : best;
+    }
+    return best;
+}
+
+/* How each family is called on a row of ROW numbers; those of no row are measured as layers. */
+#define CALL_quantize_u7(f)                                                                        \
+    struct row_scale s;                                                                            \
+    f(row_q, &s, row_x, ROW)
+#define CALL_dequantize(f) f(row_z, (struct row_scale){1, 1}, row_x, row_y, ROW)
+#define CALL_add(f)        f(row_z, row_x, row_y, row_x, ROW)
+#define CALL_multiply(f)   f(row_z, row_x, ROW)
+#define CALL_in_place(f)   memcpy(row_z, row_x, sizeof(row_z)), f(row_z, ROW)
+#define CALL_relu          CALL_in_place
+#define CALL_gelu          CALL_in_place
+#define CALL_gelu_tanh     CALL_in_place
+#define CALL_silu          CALL_in_place
+#define CALL_tanh          CALL_in_place
+#define CALL_sigmoid       CALL_in_place
+#define CALL_softmax       CALL_in_place
+#define CALL_log_softmax   CALL_in_place
+#define CALL_norm_layer(f) f(row_z, row_x, row_y, row_y, 1e-5f, ROW)
+#define CALL_norm_rms      CALL_norm_layer
+#define CALL_dot(f)        row_z[0] = f(row_x, row_y, ROW)
+#define CALL_argmax(f)     row_z[0] = (float)f(row_x, ROW)
+#define CALL_gemm_f32(f)   (void)f
+#define CALL_gemm_bf16(f)  (void)f
+#define CALL_gemm_i8(f)    (void)f
+#define CALL_attend(f)     bench_attend(f)
+
+/* A block of attention: rows queries over 128 keys of 64. */
+static uint32_t attend_rows = KERNEL_TILE_ROWS;
+static void bench_attend(void (*f)(const struct attend *)) {
+    enum { PAGES = 8, HEAD = 64 };
+    static float pages[PAGES][2 * HEAD * PANEL], q[KERNEL_TILE_ROWS * HEAD],
+        y[KERNEL_TILE_ROWS * HEAD], scores[KERNEL_TILE_ROWS * PAGES * PANEL];
+    float *list[PAGES];
+    for (int i = 0; i < PAGES; i++) {
+        list[i] = pages[i];
+    }
+    struct attend a = {.rows = attend_rows,
+                       .head_size = HEAD,
+                       .scale = 0.125f,
+                       .q = q,
+                       .y = y,
+                       .pages = list,
+                       .values_at = (size_t)HEAD * PANEL,
+                       .scores = scores};
+    for (int i = 0; i < KERNEL_TILE_ROWS; i++) {
+        a.to[i] = PAGES * PANEL;
+    }
+    f(&a);
+}
+
+#define FAMILY(family, result, arguments)
+#define KERNEL(family, isa, needs, tolerance)                                                      \
+    static void run_##family##_##isa(void) {                                                       \
+        CALL_##family(family##_##isa);                                                             \
+    }
+#include "kernels/kernels.inc"
+#undef KERNEL
+
+static void bench_rows(void) {
+#define KERNEL(family, isa, needs, tolerance)                                                      \
+    if (((needs) & ~cpu_features()) == 0 && strncmp(#family, "gemm", 4) != 0) {                    \
+        const double seconds = smallest(run_##family##_##isa, 2000);                               \
+        printf("%-12s %-7s %8.3f us, %6.2f FMA-times a number\n", #family, #isa, seconds * 1e6,    \
+               seconds / ROW * limit_flops / 2);                                                   \
+    }
+#include "kernels/kernels.inc"
+#undef KERNEL
+#undef FAMILY
+    for (attend_rows = 1; attend_rows <= KERNEL_TILE_ROWS; attend_rows += 5) {
+        const double flops = 4.0 * attend_rows * 128 * 64;
+        const double seconds = smallest(run_attend_avx2, 2000);
+        printf("attend avx2, %u rows, 128 keys of 64: %.3f us, %.1f %% of FMA\n", attend_rows,
+               seconds * 1e6, 100 * flops / seconds / limit_flops);
+    }
+}
+
+int main(int argc, char **argv) {
+    struct error err;
+    struct team *one;
+    if (argc > 1) {
+        threads = (uint32_t)strtoul(argv[1], NULL, 10);
+    }
+    must(team_create(&one, 1, &err));
+    must(team_create(&team, threads, &err));
+    void *block;
+    must(mem_try_alloc(&block, READ_BYTES, &err));
+    read_block = block;
+    memset(read_block, 1, READ_BYTES);
+    for (int i = 0; i < ROUNDS; i++) {
+        measure_limits(one);
+    }
+    printf("isa %s, %u threads; limits of one: %.1f GFLOP/s fp32, %.1f Gop/s int8 (textbook); "
+           "read %.1f GB/s with 1, %.1f GB/s with %u\n",
+           device_cpu()->isa, threads, limit_flops / 1e9, limit_products / 1e9,
+           limit_read_one / 1e9, limit_read_all / 1e9, threads);
+    fill(row_x, ROW);
+    fill(row_y, ROW);
+    bench_layers();
+    if (cpu_features() & CPU_AVX2) {
+        bench_rows();
+    }
+    mem_free_large(block, READ_BYTES);
+    team_destroy(team);
+    team_destroy(one);
+    return 0;
+}
