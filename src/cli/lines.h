@@ -1,0 +1,14 @@
+/* What tokenize and detokenize share: JSON lines in, JSON lines out. Private to the two commands.
+ */
+#ifndef BRISK_CLI_LINES_H
+#define BRISK_CLI_LINES_H
+
+#include "cli/cli.h"
+
+typedef void (*line_convert)(struct brisk_tokenizer *tokenizer, const char *json, size_t len,
+                             struct brisk_answer *answer);
+/* The whole command: options, tokenizer, every line of stdin. A bad line ends it with its error. */
+int lines_command(const struct usage *usage, const struct model_flags *flags, int argc, char **argv,
+                  line_convert convert);
+
+#endif
