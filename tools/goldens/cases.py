@@ -1,4 +1,5 @@
-"""What is asked of each task: (name, inputs, parameters), the same for every family.
+"""What is asked of each task: (name, inputs, parameters), the same for every family. A fourth part
+of a row are the body's options.
 
 A body that depends on the model's own text (a stop string that really occurs) is a function of
 `ask(inputs, parameters)`, which answers as the service would.
@@ -14,6 +15,7 @@ LONG = ("The committee of the United Nations will meet in Geneva on 12 March, sa
         "Sarah Jessica Miller lived in Bristol for eleven years and painted the same grey bridge every Monday. "
         "She said that the train from Berlin to Prague was late, and that the one to Vienna had been cancelled.")
 MIXED = [SHORT, TINY, FIRST, ODD]
+LIST_FORM = {"zero_shot_form": "list"}
 QUESTION = "Where did Clara go?"
 LONG_QA = {"question": "Where did Sarah live?", "context": LONG}
 
@@ -118,7 +120,8 @@ def zero_shot():
         ("template", FIRST, {"candidate_labels": labels, "hypothesis_template": "The text talks about {}, perhaps."}),
         ("template and multi_label", ODD, {"candidate_labels": labels, "multi_label": True,
                                            "hypothesis_template": "{}"}),
-        ("too long", LONG, {"candidate_labels": labels}),
+        ("as a list", FIRST, {"candidate_labels": labels}, LIST_FORM),
+        ("too long", LONG, {"candidate_labels": labels}, LIST_FORM),
     ]
 
 

@@ -111,9 +111,9 @@ def bodies(head, pipes):
             if callable(body[0]):
                 body = body[0](lambda inputs, parameters: pipes.answer(
                     task, {"inputs": inputs, "parameters": parameters}))
-            inputs, parameters = body
+            parts = zip(("inputs", "parameters", "options"), body)
             yield {"name": name, "task": task, "tolerance": TOLERANCE,
-                   "body": {"inputs": inputs} | ({"parameters": parameters} if parameters else {})}
+                   "body": {key: part for key, part in parts if part or key == "inputs"}}
 
 
 def unsteady(pipes, cases):

@@ -52,6 +52,11 @@ def zero_shot(pipe, inputs, parameters):
     return each(inputs, lambda x: pipe(x, **parameters))
 
 
+def as_list(answer):
+    """The newer form of a zero-shot answer."""
+    return [{"label": label, "score": score} for label, score in zip(answer["labels"], answer["scores"])]
+
+
 def feature_extraction(pipe, inputs, parameters):
     return each(inputs, lambda x: pipe(x, truncation=True, **parameters)[0])
 
@@ -113,7 +118,9 @@ class Pipelines:
 
     @torch.no_grad()
     def answer(self, task, body):
-        return RUN[task](self.get(task), body["inputs"], body.get("parameters", {}))
+        answer = RUN[task](self.get(task), body["inputs"], body.get("parameters", {}))
+        form = body.get("options", {}).get("zero_shot_form")
+        return each(answer, as_list) if form == "list" else answer
 
 
 class Sentences:
