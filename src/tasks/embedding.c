@@ -57,9 +57,6 @@ enum status embedding_begin(struct part *part, const struct embedding_args *args
     fit.left = args->truncation_direction.given &&
                strcasecmp(args->truncation_direction.text.data, "left") == 0;
     text = with_prompt(part->job, prompt, text);
-    if (modules->present) {
-        text = text_strip(text);
-    }
     struct encoding encoding;
     const enum status status = part_encode(part, text, NULL, fit, &encoding, err);
     if (status != STATUS_OK) {

@@ -1,34 +1,29 @@
 /* What the tasks that generate share: the configuration in the order of `transformers`' pipelines
  * (model, the pipeline's own presets, task_specific_params, request), the items, the prefix.
  *
- * One thing is on purpose not as in the 4.57 pipelines: there max_length of a request loses against
- * the preset max_new_tokens of 256 and does nothing; here what the request says counts. */
+ * One thing is on purpose not as in the code of the 4.57 pipelines, but as it is documented: what
+ * the model's files or the request say wins over the presets. There a request's max_length loses
+ * against the preset max_new_tokens of 256 and does nothing. */
 #include "tasks/task.h"
 
 #include <math.h>
 
-/* From 4.50 on generate() falls back on the model's values where the pipeline's are unset. */
-static bool has_new_fallback(const struct json *generation_config) {
-    const char *version = json_get_string(generation_config, "transformers_version", "4.57");
-    char *end = NULL;
-    const long major = strtol(version, &end, 10);
-    const long minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
-    return major > 4 || (major == 4 && minor >= 50);
-}
-
+/* Presets fill in what the model's files do not say (the pipelines' code lets some presets win even
+ * then, against their own documentation). */
 static void apply_presets(struct generation_config *config, const struct job *job,
                           const struct generation_presets *presets) {
-    const uint32_t model_new_tokens = config->max_new_tokens;
-    config->max_new_tokens = presets->max_new_tokens;
-    if (config->max_length > 0) {
-        config->max_new_tokens =
-            has_new_fallback(job->model->generation_config) ? model_new_tokens : 0;
+    const struct json *said =
+        job->model->generation_config ? job->model->generation_config : job->model->config;
+    if (config->max_new_tokens == 0 && config->max_length == 0) {
+        config->max_new_tokens = presets->max_new_tokens;
     }
-    config->do_sample = config->do_sample || presets->do_sample;
-    if (presets->temperature > 0 && config->temperature == 1) {
+    if (json_is_null(json_get(said, "do_sample"))) {
+        config->do_sample = presets->do_sample;
+    }
+    if (presets->temperature > 0 && json_is_null(json_get(said, "temperature"))) {
         config->temperature = presets->temperature;
     }
-    if (presets->num_beams > 1) {
+    if (presets->num_beams > 0 && json_is_null(json_get(said, "num_beams"))) {
         config->num_beams = presets->num_beams;
     }
 }
