@@ -97,9 +97,8 @@ enum head_rows { ROWS_ALL, ROWS_FIRST, ROWS_LAST, ROWS_LAST_EOS };
 struct head_step {
     const char *linear; /* checkpoint name without ".weight"; may be NULL when tied */
     bool transposed;
-    bool tied; /* the weights are the token embedding's, whatever <linear>.weight holds */
-    const char
-        *bias; /* full name of the bias when it is not <linear>.bias (BART's final_logits_bias) */
+    bool tied;        /* the weights are the token embedding's, whatever <linear>.weight holds */
+    const char *bias; /* full name where it is not <linear>.bias (final_logits_bias) */
     uint32_t outputs;
     enum activation activation;
     const char *norm; /* checkpoint name of a norm after the activation, or NULL */
@@ -128,8 +127,7 @@ struct arch {
                                decoder_start (BART's classification, features) */
     int32_t decoder_start;  /* decoder_start_token_id, -1: none */
     int32_t bos, eos, pad;  /* of config.json, -1: none */
-    bool position_from_pad; /* positions count non-pad tokens only (RoBERTa); no padding here, so
-                               documentation only */
+    bool position_from_pad; /* positions skip padding, of which there is none here */
 };
 
 #endif

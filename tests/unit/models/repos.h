@@ -1,4 +1,5 @@
-/* Repositories in a temporary folder, from the text of their config.json. */
+/* Repositories in a temporary folder, from the text of their config.json, and small configs of
+ * every family to begin them with. Weights are tiny.h's business. */
 #ifndef BRISK_TESTS_REPOS_H
 #define BRISK_TESTS_REPOS_H
 
