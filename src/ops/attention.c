@@ -134,6 +134,17 @@ static void write_token(const struct attention_shape *shape, float *page, uint32
     }
 }
 
+/* The values behind a text's last token become zero when it begins their page: masked or not they
+ * are multiplied, and what another text left there need not be finite. */
+static void clear_behind(const struct attention_shape *shape, float *page, uint32_t last) {
+    const size_t head_floats = (size_t)shape->head_size * KV_PAGE_TOKENS;
+    float *values = page + shape->kv_heads * head_floats + (size_t)(last + 1) * shape->head_size;
+    const size_t bytes = (KV_PAGE_TOKENS - 1 - last) * (size_t)shape->head_size * sizeof(float);
+    for (uint32_t h = 0; h < shape->kv_heads; h++) {
+        memset(values + h * head_floats, 0, bytes);
+    }
+}
+
 void cpu_kv_write(struct lane *lane, const struct attention_shape *shape,
                   const struct attention_seq *seqs, uint32_t n_seqs, size_t page_offset,
                   const float *k, size_t ldk, const float *v, size_t ldv) {
@@ -148,9 +159,13 @@ void cpu_kv_write(struct lane *lane, const struct attention_shape *shape,
                 continue;
             }
             const uint32_t position = seqs[s].past + r;
+            const uint32_t slot = position % KV_PAGE_TOKENS;
             const size_t row = seqs[s].row + r;
-            write_token(shape, seqs[s].pages[position / KV_PAGE_TOKENS] + page_offset,
-                        position % KV_PAGE_TOKENS, k + row * ldk, v + row * ldv);
+            float *page = seqs[s].pages[position / KV_PAGE_TOKENS] + page_offset;
+            write_token(shape, page, slot, k + row * ldk, v + row * ldv);
+            if (r + 1 == seqs[s].rows && position - slot >= seqs[s].past) {
+                clear_behind(shape, page, slot);
+            }
         }
     }
     lane_barrier(lane);
