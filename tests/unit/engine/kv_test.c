@@ -2,6 +2,7 @@
  * reserved is enough, and all memory comes back. Answers are compared with texts run whole. */
 #include "unit/engine/tiny.h"
 
+#include "engine/model.h"
 #include "unit/engine/arches.h"
 #include "unit/engine/runs.h"
 
@@ -137,6 +138,48 @@ static void a_memory_is_shared(void **state) {
     team_destroy(team);
 }
 
+/* A text whose numbers overflow is its own affair: pages it has used go to others. */
+static void a_broken_text_harms_no_other(void **state) {
+    struct team *team = tiny_team(2);
+    for (int kept = 0; kept < 2; kept++) {
+        struct model *model = tiny_model(&decoder_arch, team, PRECISION_FP32);
+        struct sequence *broken = NULL, *sound = NULL;
+        struct error err;
+        int32_t ids[40];
+        float whole[101], after[101];
+        const uint32_t last = 20;
+        for (uint32_t i = 0; i < 40; i++)
+            ids[i] = tiny_token(1, i, 100);
+        struct segment segment = {
+            .tokens = ids, .n = 21, .rows = &last, .n_rows = 1, .logits = whole};
+        model_forward(model, 0, &segment, 1);
+        ((float *)(uintptr_t)model->stacks[0].tokens)[100 * 44] = NAN;
+        if (kept)
+            assert_int_equal(sequence_create(&broken, model, 0, 40, &err), STATUS_OK);
+        int32_t bad[40];
+        for (uint32_t i = 0; i < 40; i++)
+            bad[i] = 100;
+        const struct segment poison = {.tokens = bad,
+                                       .n = 40,
+                                       .sequence = broken,
+                                       .rows = &last,
+                                       .n_rows = 1,
+                                       .logits = after};
+        model_forward(model, 0, &poison, 1);
+        assert_true(isnan(after[0]));
+        sequence_destroy(broken);
+        if (kept)
+            assert_int_equal(sequence_create(&sound, model, 0, 40, &err), STATUS_OK);
+        segment.sequence = sound;
+        segment.logits = after;
+        model_forward(model, 0, &segment, 1);
+        assert_floats_equal(whole, after, 101);
+        sequence_destroy(sound);
+        model_destroy(model);
+    }
+    team_destroy(team);
+}
+
 static struct model *limited_model(struct team *team, size_t limit) {
     struct model *model = NULL;
     struct error err = {0};
@@ -187,6 +230,7 @@ int main(void) {
         cmocka_unit_test(beams_are_independent),
         cmocka_unit_test(a_copy_outlives_its_source),
         cmocka_unit_test(a_memory_is_shared),
+        cmocka_unit_test(a_broken_text_harms_no_other),
         cmocka_unit_test(a_full_pool_is_an_error),
         cmocka_unit_test(a_large_idle_pool_is_given_back),
     };
