@@ -1,0 +1,141 @@
+"""Starts a `brisk serve` of its own for a test, waits until it answers, and ends it by its own
+process id. Also asks it things over one kept connection. Standard library only; used by tests/http,
+tests/clients and tests/soak.py.
+"""
+import http.client
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+MODELS = ROOT / "models"
+GOLDEN = ROOT / "tests/golden"
+
+
+def slowness(binary):
+    """How many times slower a build with sanitizers may be."""
+    text = str(binary)
+    return 20 if "tsan" in text else 6 if "asan" in text else 1
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.body = status, body
+        self.headers = {k.lower(): v for k, v in headers}
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return f"{self.status} {self.body[:300]!r}"
+
+
+class Client:
+    """One kept connection."""
+
+    def __init__(self, port, timeout=60):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+
+    def call(self, method, path, body=None, headers=None):
+        """body: bytes as they are, anything else as JSON."""
+        headers = dict(headers or {})
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            headers.setdefault("Content-Type", "application/json")
+        self.connection.request(method, path, body, headers)
+        response = self.connection.getresponse()
+        return Answer(response.status, response.getheaders(), response.read())
+
+    def run(self, model, inputs, parameters=None, task=None, headers=None, **more):
+        body = {"inputs": inputs} | ({"parameters": parameters} if parameters else {}) | more
+        path = f"/pipeline/{task}/{model}" if task else f"/models/{model}"
+        return self.call("POST", path, body, headers)
+
+    def close(self):
+        self.connection.close()
+
+
+class Server:
+    """with Server(binary, folders) as server: …"""
+
+    def __init__(self, binary, folders=(MODELS,), options=()):
+        self.binary, self.slow = binary, slowness(binary)
+        self.port = free_port()
+        self.log = tempfile.TemporaryFile()
+        command = [str(binary), "serve", "--host", "127.0.0.1", "--port", str(self.port), "--no-auth"]
+        for folder in folders:
+            command += ["--models", str(folder)]
+        self.process = subprocess.Popen(command + list(options), stdin=subprocess.DEVNULL,
+                                        stdout=self.log, stderr=subprocess.STDOUT, cwd=ROOT)
+        self.wait_ready()
+
+    def wait_ready(self):
+        until = time.monotonic() + 10 * self.slow
+        while time.monotonic() < until:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"brisk ended with {self.process.returncode}: {self.output()}")
+            try:
+                if self.client().call("GET", "/health").status == 200:
+                    return
+            except OSError:
+                time.sleep(0.02)
+        raise RuntimeError(f"brisk did not answer /health: {self.output()}")
+
+    def client(self):
+        return Client(self.port, timeout=60 * self.slow)
+
+    def metrics(self):
+        """Values by name, with labels as they stand in the text."""
+        text = self.client().call("GET", "/metrics").body.decode()
+        rows = (line.rsplit(" ", 1) for line in text.splitlines() if line and line[0] != "#")
+        return {name: float(value) for name, value in rows}
+
+    def wait_for(self, condition, seconds=20):
+        """Asks again and again; false when the time is over."""
+        until = time.monotonic() + seconds * self.slow
+        while not condition():
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def rss_bytes(self):
+        with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait(self, seconds=30):
+        """The exit code; None when it did not end (then it is killed)."""
+        try:
+            return self.process.wait(seconds * self.slow)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return None
+
+    def output(self):
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")[-6000:]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if self.process.poll() is None:
+            self.terminate()
+            self.wait()
+        self.log.close()
