@@ -60,6 +60,8 @@ static const struct key keys[] = {
     KEY("encoder_no_repeat_ngram_size", COUNT, encoder_no_repeat_ngram_size),
     KEY("encoder_repetition_penalty", FLOAT, encoder_repetition_penalty),
     KEY("eos_token_id", EOS, eos),
+    KEY("epsilon_cutoff", FLOAT, epsilon_cutoff),
+    KEY("eta_cutoff", FLOAT, eta_cutoff),
     KEY("forced_bos_token_id", TOKEN, forced_bos),
     KEY("forced_eos_token_id", TOKEN, forced_eos),
     KEY("length_penalty", FLOAT, length_penalty),

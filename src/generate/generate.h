@@ -22,6 +22,7 @@ enum early_stopping { EARLY_STOPPING_FALSE, EARLY_STOPPING_TRUE, EARLY_STOPPING_
 struct generation_config {
     bool do_sample;
     float temperature, top_p, min_p, typical_p;
+    float epsilon_cutoff, eta_cutoff;                            /* 0: off */
     uint32_t top_k;                                              /* 0: off */
     float repetition_penalty;                                    /* 1: off */
     float encoder_repetition_penalty;                            /* 1: off */

@@ -175,22 +175,35 @@ static void top_p(struct candidates *c, const struct generation_config *config, 
     compact(c);
 }
 
+static float entropy_of(const float *logprobs, uint32_t n) {
+    double entropy = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        entropy -= (double)logprobs[i] * expf(logprobs[i]);
+    }
+    return (float)entropy;
+}
+
+/* Drops what is less probable than `limit`, but keeps the min_keep best. Probabilities are there.
+ */
+static void drop_below(struct candidates *c, float limit, uint32_t min_keep) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < c->n; i++) {
+        n = ranked_push(c->ranked, n, min_keep, c->scores[i], i);
+        c->keep[i] = c->probs[i] >= limit;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        c->keep[c->ranked[i].index] = 1;
+    }
+    compact(c);
+}
+
 static bool min_p_applies(const struct generation_config *config) {
     return config->min_p > 0;
 }
 
 static void min_p(struct candidates *c, const struct generation_config *config, uint32_t min_keep) {
     probabilities(c);
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < c->n; i++) {
-        n = ranked_push(c->ranked, n, min_keep, c->scores[i], i);
-    }
-    const float least = c->ranked[0].value; /* the min_keep-th largest */
-    const float limit = config->min_p * c->probs[ops_argmax(c->probs, c->n)];
-    for (uint32_t i = 0; i < c->n; i++) {
-        c->keep[i] = c->probs[i] >= limit || c->scores[i] >= least;
-    }
-    compact(c);
+    drop_below(c, config->min_p * c->probs[ops_argmax(c->probs, c->n)], min_keep);
 }
 
 static bool typical_p_applies(const struct generation_config *config) {
@@ -204,12 +217,9 @@ static void typical_p(struct candidates *c, const struct generation_config *conf
                       uint32_t min_keep) {
     memcpy(c->probs, c->scores, c->n * sizeof(*c->probs));
     ops_log_softmax(c->probs, c->n);
-    double entropy = 0;
+    const float entropy = entropy_of(c->probs, c->n);
     for (uint32_t i = 0; i < c->n; i++) {
-        entropy -= (double)c->probs[i] * expf(c->probs[i]);
-    }
-    for (uint32_t i = 0; i < c->n; i++) {
-        c->ranked[i] = (struct ranked){fabsf(-c->probs[i] - (float)entropy), c->n - i};
+        c->ranked[i] = (struct ranked){fabsf(-c->probs[i] - entropy), c->n - i};
         c->keep[i] = 0;
     }
     heap_build(c->ranked, c->n);
@@ -229,12 +239,39 @@ static void typical_p(struct candidates *c, const struct generation_config *conf
     compact(c);
 }
 
+static bool epsilon_cutoff_applies(const struct generation_config *config) {
+    return config->epsilon_cutoff > 0 && config->epsilon_cutoff < 1;
+}
+
+static void epsilon_cutoff(struct candidates *c, const struct generation_config *config,
+                           uint32_t min_keep) {
+    probabilities(c);
+    drop_below(c, config->epsilon_cutoff, min_keep);
+}
+
+static bool eta_cutoff_applies(const struct generation_config *config) {
+    return config->eta_cutoff > 0 && config->eta_cutoff < 1;
+}
+
+/* Eta sampling (Hewitt et al. 2022): the limit sinks where the choice is wide open. */
+static void eta_cutoff(struct candidates *c, const struct generation_config *config,
+                       uint32_t min_keep) {
+    const float epsilon = config->eta_cutoff;
+    memcpy(c->probs, c->scores, c->n * sizeof(*c->probs));
+    ops_log_softmax(c->probs, c->n);
+    const float limit = fminf(epsilon, sqrtf(epsilon) * expf(-entropy_of(c->probs, c->n)));
+    probabilities(c);
+    drop_below(c, limit, min_keep);
+}
+
 const struct warper generation_warpers[] = {
     {"temperature", temperature_applies, temperature},
     {"top_k", top_k_applies, top_k},
     {"top_p", top_p_applies, top_p},
     {"min_p", min_p_applies, min_p},
     {"typical_p", typical_p_applies, typical_p},
+    {"epsilon_cutoff", epsilon_cutoff_applies, epsilon_cutoff},
+    {"eta_cutoff", eta_cutoff_applies, eta_cutoff},
 };
 const size_t generation_n_warpers = ARRAY_LEN(generation_warpers);
 
