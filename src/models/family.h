@@ -10,7 +10,6 @@
  * afterwards is the default. So a family reads all its keys and asks once. */
 struct config {
     const struct json *json;
-    struct arena *arena;
     struct error *err;
     bool failed;
 };

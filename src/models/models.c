@@ -84,7 +84,7 @@ enum status models_describe(struct arch *out, struct repository *repository, str
     const struct head_row *head = find_head(family, type, class);
     if (!head)
         return unknown_class(family, type, class, err);
-    struct config config = {.json = repository->config, .arena = &repository->arena, .err = err};
+    struct config config = {.json = repository->config, .err = err};
     struct arch arch = {
         .family = family->name, .decoder_start = -1, .bos = -1, .eos = -1, .pad = -1};
     family->describe(&arch, &config, head->suffix);
