@@ -174,11 +174,12 @@ static enum status load(struct loader *loader, struct error *err) {
     } else if (legacy_load(loader, err) != STATUS_OK) {
         return STATUS_ERROR;
     }
-    class_apply(loader);
     if (special_tokens_apply(loader, err) != STATUS_OK)
         return STATUS_ERROR;
-    settings_apply(loader);
+    /* Before the class changes the normalizer: transformers does not normalize them again. */
     added_finish(loader->tokenizer);
+    class_apply(loader);
+    settings_apply(loader);
     return STATUS_OK;
 }
 

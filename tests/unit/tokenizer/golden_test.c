@@ -1,0 +1,238 @@
+/* Every folder of tests/golden/tokenizer: what the libraries made of each case must come out here,
+ * to the last id, offset and byte. The goldens are made by tools/goldens/tokenizer.py. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "tokenizer/tokenizer.h"
+#include "base/banned.h"
+
+#define FOLDER "tests/golden/tokenizer"
+
+/* ---- reading a case ------------------------------------------------------------------------ */
+
+static const struct json *read_json(struct arena *arena, const char *path) {
+    struct error err;
+    char *data;
+    size_t len;
+    const struct json *json;
+    if (file_read(&data, &len, arena, path, LIMIT_JSON_FILE, &err) != STATUS_OK ||
+        json_parse(&json, arena, data, len, JSON_STRICT, &err) != STATUS_OK)
+        fail_msg("%s: %s", path, err.text);
+    return json;
+}
+
+static struct encode_options options_of(const struct json *json) {
+    static const struct {
+        const char *name;
+        enum truncation truncation;
+    } names[] = {{"none", TRUNCATE_NONE},
+                 {"longest_first", TRUNCATE_LONGEST_FIRST},
+                 {"only_first", TRUNCATE_ONLY_FIRST},
+                 {"only_second", TRUNCATE_ONLY_SECOND}};
+    struct encode_options options = {
+        .no_special_tokens = json_get_bool(json, "no_special_tokens", false),
+        .truncate_left = json_get_bool(json, "left", false),
+        .max_length = (uint32_t)json_get_int(json, "max_length", 0),
+        .stride = (uint32_t)json_get_int(json, "stride", 0),
+        .overflow = json_get_bool(json, "overflow", false),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(json_get_string(json, "truncation", "none"), names[i].name) == 0)
+            options.truncation = names[i].truncation;
+    return options;
+}
+
+/* ---- comparing ----------------------------------------------------------------------------- */
+
+static int64_t int_at(const struct json *list, size_t i) {
+    const struct json *item = json_at(list, i);
+    return item ? (int64_t)item->number : INT64_MIN;
+}
+
+static size_t offset_differs(const struct json *want, const struct encoding *got) {
+    for (size_t i = 0; i < got->n; i++)
+        if (int_at(want, 2 * i) != got->offsets[i].start ||
+            int_at(want, 2 * i + 1) != got->offsets[i].end)
+            return i;
+    return got->n;
+}
+
+#define CHECK_LIST(name, field)                                                                    \
+    do {                                                                                           \
+        const struct json *list_ = json_get(want, name);                                           \
+        for (size_t i_ = 0; list_ && i_ < got->n; i_++)                                            \
+            if (int_at(list_, i_) != (int64_t)got->field[i_])                                      \
+                fail_msg("%s: %s[%zu]: wanted %lld, got %lld", where, name, i_,                    \
+                         (long long)int_at(list_, i_), (long long)got->field[i_]);                 \
+    } while (0)
+
+static void check_window(const char *where, const struct json *want, const struct encoding *got) {
+    const struct json *ids = json_get(want, "ids"), *offsets = json_get(want, "offsets");
+    CHECK_LIST("ids", ids);
+    if (ids->len != got->n)
+        fail_msg("%s: wanted %u tokens, got %zu", where, ids->len, got->n);
+    const size_t bad = offset_differs(offsets, got);
+    if (bad < got->n)
+        fail_msg("%s: token %zu: wanted [%lld, %lld), got [%u, %u)", where, bad,
+                 (long long)int_at(offsets, 2 * bad), (long long)int_at(offsets, 2 * bad + 1),
+                 got->offsets[bad].start, got->offsets[bad].end);
+    CHECK_LIST("types", type_ids);
+    CHECK_LIST("special", special);
+    CHECK_LIST("words", words);
+    CHECK_LIST("sequence", sequence);
+}
+
+static void check_case(const char *where, const struct tokenizer *tokenizer,
+                       const struct json *row) {
+    const struct json *text = json_get(row, "text"), *pair = json_get(row, "pair");
+    const struct encode_options options = options_of(json_get(row, "options"));
+    struct arena arena = {0};
+    struct error err = {0};
+    struct encoding encoding;
+    const enum status status =
+        tokenizer_encode(tokenizer, &encoding, &arena, text->text, text->len,
+                         pair ? pair->text : NULL, pair ? pair->len : 0, &options, &err);
+    if (json_get(row, "error")) {
+        if (status == STATUS_OK)
+            fail_msg("%s: wanted an error", where);
+        assert_int_equal(err.code, ERROR_INPUT);
+    } else {
+        if (status != STATUS_OK)
+            fail_msg("%s: %s", where, err.text);
+        const struct json *windows = json_get(row, "windows");
+        const struct encoding *got = &encoding;
+        for (uint32_t i = 0; i < windows->len; i++, got = got->next) {
+            if (!got)
+                fail_msg("%s: wanted %u windows, got %u", where, windows->len, i);
+            check_window(where, json_at(windows, i), got);
+        }
+        if (got)
+            fail_msg("%s: more than the %u windows wanted", where, windows->len);
+    }
+    arena_deinit(&arena);
+}
+
+static void check_decode(const char *where, const struct tokenizer *tokenizer,
+                         const struct json *row) {
+    const struct json *ids = json_get(row, "ids"), *text = json_get(row, "text");
+    const struct json *clean = json_get(row, "clean");
+    struct arena arena = {0};
+    struct buf got;
+    int32_t *list = arena_alloc(&arena, ids->len * sizeof *list);
+    for (uint32_t i = 0; i < ids->len; i++)
+        list[i] = (int32_t)int_at(ids, i);
+    buf_init(&got, LIMIT_TEXT);
+    const struct decode_options options = {
+        .keep_special = json_get_bool(row, "keep", false),
+        .clean_up = clean ? (clean->boolean ? 1 : -1) : 0,
+    };
+    tokenizer_decode(tokenizer, &got, list, ids->len, options);
+    if (got.len != text->len || (got.len > 0 && memcmp(got.data, text->text, got.len)))
+        fail_msg("%s: wanted \"%s\", got \"%s\"", where, text->text, got.data ? got.data : "");
+    buf_deinit(&got);
+    arena_deinit(&arena);
+}
+
+static void check_settings(const char *name, const struct tokenizer *tokenizer,
+                           const struct json *want) {
+    if (!want)
+        return;
+    for (int role = 0; role < TOKEN_ROLES; role++)
+        if (int_at(json_get(want, "roles"), (size_t)role) !=
+            tokenizer_special(tokenizer, (enum special_token)role))
+            fail_msg("%s: role %d: wanted %lld, got %d", name, role,
+                     (long long)int_at(json_get(want, "roles"), (size_t)role),
+                     tokenizer_special(tokenizer, (enum special_token)role));
+    assert_int_equal(tokenizer_max_length(tokenizer), json_get_int(want, "max_length", -1));
+    assert_int_equal(tokenizer_vocab_size(tokenizer), json_get_int(want, "size", -1));
+    assert_int_equal(tokenizer_pads_left(tokenizer), json_get_bool(want, "left", false));
+}
+
+/* What streaming gives in pieces is what decoding gives at once. */
+static void check_stream(const char *where, const struct tokenizer *tokenizer,
+                         const struct json *row) {
+    const struct json *ids = json_get(row, "ids");
+    struct buf whole, streamed;
+    buf_init(&whole, LIMIT_TEXT);
+    buf_init(&streamed, LIMIT_TEXT);
+    struct arena arena = {0};
+    int32_t *list = arena_alloc(&arena, ids->len * sizeof *list);
+    struct decode_stream stream;
+    decode_stream_init(&stream, tokenizer, (struct decode_options){.clean_up = -1});
+    for (uint32_t i = 0; i < ids->len; i++) {
+        list[i] = (int32_t)int_at(ids, i);
+        decode_stream_push(&stream, list[i], &streamed);
+        if (streamed.len > 0 && !utf8_valid(streamed.data, streamed.len, NULL))
+            fail_msg("%s: half a character was given out", where);
+    }
+    decode_stream_finish(&stream, &streamed);
+    tokenizer_decode(tokenizer, &whole, list, ids->len, (struct decode_options){.clean_up = -1});
+    if (streamed.len != whole.len ||
+        (whole.len > 0 && memcmp(streamed.data, whole.data, whole.len)))
+        fail_msg("%s: wanted \"%s\", streamed \"%s\"", where, whole.data ? whole.data : "",
+                 streamed.data ? streamed.data : "");
+    decode_stream_deinit(&stream);
+    arena_deinit(&arena);
+    buf_deinit(&whole);
+    buf_deinit(&streamed);
+}
+
+/* Where the text cannot be told from its parts: CLIP's strips each text as a whole, and a run of
+ * byte tokens is broken as a whole when one of them is. */
+static bool streams(const char *name, const struct json *row) {
+    const struct json *text = json_get(row, "text");
+    const bool bytes = strncmp(name, "normalizer-", 11) == 0 || strcmp(name, "llama2") == 0;
+    return strcmp(name, "clip-class") != 0 &&
+           !(bytes && memmem(text->text, text->len, "\xEF\xBF\xBD", 3));
+}
+
+static void check_folder(const char *name) {
+    struct arena arena = {0};
+    struct error err;
+    struct tokenizer *tokenizer;
+    const char *folder = path_join(&arena, FOLDER, name);
+    const struct json *golden = read_json(&arena, path_join(&arena, folder, "cases.json"));
+    if (tokenizer_load(&tokenizer, folder, &err) != STATUS_OK)
+        fail_msg("%s: %s", name, err.text);
+    check_settings(name, tokenizer, json_get(golden, "settings"));
+    const struct json *cases = json_get(golden, "cases"), *decodes = json_get(golden, "decodes");
+    assert_true(cases->len > 0 && decodes->len > 0);
+    for (uint32_t i = 0; i < cases->len; i++)
+        check_case(arena_printf(&arena, "%s: case %u", name, i), tokenizer, json_at(cases, i));
+    for (uint32_t i = 0; i < decodes->len; i++)
+        check_decode(arena_printf(&arena, "%s: decode %u", name, i), tokenizer,
+                     json_at(decodes, i));
+    for (uint32_t i = 0; i < decodes->len; i++)
+        if (streams(name, json_at(decodes, i)))
+            check_stream(arena_printf(&arena, "%s: stream %u", name, i), tokenizer,
+                         json_at(decodes, i));
+    tokenizer_destroy(tokenizer);
+    arena_deinit(&arena);
+}
+
+/* One test a folder: its name comes in the state. */
+static void equals_the_library(void **state) {
+    check_folder(*state);
+}
+
+int main(void) {
+    struct arena arena = {0};
+    char **names = folder_list(&arena, FOLDER);
+    size_t n = 0;
+    while (names && names[n])
+        n++;
+    if (n == 0) {
+        fprintf(stderr, "%s is not here: run from the repository root\n", FOLDER);
+        return 1;
+    }
+    struct CMUnitTest *tests = arena_zalloc(&arena, n, sizeof *tests);
+    for (size_t i = 0; i < n; i++)
+        tests[i] = (struct CMUnitTest){
+            .name = names[i], .test_func = equals_the_library, .initial_state = names[i]};
+    const int failed = _cmocka_run_group_tests("tokenizer goldens", tests, n, NULL, NULL);
+    arena_deinit(&arena);
+    return failed;
+}

@@ -1,0 +1,530 @@
+#!/usr/bin/env python3
+"""Makes tests/golden/tokenizer: small tokenizers that between them use every stage, and what the
+`tokenizers` library (0.22) and `transformers` (4.57) make of them. The same bytes on every run.
+
+Each folder holds the tokenizer's files and cases.json: {"cases": [...], "decodes": [...]}. A case
+is a text, perhaps a pair and options, and the windows they give (or "error"); a decode is a list of
+ids, how, and the text. Run from the repository root.
+"""
+import json
+import os
+import random
+import shutil
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import tokenizers
+import transformers
+from tokenizers import pre_tokenizers
+
+OUT = "tests/golden/tokenizer"
+
+CORPUS = """the quick brown fox jumps over the lazy dog and the other dogs were watching the foxes
+it's what they'd said: we'll see that you've been there, I'm sure; don't won't can't
+tokenizers are tested with numbers 1234 56 7890, dates 2024-01-31, and prices $3.50 (about 10%)
+über straße café naïve résumé señor piñata façade élève cœur ÉCOLE Ångström
+привет мир это тест слова русский язык и ещё немного букв
+東京は日本の首都です 中文字符 测试 한국어 단어 테스트
+def f(x): return x + 1 # comment <tag attr="value"> </tag> [link] {braces} hello_world fooBar
+"""
+
+TEXTS = [
+    "", " ", "\n", "a", "Hello, World!", "  two  spaces   three ", "it's they'd WE'LL don't 'S",
+    "tokenizers are tested", "the 1234567 dogs: 12 3", "\ttab\nline\r\nend\n\n\n x", "über straße ÉCOLE",
+    "cafe\u0301 e\u0301\u0327 \u1e69 s\u0323\u0307", "\ufb01n \u212b \u2126 \uff76\uff9e \u30ab\u3099 \u00bd\u00b2",
+    "東京は日本 中文test字", "한국어 \u1112\u1161\u11ab", "привет, мир", "العربية שלום", "हिन्दी ไทย",
+    "\U0001f600\U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f!", "a\u0000b\u0001c\u007fd\u0085e\ufffdf\u00adg",
+    "\u0130I\u0131i \u1e9eß", "\u00a0nbsp\u2003em\u3000id", "x\u0378y\ue000z\U000e0001", "a.b,c;d!e?f...g--h__i",
+    "##ing ## # \u2581 \u0120", "<s> <mask> </s>", "one<mask>two <mask> three<mask>", "[CLS] [MASK] [SEP][UNK]",
+    "<|endoftext|>a<|endoftext|>", "new tok  newtok newtoken", "Special SPECIAL special", "wordword word-word",
+    "supercalifragilistic" * 3, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "the dog " * 12, "q" * 120, "\U00020000\U0002b820\U0001d400", "<0x41> A \u00ff\u0100", "1a2b3c \u0663\u0664 \u2167",
+]
+PAIRS = [("the quick brown fox", "it jumps over"), ("Hello", ""), ("", "World"),
+         ("the dog and the fox", "they were watching the other dogs, weren't they?")]
+OPTIONS = [
+    {"truncation": "longest_first", "max_length": 9},
+    {"truncation": "longest_first", "max_length": 12, "overflow": True, "stride": 2},
+    {"truncation": "longest_first", "max_length": 12, "overflow": True, "stride": 2, "left": True},
+    {"truncation": "only_first", "max_length": 24, "overflow": True, "stride": 1},
+    {"truncation": "only_second", "max_length": 22, "overflow": True, "stride": 3},
+    {"truncation": "only_second", "max_length": 22, "left": True},
+    {"no_special_tokens": True},
+    {"no_special_tokens": True, "truncation": "longest_first", "max_length": 5, "overflow": True},
+]
+
+
+def added(content, id=0, **flags):
+    token = {"id": id, "content": content, "single_word": False, "lstrip": False, "rstrip": False,
+             "normalized": True, "special": False}
+    token.update(flags)
+    return token
+
+
+def document(model, normalizer=None, pre=None, post=None, decoder=None, tokens=()):
+    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": list(tokens),
+            "normalizer": normalizer, "pre_tokenizer": pre, "post_processor": post,
+            "decoder": decoder, "model": model}
+
+
+# ---- models ---------------------------------------------------------------------------------
+
+def words_model():
+    """Knows nothing: ids say nothing, offsets show the pieces."""
+    return {"type": "WordLevel", "vocab": {"<unk>": 0}, "unk_token": "<unk>"}
+
+
+def bytes_model():
+    """A token a byte: ids show the normalized text."""
+    vocab = {"<0x%02X>" % b: b for b in range(256)}
+    vocab["<unk>"] = 256
+    return {"type": "BPE", "dropout": None, "unk_token": "<unk>", "continuing_subword_prefix": None,
+            "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": True,
+            "ignore_merges": False, "vocab": vocab, "merges": []}
+
+
+def words_of(pre):
+    """The corpus's words and how often each occurs, in order of appearance."""
+    counts = {}
+    for line in CORPUS.splitlines():
+        for word, _ in pre.pre_tokenize_str(line):
+            counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
+def merge_in(symbols, pair, joined):
+    out, i = [], 0
+    while i < len(symbols):
+        if tuple(symbols[i:i + 2]) == pair:
+            out.append(joined)
+            i += 2
+        else:
+            out.append(symbols[i])
+            i += 1
+    return out
+
+
+def train_bpe(pre, specials, alphabet, size, prefix="", suffix=""):
+    """Plain BPE: the most frequent pair, the smaller of equals (the library's trainer is not
+    deterministic)."""
+    counts = words_of(pre)
+    words = {w: [(prefix if i else "") + c + (suffix if i == len(w) - 1 else "")
+                 for i, c in enumerate(w)] for w in counts}
+    symbols = sorted(set(alphabet) | {s for parts in words.values() for s in parts})
+    vocab = {t: i for i, t in enumerate(dict.fromkeys(list(specials) + symbols))}
+    merges = []
+    while len(vocab) < size:
+        pairs = {}
+        for word, parts in words.items():
+            for pair in zip(parts, parts[1:]):
+                pairs[pair] = pairs.get(pair, 0) + counts[word]
+        if not pairs:
+            break
+        best = min(pairs, key=lambda p: (-pairs[p], p))
+        joined = best[0] + best[1][len(prefix):]
+        vocab.setdefault(joined, len(vocab))
+        merges.append(list(best))
+        words = {w: merge_in(parts, best, joined) for w, parts in words.items()}
+    return {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": prefix,
+            "end_of_word_suffix": suffix, "fuse_unk": False, "byte_fallback": False,
+            "ignore_merges": False, "vocab": vocab, "merges": merges}
+
+
+def byte_bpe(size=420, specials=(), **settings):
+    model = train_bpe(pre_tokenizers.ByteLevel(add_prefix_space=False), specials,
+                      pre_tokenizers.ByteLevel.alphabet(), size)
+    model.update(settings)
+    return model
+
+
+def char_bpe(size=300, specials=("<unk>",), **settings):
+    model = train_bpe(pre_tokenizers.Whitespace(), specials, [], size,
+                      settings.get("continuing_subword_prefix", ""),
+                      settings.get("end_of_word_suffix", ""))
+    model.update(unk_token="<unk>", **settings)
+    return model
+
+
+def wordpiece(**settings):
+    """Letters, and the pieces that a BPE finds."""
+    model = train_bpe(pre_tokenizers.Whitespace(), ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], [],
+                      360, "##")
+    model = {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+             "max_input_chars_per_word": 100, "vocab": model["vocab"]}
+    model.update(settings)
+    return model
+
+
+# ---- the folders ----------------------------------------------------------------------------
+
+def sequence(kind, *stages):
+    return {"type": "Sequence", kind: list(stages)}
+
+
+NORMALIZERS = {
+    "nfc": {"type": "NFC"}, "nfd": {"type": "NFD"}, "nfkc": {"type": "NFKC"}, "nfkd": {"type": "NFKD"},
+    "lowercase": {"type": "Lowercase"},
+    "strip": {"type": "Strip", "strip_left": True, "strip_right": True},
+    "strip-right": {"type": "Strip", "strip_left": False, "strip_right": True},
+    "strip-accents": sequence("normalizers", {"type": "NFD"}, {"type": "StripAccents"}),
+    "bert": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
+             "strip_accents": None, "lowercase": True},
+    "bert-cased": {"type": "BertNormalizer", "clean_text": False, "handle_chinese_chars": True,
+                   "strip_accents": False, "lowercase": False},
+    "bert-accents": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": False,
+                     "strip_accents": True, "lowercase": False},
+    "replace": {"type": "Replace", "pattern": {"String": "dog"}, "content": "\u00e9l\u00e9phant"},
+    "replace-regex": {"type": "Replace", "pattern": {"Regex": "\\s+|\\p{N}{2}"}, "content": "_"},
+    "replace-nothing": {"type": "Replace", "pattern": {"Regex": "[aeiou]"}, "content": ""},
+    "prepend": sequence("normalizers", {"type": "Prepend", "prepend": "\u2581"},
+                        {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}),
+    "many": sequence("normalizers", {"type": "NFKC"}, {"type": "Strip", "strip_left": True,
+                                                       "strip_right": False},
+                     {"type": "Lowercase"}, {"type": "NFD"}, {"type": "StripAccents"},
+                     {"type": "Prepend", "prepend": ">"}),
+}
+
+SPLITS = {"isolated": "Isolated", "removed": "Removed", "contiguous": "Contiguous",
+          "previous": "MergedWithPrevious", "next": "MergedWithNext"}
+
+PRE_TOKENIZERS = {
+    "whitespace": {"type": "Whitespace"}, "whitespace-split": {"type": "WhitespaceSplit"},
+    "bert": {"type": "BertPreTokenizer"},
+    "digits": {"type": "Digits", "individual_digits": False},
+    "digits-each": {"type": "Digits", "individual_digits": True},
+    "delimiter": {"type": "CharDelimiterSplit", "delimiter": "-"},
+    "metaspace": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True},
+    "metaspace-first": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first",
+                        "split": True},
+    "metaspace-whole": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "never",
+                        "split": False},
+    "fixed-length": {"type": "FixedLength", "length": 4},
+    "byte-level": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True,
+                   "use_regex": True},
+    "falcon": sequence(
+        "pretokenizers", {"type": "Punctuation", "behavior": "Contiguous"},
+        {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
+        {"type": "Digits", "individual_digits": False},
+        {"type": "Split", "pattern": {"Regex": "[0-9][0-9][0-9]"}, "behavior": "Isolated",
+         "invert": False}),
+}
+for name, behavior in SPLITS.items():
+    PRE_TOKENIZERS["punctuation-" + name] = {"type": "Punctuation", "behavior": behavior}
+    PRE_TOKENIZERS["split-" + name] = {"type": "Split", "pattern": {"Regex": "\\s+|o|[0-9]"},
+                                       "behavior": behavior, "invert": False}
+    PRE_TOKENIZERS["invert-" + name] = {"type": "Split", "pattern": {"Regex": "[a-z]+"},
+                                        "behavior": behavior, "invert": True}
+    PRE_TOKENIZERS["literal-" + name] = {"type": "Split", "pattern": {"String": "the"},
+                                         "behavior": behavior, "invert": False}
+
+BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+LLAMA3_PATTERN = ("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|"
+                  " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+")
+CLIP_PATTERN = ("<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|"
+                "[^\\s\\p{L}\\p{N}]+")
+
+
+def template(single, pair, **ids):
+    def piece(text):
+        name, _, type_id = text.partition(":")
+        if name.startswith("$"):
+            return {"Sequence": {"id": name[1:], "type_id": int(type_id or 0)}}
+        return {"SpecialToken": {"id": name, "type_id": int(type_id or 0)}}
+    return {"type": "TemplateProcessing", "single": [piece(p) for p in single.split()],
+            "pair": [piece(p) for p in pair.split()],
+            "special_tokens": {k: {"id": k, "ids": v, "tokens": [k] * len(v)} for k, v in ids.items()}}
+
+
+def small_folders():
+    """Folder name to tokenizer.json."""
+    out = {}
+    for name, stage in NORMALIZERS.items():
+        out["normalizer-" + name] = document(bytes_model(), normalizer=stage,
+                                             decoder={"type": "ByteFallback"})
+    for name, stage in PRE_TOKENIZERS.items():
+        out["pre-" + name] = document(words_model(), pre=stage)
+    return out
+
+
+def whole_folders():
+    out = {}
+    end = added("<|endoftext|>", special=True, normalized=False)
+    model = byte_bpe(specials=["<|begin|>", "<|endoftext|>"], ignore_merges=True)
+    out["llama3"] = document(
+        model, pre=sequence("pretokenizers",
+                            {"type": "Split", "pattern": {"Regex": LLAMA3_PATTERN},
+                             "behavior": "Isolated", "invert": False},
+                            dict(BYTE_LEVEL, use_regex=False)),
+        post=sequence("processors", dict(BYTE_LEVEL, trim_offsets=False),
+                      template("<|begin|> $A", "<|begin|> $A <|begin|>:1 $B:1", **{"<|begin|>": [0]})),
+        decoder=BYTE_LEVEL, tokens=[added("<|begin|>", special=True, normalized=False), end])
+    model = byte_bpe(specials=["<|endoftext|>", "<unk>"])
+    out["byte-bpe-trim"] = document(
+        model, pre=dict(BYTE_LEVEL, add_prefix_space=True),
+        post=dict(BYTE_LEVEL, add_prefix_space=True), decoder=BYTE_LEVEL,
+        tokens=[end, added("<mask>", 500, special=True, lstrip=True), added("newtok", 501),
+                added(" tok ", 502, normalized=False)])
+    model = byte_bpe(specials=["<s>", "</s>", "<unk>"])
+    out["roberta"] = document(
+        model, pre=BYTE_LEVEL, decoder=BYTE_LEVEL,
+        post={"type": "RobertaProcessing", "sep": ["</s>", 1], "cls": ["<s>", 0],
+              "trim_offsets": True, "add_prefix_space": False},
+        tokens=[added("<s>", special=True), added("</s>", special=True),
+                added("<mask>", special=True, lstrip=True, normalized=False)])
+    model = byte_bpe(specials=["<|startoftext|>", "<|endoftext|>"])
+    vocab = model["vocab"]
+    for token in sorted(pre_tokenizers.ByteLevel.alphabet()):
+        vocab[token + "</w>"] = len(vocab)
+    model.update(end_of_word_suffix="</w>", unk_token="<|endoftext|>")
+    out["clip"] = document(
+        model, normalizer=sequence("normalizers", {"type": "NFC"},
+                                   {"type": "Replace", "pattern": {"Regex": "\\s+"}, "content": " "},
+                                   {"type": "Lowercase"}),
+        pre=sequence("pretokenizers", {"type": "Split", "pattern": {"Regex": CLIP_PATTERN},
+                                       "behavior": "Removed", "invert": True}, BYTE_LEVEL),
+        post={"type": "RobertaProcessing", "sep": ["<|endoftext|>", 1], "cls": ["<|startoftext|>", 0],
+              "trim_offsets": False, "add_prefix_space": False}, decoder=BYTE_LEVEL,
+        tokens=[added("<|startoftext|>", special=True), end])
+    out["bpe-suffix"] = document(
+        char_bpe(end_of_word_suffix="</w>", fuse_unk=True), pre={"type": "Whitespace"},
+        decoder={"type": "BPEDecoder", "suffix": "</w>"}, tokens=[added("<unk>", special=True)])
+    out["bpe-prefix"] = document(
+        char_bpe(continuing_subword_prefix="##", fuse_unk=False), pre={"type": "BertPreTokenizer"},
+        decoder={"type": "WordPiece", "prefix": "##", "cleanup": False})
+    out["bpe-no-unk"] = document(dict(char_bpe(), unk_token=None), pre={"type": "WhitespaceSplit"})
+    model = char_bpe(specials=["<unk>"] + ["<0x%02X>" % b for b in range(256)], size=600,
+                     byte_fallback=True, fuse_unk=True)
+    model["vocab"]["\u2581"] = len(model["vocab"])
+    out["llama2"] = document(
+        model, normalizer=sequence("normalizers", {"type": "Prepend", "prepend": "\u2581"},
+                                   {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}),
+        decoder=sequence("decoders", {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "},
+                         {"type": "ByteFallback"}, {"type": "Fuse"},
+                         {"type": "Strip", "content": " ", "start": 1, "stop": 0}))
+    out["metaspace"] = document(
+        model, pre={"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True},
+        decoder={"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True})
+    flags = [added("[CLS]", special=True, normalized=False), added("[SEP]", special=True, normalized=False),
+             added("[MASK]", special=True, lstrip=True, rstrip=True), added("word", 360, single_word=True),
+             added("special", 361, normalized=True), added("dog", 362, rstrip=True, normalized=False),
+             added("new tok", 363, single_word=True, lstrip=True), added("\u00e9cole", 364)]
+    out["wordpiece-flags"] = document(
+        wordpiece(), normalizer=NORMALIZERS["bert"], pre={"type": "BertPreTokenizer"},
+        post={"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
+        decoder={"type": "WordPiece", "prefix": "##", "cleanup": True}, tokens=flags)
+    out["wordpiece-short"] = document(
+        wordpiece(max_input_chars_per_word=6, continuing_subword_prefix="##"),
+        pre=sequence("pretokenizers", {"type": "WhitespaceSplit"},
+                     {"type": "Punctuation", "behavior": "MergedWithNext"}),
+        post=template("[CLS] $A:0 [SEP]", "[CLS] $A:0 [SEP]:0 $B:1 [SEP]:1", **{"[CLS]": [2], "[SEP]": [3, 3]}),
+        decoder={"type": "WordPiece", "prefix": "##", "cleanup": False})
+    words = sorted(set(CORPUS.split()))
+    out["wordlevel"] = document(
+        {"type": "WordLevel", "vocab": {w: i for i, w in enumerate(["<unk>"] + words)}, "unk_token": "<unk>"},
+        normalizer={"type": "NFKC"}, pre={"type": "WhitespaceSplit"},
+        post=template("$A:2 <unk>:1", "$B:3 <unk>:1 $A:2", **{"<unk>": [0]}))
+    return out
+
+
+def write_json(path, value):
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, separators=(",", ":"))
+        file.write("\n")
+
+
+def write_bpe(folder, model):
+    write_json(f"{folder}/vocab.json", model["vocab"])
+    with open(f"{folder}/merges.txt", "w", encoding="utf-8") as file:
+        file.write("#version: 0.2\n" + "".join(" ".join(m) + "\n" for m in model["merges"]))
+
+
+def write_wordpiece(folder):
+    vocab = wordpiece()["vocab"]
+    with open(f"{folder}/vocab.txt", "w", encoding="utf-8") as file:
+        file.write("".join(token + "\n" for token in sorted(vocab, key=vocab.get)))
+
+
+def legacy_folders():
+    """Folders of the older files and of transformers' settings, written in place."""
+    def make(name, config=None, special_map=None):
+        folder = f"{OUT}/{name}"
+        os.makedirs(folder)
+        if config is not None:
+            write_json(f"{folder}/tokenizer_config.json", config)
+        if special_map is not None:
+            write_json(f"{folder}/special_tokens_map.json", special_map)
+        return folder
+
+    write_bpe(make("legacy-gpt2", {"tokenizer_class": "GPT2Tokenizer", "model_max_length": 1024}),
+              byte_bpe(specials=["<|endoftext|>"]))
+    write_bpe(make("legacy-gpt2-bos", {"tokenizer_class": "GPT2Tokenizer", "add_bos_token": True,
+                                       "add_prefix_space": True, "pad_token": "<pad>",
+                                       "padding_side": "left", "clean_up_tokenization_spaces": True}),
+              byte_bpe(specials=["<|endoftext|>"]))
+    folder = make("legacy-roberta")
+    write_bpe(folder, byte_bpe(specials=["<s>", "<pad>", "</s>", "<unk>", "<mask>"]))
+    write_json(f"{folder}/config.json", {"model_type": "roberta"})
+    write_bpe(make("legacy-bart", {"tokenizer_class": "BartTokenizer", "add_prefix_space": True,
+                                   "model_max_length": 1e30}),
+              byte_bpe(specials=["<s>", "<pad>", "</s>", "<unk>"]))
+    write_wordpiece(make("legacy-bert", {"tokenizer_class": "BertTokenizer"}))
+    write_wordpiece(make("legacy-distilbert-cased",
+                         {"do_lower_case": False, "strip_accents": True, "tokenize_chinese_chars": False,
+                          "tokenizer_class": "DistilBertTokenizer"},
+                         {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]",
+                          "mask_token": {"content": "[MASK]", "lstrip": True, "rstrip": False,
+                                         "single_word": False, "normalized": False},
+                          "additional_special_tokens": ["[EXTRA]", "special"]}))
+    whole = whole_folders()
+    write_json(make("bert-class", {"tokenizer_class": "BertTokenizer", "do_lower_case": False,
+                                   "added_tokens_decoder": {
+                                       "2": {"content": "[CLS]", "special": True, "normalized": False},
+                                       "310": {"content": "word", "lstrip": True, "normalized": True}},
+                                   "additional_special_tokens": ["special"]}) + "/tokenizer.json",
+               whole["wordpiece-flags"])
+    write_json(make("roberta-class", {"tokenizer_class": "RobertaTokenizerFast", "add_prefix_space": True,
+                                      "trim_offsets": False, "pad_token": "<pad>",
+                                      "mask_token": {"__type": "AddedToken", "content": "<mask>",
+                                                     "lstrip": True, "rstrip": True, "single_word": False,
+                                                     "normalized": True}}) + "/tokenizer.json",
+               whole["roberta"])
+    write_json(make("generic-class", {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<eos>",
+                                      "clean_up_tokenization_spaces": True, "model_max_length": 77})
+               + "/tokenizer.json", whole["byte-bpe-trim"])
+    write_json(make("clip-class", {"tokenizer_class": "CLIPTokenizer"}) + "/tokenizer.json", whole["clip"])
+
+
+# ---- cases ----------------------------------------------------------------------------------
+
+class Reference:
+    def __init__(self, folder):
+        self.transformers = None
+        if os.path.exists(f"{folder}/tokenizer_config.json") or os.path.exists(f"{folder}/config.json"):
+            self.transformers = transformers.AutoTokenizer.from_pretrained(folder)
+            self.backend = self.transformers.backend_tokenizer
+        else:
+            self.backend = tokenizers.Tokenizer.from_file(f"{folder}/tokenizer.json")
+
+    def encode(self, text, pair, options, full=True):
+        self.backend.no_padding()
+        self.backend.no_truncation()
+        if "truncation" in options:
+            self.backend.enable_truncation(
+                options["max_length"], stride=options.get("stride", 0),
+                strategy=options["truncation"], direction="left" if options.get("left") else "right")
+        try:
+            encoding = self.backend.encode(text, pair,
+                                           add_special_tokens=not options.get("no_special_tokens"))
+        except BaseException as error:  # a stride too long is a panic in the library
+            if isinstance(error, Exception) or "stride" in str(error):
+                return None
+            raise
+        windows = [encoding] + (encoding.overflowing if options.get("overflow") else [])
+        out = [window(w, full) for w in windows]
+        if full and not self.backend.post_processor:  # the library does not keep track then
+            for row in out:
+                del row["sequence"]
+        return out
+
+    def decode(self, ids, keep, clean):
+        if self.transformers:
+            return self.transformers.decode(ids, skip_special_tokens=not keep,
+                                            clean_up_tokenization_spaces=clean)
+        return self.backend.decode(ids, skip_special_tokens=not keep)
+
+
+def flat(spans):
+    return [n for span in spans for n in span]
+
+
+def minus_one(values):
+    return [-1 if v is None else v for v in values]
+
+
+def window(e, full):
+    if not full:
+        return {"ids": e.ids, "offsets": flat(e.offsets), "words": minus_one(e.word_ids)}
+    return {"ids": e.ids, "types": e.type_ids, "offsets": flat(e.offsets),
+            "special": e.special_tokens_mask, "words": minus_one(e.word_ids),
+            "sequence": minus_one(e.sequence_ids)}
+
+
+def settings(reference):
+    """What tokenizer_special and its kin must say; transformers' folders only."""
+    t = reference.transformers
+    if not t:
+        return None
+    roles = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"]
+    ids = []
+    for role in roles:
+        token = getattr(t, f"_special_tokens_map", {}).get(f"{role}_token")
+        ids.append(-1 if token is None else t.convert_tokens_to_ids(str(token)))
+    length = t.model_max_length
+    return {"roles": ids, "max_length": length if length < 1e9 else 0,
+            "left": t.padding_side == "left", "size": max(t.get_vocab().values()) + 1}
+
+
+def cases(folder, texts, full):
+    reference = Reference(folder)
+    rows = []
+    for text in texts:
+        rows.append({"text": text, "windows": reference.encode(text, None, {}, full)})
+    for text, pair in PAIRS if full else []:
+        rows.append({"text": text, "pair": pair, "windows": reference.encode(text, pair, {})})
+    for options in OPTIONS if full else []:
+        for text, pair in [("the dog " * 6, None)] + PAIRS[:1] + PAIRS[3:]:
+            if pair is None and options.get("truncation") == "only_second":
+                continue
+            row = {"text": text, "options": options}
+            if pair is not None:
+                row["pair"] = pair
+            row["windows"] = reference.encode(text, pair, options)
+            rows.append(row)
+    for row in rows:
+        if row["windows"] is None:
+            del row["windows"]
+            row["error"] = True
+    rng = random.Random(7)
+    size = max(reference.backend.get_vocab(with_added_tokens=True).values()) + 3
+    lists = [row["windows"][0]["ids"] for row in rows if "windows" in row][:len(texts)]
+    lists += [[rng.randrange(size) for _ in range(rng.randrange(1, 16))] for _ in range(12)]
+    decodes = []
+    for i, ids in enumerate(lists):
+        clean = [None, True, False][i % 3] if reference.transformers else False
+        keep = i % 5 == 0
+        row = {"ids": ids, "text": reference.decode(ids, keep, clean)}
+        if keep:
+            row["keep"] = True
+        if clean is not None:
+            row["clean"] = clean
+        decodes.append(row)
+    out = {"cases": rows, "decodes": decodes}
+    if settings(reference):
+        out["settings"] = settings(reference)
+    with open(f"{folder}/cases.json", "w", encoding="utf-8") as file:
+        head = {k: v for k, v in out.items() if k == "settings"}
+        file.write("{")
+        for key, value in head.items():
+            file.write(f'"{key}":{json.dumps(value)},\n')
+        for key in ("cases", "decodes"):
+            lines = [json.dumps(r, ensure_ascii=True, separators=(",", ":")) for r in out[key]]
+            file.write(f'"{key}":[\n' + ",\n".join(lines) + ("\n],\n" if key == "cases" else "\n]"))
+        file.write("}\n")
+
+
+def main():
+    shutil.rmtree(OUT, ignore_errors=True)
+    small, whole = small_folders(), whole_folders()
+    for name, tokenizer in {**small, **whole}.items():
+        os.makedirs(f"{OUT}/{name}")
+        write_json(f"{OUT}/{name}/tokenizer.json", tokenizer)
+    legacy_folders()
+    few = [t for t in TEXTS if len(t) < 60]
+    for name in sorted(os.listdir(OUT)):
+        full = name not in small
+        cases(f"{OUT}/{name}", TEXTS if full else few, full)
+
+
+main()
