@@ -79,6 +79,31 @@ const struct json *body_with_zero_shot_list(const struct json *body, struct aren
     return copy;
 }
 
+/* Options that say how a request is served, not what is answered. */
+static bool is_about_serving(const struct json_member *member) {
+    static const char *const keys[] = {"use_cache", "wait_for_model", "use_gpu", "retry_on_error",
+                                       "dont_load_model"};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        if (key_is(member, keys[i]))
+            return true;
+    }
+    return false;
+}
+
+static void add_other_options(struct json_member *members, uint32_t *n, const struct json *options,
+                              struct arena *arena) {
+    uint32_t kept = 0;
+    struct json_member *inner = arena_zalloc(arena, options->len + 1, sizeof(*inner));
+    for (uint32_t i = 0; i < options->len; i++) {
+        if (!is_about_serving(&options->members[i]))
+            inner[kept++] = options->members[i];
+    }
+    if (kept > 0)
+        members[(*n)++] = (struct json_member){.key = "options",
+                                               .key_len = (uint32_t)strlen("options"),
+                                               .value = object_of(inner, kept)};
+}
+
 void body_write_question(struct buf *buf, const struct json *body) {
     struct json_out out = json_out_begin(buf);
     if (!json_is(body, JSON_OBJECT)) {
@@ -87,7 +112,10 @@ void body_write_question(struct buf *buf, const struct json *body) {
     }
     struct arena arena = {0};
     uint32_t n = 0;
-    const struct json_member *members = members_without(body, "options", &arena, &n);
+    struct json_member *members = members_without(body, "options", &arena, &n);
+    const struct json *options = json_get(body, "options");
+    if (json_is(options, JSON_OBJECT))
+        add_other_options(members, &n, options, &arena);
     const struct json question = object_of(members, n);
     json_value(&out, &question);
     arena_deinit(&arena);

@@ -14,7 +14,8 @@ enum status body_parse(const struct json **out, struct arena *arena, const char 
                        struct body_options *options, struct error *err) MUST_CHECK;
 /* The body with "zero_shot_form": "list" among its options, unless it says a form itself. */
 const struct json *body_with_zero_shot_list(const struct json *body, struct arena *arena);
-/* Appends the body without its options, the same bytes however the client spaced them. */
+/* Appends the body without the options that only say how it is served: the same bytes for the same
+ * question, however the client spaced it. */
 void body_write_question(struct buf *buf, const struct json *body);
 
 #endif

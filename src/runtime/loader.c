@@ -5,6 +5,9 @@
 
 #include "base/banned.h"
 
+/* A model that was asked for is worth loading so long after its last request gave up. */
+#define WANTED_NS (60ull * 1000 * 1000 * 1000)
+
 void shelf_queue(struct shelf *shelf, struct shelf_entry *entry) {
     entry->queued = NULL;
     *shelf->queue_end = entry;
@@ -25,8 +28,13 @@ static size_t megabytes(size_t bytes) {
     return bytes / (size_t)MiB;
 }
 
-static bool wanted(const struct shelf_entry *entry) {
+static bool waited_for(const struct shelf_entry *entry) {
     return entry->waiting > 0 || entry->watchers != NULL;
+}
+
+/* Somebody waits for it, or asked not long ago and is likely to ask again. */
+static bool wanted(const struct shelf_entry *entry) {
+    return waited_for(entry) || clock_now_ns() - entry->asked_ns < WANTED_NS;
 }
 
 /* ---- making room ---- */
@@ -52,7 +60,7 @@ static void unload(struct shelf *shelf, struct shelf_entry *entry) {
     shelf->figures.evictions++;
     shelf->figures.models--;
     shelf->figures.bytes -= loaded->bytes;
-    if (wanted(entry)) {
+    if (waited_for(entry)) {
         entry->state = SHELF_WAITING;
         shelf_queue(shelf, entry);
     }

@@ -176,9 +176,6 @@ enum status sentence_read(struct sentence_modules *out, struct repository *repos
     const struct json *modules = repository->modules;
     if (modules == NULL)
         return STATUS_OK;
-    if (!json_is(modules, JSON_ARRAY))
-        return ERR(err, MODEL, "modules.json: must be an array, is %s",
-                   json_type_name(modules->type));
     uint32_t width = hidden_size;
     for (size_t i = 0; i < modules->len; i++) {
         if (read_module(out, repository, json_at(modules, i), &width, err) != STATUS_OK)

@@ -113,6 +113,15 @@ double shelf_estimated_s(const struct shelf_entry *entry) {
     return left < 1 ? 1 : left;
 }
 
+static enum status patience_over(const struct shelf_entry *entry, const struct brisk_ticket *ticket,
+                                 struct error *err) {
+    if (ticket->hold_until_ns >= ticket->deadline_ns)
+        return ERR(err, TIMEOUT, "Model %s time out", entry->id);
+    error_set(err, ERROR_LOADING, "Model %s is currently loading", entry->id);
+    err->estimated_time_s = shelf_estimated_s(entry);
+    return STATUS_ERROR;
+}
+
 /* The clock: answers tickets whose patience is over. */
 static uint64_t ring(struct shelf *shelf) {
     const uint64_t now = clock_now_ns();
@@ -124,14 +133,8 @@ static uint64_t ring(struct shelf *shelf) {
             earliest = ticket->hold_until_ns < earliest ? ticket->hold_until_ns : earliest;
             continue;
         }
-        const struct shelf_entry *entry = ticket->waits_for;
+        patience_over(ticket->waits_for, ticket, &ticket->error);
         held_remove(shelf, ticket);
-        if (now >= ticket->deadline_ns) {
-            error_set(&ticket->error, ERROR_TIMEOUT, "Model %s time out", entry->id);
-        } else {
-            error_set(&ticket->error, ERROR_LOADING, "Model %s is currently loading", entry->id);
-            ticket->error.estimated_time_s = shelf_estimated_s(entry);
-        }
         ticket->stage = TICKET_FAILED;
         ticket_dispatch(ticket);
     }
@@ -176,6 +179,7 @@ static enum status want(struct shelf *shelf, struct shelf_entry *entry, uint64_t
         }
         entry->state = SHELF_LOADABLE;
     }
+    entry->asked_ns = clock_now_ns();
     if (entry->state == SHELF_LOADABLE) {
         entry->state = SHELF_WAITING;
         entry->estimate_s = 0.5 + (double)repos_weight_bytes(entry->folder) / 300e6;
@@ -218,6 +222,8 @@ enum status shelf_acquire(struct shelf *shelf, struct brisk_ticket *ticket, stru
         entry_reference(entry, ticket);
     } else if (atomic_load(&ticket->cancelled)) {
         status = ERR(err, CANCELLED, "the request was cancelled");
+    } else if (ticket->hold_until_ns <= clock_now_ns()) {
+        status = patience_over(entry, ticket, err); /* it is loaded nevertheless, for the next */
     } else {
         held_add(shelf, entry, ticket);
         status = STATUS_AGAIN;

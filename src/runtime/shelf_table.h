@@ -22,6 +22,7 @@ struct shelf_entry { /* guarded by the shelf's lock */
     uint32_t refs;         /* tickets that use it */
     uint32_t waiting;      /* tickets held for it */
     uint64_t last_used_ns, load_started_ns;
+    uint64_t asked_ns;    /* the last request for it that found it not loaded */
     double estimate_s;    /* how long a load should take */
     uint64_t stamp;       /* of the folder when loading began */
     struct error failure; /* when FAILED */
