@@ -48,8 +48,7 @@ static enum status read_body(struct job *job, struct error *err) {
     }
     job->options = json_get(body, "options");
     if (!json_is_null(job->options) && !json_is(job->options, JSON_OBJECT)) {
-        return ERR(err, INPUT, "options is a %s, must be an object",
-                   json_type_name(job->options->type));
+        return ERR(err, INPUT, "options is a %s, must be an object", value_kind(job->options));
     }
     return param_sources_find(&job->sources, json_get(body, "parameters"), body, err);
 }

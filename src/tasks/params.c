@@ -10,11 +10,18 @@ static const char *const nested_names[] = {"generation_parameters", "generate_pa
                                            "generate_kwargs", "tokenizer_kwargs",
                                            "tokenize_kwargs"};
 
+const char *value_kind(const struct json *value) {
+    static const char *const words[] = {
+        [JSON_NULL] = "null",     [JSON_BOOL] = "boolean", [JSON_NUMBER] = "number",
+        [JSON_STRING] = "string", [JSON_ARRAY] = "list",   [JSON_OBJECT] = "object"};
+    return words[value->type];
+}
+
 static enum status check_object(const struct json *value, const char *name, struct error *err) {
     if (json_is_null(value) || json_is(value, JSON_OBJECT)) {
         return STATUS_OK;
     }
-    return ERR(err, INPUT, "%s is a %s, must be an object", name, json_type_name(value->type));
+    return ERR(err, INPUT, "%s is a %s, must be an object", name, value_kind(value));
 }
 
 enum status param_sources_find(struct param_sources *sources, const struct json *parameters,
@@ -69,13 +76,6 @@ static const struct json *find_value(const struct param *param,
 
 /* ---- messages ---- */
 
-static const char *type_word(const struct json *value) {
-    static const char *const words[] = {
-        [JSON_NULL] = "null",     [JSON_BOOL] = "boolean", [JSON_NUMBER] = "number",
-        [JSON_STRING] = "string", [JSON_ARRAY] = "list",   [JSON_OBJECT] = "object"};
-    return words[value->type];
-}
-
 #define VALUE_SHOWN 60 /* bytes of a value in a message */
 
 const char *describe_value(struct arena *arena, const struct json *value) {
@@ -94,7 +94,7 @@ const char *describe_value(struct arena *arena, const struct json *value) {
         }
     }
     const char *text = arena_printf(arena, "%.*s%s (%s)", (int)shown, buf.data ? buf.data : "",
-                                    shown < buf.len ? "..." : "", type_word(value));
+                                    shown < buf.len ? "..." : "", value_kind(value));
     buf_deinit(&buf);
     return text;
 }

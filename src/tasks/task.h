@@ -60,6 +60,7 @@ enum status param_sources_find(struct param_sources *sources, const struct json 
 enum status params_read(const struct param *params, size_t n, const struct param_sources *sources,
                         void *args, struct error *err) MUST_CHECK;
 void params_write(const struct param *params, size_t n, struct json_out *out);
+const char *value_kind(const struct json *value); /* "string", "list", for messages */
 /* "abc" (string), 5, [1,2] (list): a value for messages, at most a line. */
 const char *describe_value(struct arena *arena, const struct json *value);
 
