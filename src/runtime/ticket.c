@@ -295,10 +295,22 @@ static void go_on(struct brisk_ticket *ticket) {
     fail(ticket, &ticket->error);
 }
 
+/* Embedding models do two tasks on one route: when none is named, the body tells which is meant
+ * (reference, section 1.4). */
+static const char *asked_task(const struct brisk_ticket *ticket) {
+    const char *own = ticket->loaded->default_task;
+    if (ticket->task != NULL || own == NULL ||
+        (strcmp(own, "sentence-similarity") != 0 && strcmp(own, "feature-extraction") != 0))
+        return ticket->task;
+    const struct json *inputs = json_get(ticket->json, "inputs");
+    return json_get(inputs, "source_sentence") != NULL ? "sentence-similarity"
+                                                       : "feature-extraction";
+}
+
 static void begin(struct brisk_ticket *ticket) {
     const struct task *task = NULL;
     struct error err = {0};
-    if (loaded_task(ticket->loaded, ticket->task, &task, &err) != STATUS_OK) {
+    if (loaded_task(ticket->loaded, asked_task(ticket), &task, &err) != STATUS_OK) {
         fail(ticket, &err);
         return;
     }
