@@ -251,7 +251,7 @@ static enum status refuse_foreign(struct arena *scratch, const char *folder, str
                            *name, foreign[i].advice);
         }
     }
-    return ERR(err, NOT_FOUND, "no weights in %.200s: model.safetensors is missing", folder);
+    return ERR(err, NOT_FOUND, "no weights: model.safetensors is missing");
 }
 
 /* ---- opening ---- */

@@ -291,9 +291,8 @@ enum status legacy_load(struct loader *loader, struct error *err) {
     const bool wordpiece = has_file(loader, "vocab.txt");
     if (!bpe && !wordpiece)
         return ERR(err, NOT_FOUND,
-                   "no tokenizer in %s: neither tokenizer.json, nor vocab.json and merges.txt, nor "
-                   "vocab.txt",
-                   loader->folder);
+                   "no tokenizer: neither tokenizer.json, nor vocab.json and merges.txt, nor "
+                   "vocab.txt");
     loader->legacy = true;
     if (!loader->class || loader->class == class_generic())
         loader->class = class_named(bpe ? "GPT2Tokenizer" : "BertTokenizer");
