@@ -1,7 +1,7 @@
 """Copies of a good golden model, each damaged in one way, and what the server must say of it.
 
-A row: name, a function that damages the folder, words of the error message. Every one is answered
-with status 500 (404 where the folder is no repository at all), and the server goes on.
+A row: name, a function that damages the folder, words of the error message. They are answered with
+status 500, or 404 where a whole part is absent, and the server goes on.
 """
 import json
 import shutil
@@ -75,8 +75,18 @@ def put(i, key, value):
     return header(change)
 
 
-def drop_tensor(head, names):
+def describe_less(head, names):
     head.pop(next(n for n in names if "query.weight" in n))
+
+
+def drop_tensor(folder):
+    """A whole file that never had the tensor."""
+    head, data = read_weights(folder)
+    start, end = head.pop(next(n for n in head if "query.weight" in n))["data_offsets"]
+    for name, row in head.items():
+        if name != "__metadata__" and row["data_offsets"][0] >= end:
+            row["data_offsets"] = [offset - (end - start) for offset in row["data_offsets"]]
+    write_weights(folder, head, data[:start] + data[end:])
 
 
 def transpose_tensor(head, names):
@@ -101,6 +111,7 @@ def index(where):
     return damage
 
 
+ABSENT = ("no-weights", "tokenizer-absent")  # 404
 ROWS = [
     ("cut-short", cut(100), ["model.safetensors"]),
     ("empty-file", write("model.safetensors", b""), ["model.safetensors"]),
@@ -117,7 +128,8 @@ ROWS = [
     ("shape-of-strings", put(0, "shape", ["4"]), ["model.safetensors"]),
     ("shape-too-small", put(0, "shape", [1]), ["model.safetensors"]),
     ("dtype-unknown", put(0, "dtype", "Q7"), ["model.safetensors"]),
-    ("tensor-missing", header(drop_tensor), ["query"]),
+    ("tensor-undescribed", header(describe_less), ["model.safetensors"]),
+    ("tensor-missing", drop_tensor, ["query.weight"]),
     ("tensor-transposed", header(transpose_tensor), ["intermediate.dense.weight"]),
     ("no-weights", remove("model.safetensors"), ["weights"]),
     ("pickle-only", lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), ["pytorch_model.bin"]),
@@ -145,9 +157,10 @@ ROWS = [
 
 
 def make_all(root):
-    """Folders damaged/<name> under root, and one that is no repository."""
+    """Folders damaged/<name> under root, one that is no repository, and a good one for nobody's use."""
     for name, damage, _ in ROWS:
         folder = root / "damaged" / name
         shutil.copytree(GOOD, folder)
         damage(folder)
     (root / "damaged/no-repository").mkdir(parents=True)
+    shutil.copytree(GOOD, root / "spare/cold")

@@ -126,6 +126,7 @@ def broken_requests(context):
                  b"POST %s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" % PATH.encode(),
                  b"GET /health HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 200000 + b"\r\n\r\n"):
         with raw(context) as sock:
+            sock.settimeout(context.server.slow)  # half a request may be waited for: that is an answer, too
             try:
                 sock.sendall(data)
                 sock.shutdown(socket.SHUT_WR)

@@ -10,9 +10,10 @@ def damaged_repository(context, damage, words):
     name = next(row[0] for row in damaged.ROWS if row[1] is damage)
     model = f"damaged/{name}"
     answer = context.client.run(model, TEXT)
-    check_error(answer, 500, *words)
+    status = 404 if name in damaged.ABSENT else 500
+    check_error(answer, status, *words)
     true(str(context.folder) not in answer.body.decode(), f"the server's own path is told: {answer!r}")
-    equal(context.client.run(model, TEXT).status, 500, "asked again")
+    equal(context.client.run(model, TEXT).status, status, "asked again")
     true(context.client.call("GET", f"/status/{model}").status in (200, 404, 500), "status route")
     equal(context.client.run(SENTIMENT, TEXT).status, 200, "another model")
 

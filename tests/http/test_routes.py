@@ -149,7 +149,7 @@ def model_info_and_status(context):
     equal(info.get("task") or info.get("pipeline_tag"), "text-classification", "task")
     status = context.client.call("GET", f"/status/{SENTIMENT}").json
     equal((status["loaded"], status["state"], status["framework"]), (True, "Loaded", "transformers"), "status")
-    cold = context.client.call("GET", "/status/distilbert/sentence-max").json
+    cold = context.client.call("GET", "/status/spare/cold").json
     equal((cold["loaded"], cold["state"]), (False, "Loadable"), "status of a cold model")
 
 

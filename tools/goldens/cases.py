@@ -9,6 +9,7 @@ FIRST = "Clara went to Paris in 1998 and met Dr. Omar Hassan at the museum."
 SHORT = "The film was wonderful, funny and warm."
 TINY = "Rain."
 ODD = "Café Zürich – 東京 привет 😀👍 e\u0301 naïve…"
+SHORT_ODD = "Café 東京 😀…"
 SPACED = " two  spaces\tand a\nline , with marks !"
 LONG = ("The committee of the United Nations will meet in Geneva on 12 March, said Mr. Tanaka from Tokyo. "
         "A small company called Northwind Traders sells tea, coffee and sugar to the islands of the north. "
@@ -112,13 +113,13 @@ def zero_shot():
     labels = ["politics", "weather and light", "tea"]
     return [
         ("labels", FIRST, {"candidate_labels": labels}),
-        ("list", MIXED, {"candidate_labels": labels}),
+        ("list", [SHORT, TINY, FIRST, SHORT_ODD], {"candidate_labels": labels}),
         ("list of one", [SHORT], {"candidate_labels": labels}),
         ("labels in a string", SHORT, {"candidate_labels": "politics, sport ,, 東京"}),
         ("one label", SHORT, {"candidate_labels": ["sport"]}),
         ("multi_label", FIRST, {"candidate_labels": labels, "multi_label": True}),
         ("template", FIRST, {"candidate_labels": labels, "hypothesis_template": "The text talks about {}, perhaps."}),
-        ("template and multi_label", ODD, {"candidate_labels": labels, "multi_label": True,
+        ("template and multi_label", SHORT_ODD, {"candidate_labels": labels, "multi_label": True,
                                            "hypothesis_template": "{}"}),
         ("as a list", FIRST, {"candidate_labels": labels}, LIST_FORM),
         ("too long", LONG, {"candidate_labels": labels}, LIST_FORM),
