@@ -254,7 +254,7 @@ enum status part_encode(struct part *part, struct text text, const struct text *
 /* Token types, unless the model has none (or only one kind). */
 static const int32_t *types_of(const struct task_model *model, const struct encoding *encoding) {
     const uint32_t n_types = model->arch->stacks[model->arch->text_stack].token_types;
-    if (n_types < 2) {
+    if (n_types < 2 || !encoding->type_ids) {
         return NULL;
     }
     for (size_t i = 0; i < encoding->n; i++) {
