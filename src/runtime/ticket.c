@@ -303,6 +303,8 @@ static const char *asked_task(const struct brisk_ticket *ticket) {
         (strcmp(own, "sentence-similarity") != 0 && strcmp(own, "feature-extraction") != 0))
         return ticket->task;
     const struct json *inputs = json_get(ticket->json, "inputs");
+    if (json_is_null(inputs))
+        inputs = ticket->json; /* hf_hub 0.28 sends the members at the root */
     return json_get(inputs, "source_sentence") != NULL ? "sentence-similarity"
                                                        : "feature-extraction";
 }
