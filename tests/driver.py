@@ -17,6 +17,14 @@ MODELS = ROOT / "models"
 GOLDEN = ROOT / "tests/golden"
 
 
+def golden_cases():
+    """(model, cases) of every golden model; the tokenizers' goldens are of another kind."""
+    for path in sorted(GOLDEN.glob("*/*/cases.json")):
+        cases = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(cases, list):
+            yield f"{path.parent.parent.name}/{path.parent.name}", cases
+
+
 def slowness(binary):
     """How many times slower a build with sanitizers may be."""
     text = str(binary)

@@ -88,11 +88,8 @@ def sampling_by_seed(context):
 
 def mixed_bodies():
     """Some forty requests of every family and task, of very different lengths."""
-    found = []
-    for path in sorted(driver.GOLDEN.glob("*/*/cases.json")):
-        model = f"{path.parent.parent.name}/{path.parent.name}"
-        cases = [c for c in json.loads(path.read_text(encoding="utf-8")) if "task" in c]
-        found += [(f"/pipeline/{c['task']}/{model}", c["body"]) for c in cases[:2]]
+    found = [(f"/pipeline/{case['task']}/{model}", case["body"])
+             for model, cases in driver.golden_cases() for case in cases[:2]]
     found.append(("/models/brisk/tiny-writer", {"inputs": "JULIET:", "parameters": {"do_sample": False,
                                                                                     "max_new_tokens": 60}}))
     found.append(("/models/brisk/tiny-sentiment", {"inputs": ["good", "a very bad film " * 20, "so so"]}))
