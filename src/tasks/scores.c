@@ -64,8 +64,8 @@ static const char *head_word(enum head_kind kind) {
     static const char *const words[] = {
         [HEAD_NONE] = "no head (it gives features: feature-extraction, sentence-similarity)",
         [HEAD_LM] = "a language modelling head (text-generation, summarization or fill-mask)",
-        [HEAD_SEQUENCE] = "a text classification head (text-classification, "
-                          "zero-shot-classification)",
+        [HEAD_SEQUENCE] = ("a text classification head (text-classification, "
+                           "zero-shot-classification)"),
         [HEAD_TOKEN] = "a token classification head (token-classification)",
         [HEAD_SPAN] = "a question answering head (question-answering)",
     };
