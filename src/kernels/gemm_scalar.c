@@ -69,7 +69,7 @@ void gemm_bf16_scalar(const struct gemm *g) {
 void gemm_i8_scalar(const struct gemm *g) {
     for (uint32_t p = 0; p < g->n_panels; p++) {
         const char *panel = (const char *)g->panels + p * g->panel_bytes;
-        const int8_t *weights = (const int8_t *)(panel + PANEL * sizeof(int32_t));
+        const int8_t *weights = (const int8_t *)(panel + panel_header_i8(g->in));
         for (uint32_t r = 0; r < g->rows; r++) {
             int32_t *acc = (int32_t *)g->acc + r * g->ldacc + (size_t)p * PANEL;
             if (g->k_from == 0) {

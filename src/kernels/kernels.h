@@ -9,8 +9,10 @@
  * Packed weights of a linear layer: panels of PANEL outputs one after the other, K in order.
  *   f32   [in][16] floats
  *   bf16  [in][8][2] bf16: a 32-bit word holds outputs j (low half) and j + 8 (high half)
- *   i8    [16] int32 (the sums over K of the quantized weights, times 64), then
+ *   i8    a byte for each KERNEL_K_STEP steps of K (panel_header_i8 bytes), then
  *         [ceil(in / 8) * 2][16][4] int8: K in groups of four, padded with zeros to groups of eight
+ *         The byte: so many groups of four may be summed in 16 bits, whatever the activations
+ *         (pack.c).
  * Each output has one accumulator that runs over K in order. */
 #ifndef BRISK_KERNELS_KERNELS_H
 #define BRISK_KERNELS_KERNELS_H
@@ -20,11 +22,12 @@
 #define PANEL            16  /* outputs of a panel, keys of a page */
 #define KERNEL_TILE_ROWS 6   /* rows that a matrix kernel keeps in registers */
 #define KERNEL_SLACK     64  /* bytes that may be read past the end of a quantized row */
+#define KERNEL_K_STEP    32  /* K may be cut at multiples of this */
 #define QUANTIZED_MAX    127 /* activations use 7 bits: 0 .. 127 */
 
 /* acc[rows, panels * 16] (+)= x[rows, k_from .. k_to) * panels. Sums start at zero when k_from is 0
  * and go on from acc otherwise. k_from and, unless it is the end of the layer, k_to are multiples
- * of 8. acc is int32 for i8, float for the others. */
+ * of KERNEL_K_STEP. acc is int32 for i8, float for the others. */
 struct gemm {
     const void *x; /* [rows, in] (stride ldx elements), float; i8: uint8 as quantize makes it */
     size_t ldx;
@@ -32,7 +35,7 @@ struct gemm {
     size_t panel_bytes; /* from one panel to the next */
     void *acc;          /* [rows, panels * 16], stride ldacc */
     size_t ldacc;
-    uint32_t rows, n_panels, k_from, k_to;
+    uint32_t in, rows, n_panels, k_from, k_to;
 };
 
 /* Softmax attention of at most KERNEL_TILE_ROWS rows over the pages of one KV head. Row i sees
@@ -84,6 +87,9 @@ void kernels_pick(struct kernels *out, uint32_t features);
 const struct kernels *kernels_best(void);
 
 /* Packing, one panel: w is [n <= 16, in] row-major; outputs beyond n become zeros. */
+static inline size_t panel_header_i8(uint32_t in) {
+    return ((size_t)in + KERNEL_K_STEP * 64 - 1) / (KERNEL_K_STEP * 64) * 64;
+}
 size_t panel_bytes_f32(uint32_t in);
 size_t panel_bytes_bf16(uint32_t in);
 size_t panel_bytes_i8(uint32_t in);

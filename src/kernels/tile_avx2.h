@@ -13,12 +13,93 @@
 #include "kernels/kernels.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define LINE          64 /* bytes that a prefetch brings */
+#define LINES         8  /* of a panel between two rounds of prefetching */
+
+/* What the tiles of a panel ask the second-level cache for while they work, all together: the same
+ * part of the next panel. `count` lines for each LINES lines that a tile reads. */
+struct prefetch {
+    const char *at, *end;
+    uint32_t count;
+};
+
+/* bytes_a_k: of one step of K in a panel; header: bytes before the first. */
+ALWAYS_INLINE struct prefetch prefetch_begin(const struct gemm *g, const char *panel,
+                                             uint32_t bytes_a_k, size_t header, uint32_t tiles) {
+    const char *next = panel + g->panel_bytes + header;
+    return (struct prefetch){.at = next + (size_t)g->k_from * bytes_a_k,
+                             .end = next + (size_t)g->k_to * bytes_a_k,
+                             .count = (LINES + tiles - 1) / tiles};
+}
+
+ALWAYS_INLINE void prefetch_some(struct prefetch *p) {
+    if (p->at < p->end) {
+        for (uint32_t i = 0; i < p->count; i++) {
+            _mm_prefetch(p->at + i * LINE, _MM_HINT_T1);
+        }
+        p->at += (size_t)p->count * LINE;
+    }
+}
+
+/* Rows of the next tile: no tile of one or two rows where the rows can be shared out better, since
+ * fewer than eight chains of FMA do not hide its latency of four cycles. */
+ALWAYS_INLINE uint32_t tile_rows(uint32_t left) {
+    switch (left) {
+    case 7:
+    case 8:
+        return 4;
+    case 9:
+    case 13:
+        return 5;
+    default:
+        return left < KERNEL_TILE_ROWS ? left : KERNEL_TILE_ROWS;
+    }
+}
 
 /* The first n (1 .. 8, or more) of eight lanes. */
 ALWAYS_INLINE __m256i lanes_mask(size_t n) {
     const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)(n < 8 ? n : 8)), index);
 }
+
+/* gemm_<suffix>_avx2: all rows of a panel in tiles, and all panels, on tile_of_<suffix>. */
+#define GEMM_AVX2(suffix, x_type, acc_type, bytes_a_k, header)                                     \
+    static void panel_of_##suffix(const struct gemm *g, const char *panel, acc_type *acc) {        \
+        const uint32_t tiles = (g->rows + KERNEL_TILE_ROWS - 1) / KERNEL_TILE_ROWS;                \
+        struct prefetch ahead = prefetch_begin(g, panel, bytes_a_k, header, tiles);                \
+        const x_type *x = g->x;                                                                    \
+        for (uint32_t left = g->rows, rows; left > 0; left -= rows) {                              \
+            rows = tile_rows(left);                                                                \
+            switch (rows) {                                                                        \
+            case 6:                                                                                \
+                tile_of_##suffix(6, g, x, panel, acc, &ahead);                                     \
+                break;                                                                             \
+            case 5:                                                                                \
+                tile_of_##suffix(5, g, x, panel, acc, &ahead);                                     \
+                break;                                                                             \
+            case 4:                                                                                \
+                tile_of_##suffix(4, g, x, panel, acc, &ahead);                                     \
+                break;                                                                             \
+            case 3:                                                                                \
+                tile_of_##suffix(3, g, x, panel, acc, &ahead);                                     \
+                break;                                                                             \
+            case 2:                                                                                \
+                tile_of_##suffix(2, g, x, panel, acc, &ahead);                                     \
+                break;                                                                             \
+            default:                                                                               \
+                tile_of_##suffix(1, g, x, panel, acc, &ahead);                                     \
+                break;                                                                             \
+            }                                                                                      \
+            x += rows * g->ldx;                                                                    \
+            acc += rows * g->ldacc;                                                                \
+        }                                                                                          \
+    }                                                                                              \
+    void gemm_##suffix##_avx2(const struct gemm *g) {                                              \
+        for (uint32_t p = 0; p < g->n_panels; p++) {                                               \
+            panel_of_##suffix(g, (const char *)g->panels + p * g->panel_bytes,                     \
+                              (acc_type *)g->acc + (size_t)p * PANEL);                             \
+        }                                                                                          \
+    }
 
 /* acc[rows][16] += x[rows][k] * w[k][16]; ldw floats from one k to the next. */
 ALWAYS_INLINE void tile_f32(const uint32_t rows, __m256 acc[][2], const float *x, size_t ldx,

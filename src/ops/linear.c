@@ -128,12 +128,12 @@ static void multiply_block(const struct job *job, struct gemm *gemm) {
     }
 }
 
-/* Steps of K, a multiple of 8 and nearly equal. */
+/* Steps of K, nearly equal. */
 static uint32_t k_step(uint32_t in, uint32_t rows, size_t panel_bytes) {
     const uint32_t steps =
         rows <= WHOLE_K_ROWS ? 1
                              : (uint32_t)((panel_bytes + KEPT_PANEL_BYTES - 1) / KEPT_PANEL_BYTES);
-    return ceil_div(ceil_div(in, steps), 8) * 8;
+    return ceil_div(ceil_div(in, steps), KERNEL_K_STEP) * KERNEL_K_STEP;
 }
 
 static void run_block(const struct job *job, uint32_t row, uint32_t rows, uint32_t panel,
@@ -148,6 +148,7 @@ static void run_block(const struct job *job, uint32_t row, uint32_t rows, uint32
         .panel_bytes = panel_bytes,
         .acc = job->acc,
         .ldacc = ACC_COLUMNS,
+        .in = linear->in,
         .rows = rows,
         .n_panels = n_panels,
     };

@@ -105,7 +105,7 @@ static void check_cuts(const struct precision *p, struct gemm g, const struct sh
     int32_t *whole = mem_zalloc(n, 4), *cut = mem_zalloc(n, 4);
     g.acc = whole;
     p->gemm(&g);
-    for (uint32_t step = 8; step <= 64; step *= 8) {
+    for (uint32_t step = KERNEL_K_STEP; step <= 4 * KERNEL_K_STEP; step *= 2) {
         memset(cut, 0xff, n * 4);
         g.acc = cut;
         cut_k(p->gemm, g, step);
@@ -127,15 +127,21 @@ static void check_cuts(const struct precision *p, struct gemm g, const struct sh
     mem_free(cut);
 }
 
-static void check_shape(const struct precision *p, const struct shape *s, float tolerance) {
+/* power: 1 spreads the weights evenly, 5 as trained ones are, most of them near zero. */
+static void check_shape(const struct precision *p, const struct shape *s, int power,
+                        float tolerance) {
     const uint32_t panels = (s->out + PANEL - 1) / PANEL;
     const size_t n = (size_t)s->rows * panels * PANEL;
     float *w = random_floats((size_t)s->out * s->in, -1, 1);
+    for (size_t i = 0; i < (size_t)s->out * s->in; i++) {
+        w[i] = powf(w[i], (float)power);
+    }
     char *packed = pack(p, s, w);
     float *got = mem_alloc(n * 4), *want = mem_alloc(n * 4);
     struct gemm g = {.panels = packed,
                      .panel_bytes = p->panel_bytes(s->in),
                      .ldacc = (size_t)panels * PANEL,
+                     .in = s->in,
                      .rows = s->rows,
                      .n_panels = panels,
                      .k_to = s->in,
@@ -162,7 +168,8 @@ static void check_shape(const struct precision *p, const struct shape *s, float 
 
 static void check_gemm(struct precision p, float tolerance) {
     for (size_t i = 0; i < ARRAY_LEN(SHAPES); i++) {
-        check_shape(&p, &SHAPES[i], tolerance);
+        check_shape(&p, &SHAPES[i], 1, tolerance);
+        check_shape(&p, &SHAPES[i], 5, tolerance);
     }
 }
 
@@ -177,13 +184,17 @@ static void check_gemm_bf16(gemm_function *f, gemm_function *definition, float t
 }
 
 /* All weights and activations at their limits: nothing saturates. */
-static void check_extremes_i8(gemm_function *f) {
+static void check_extremes_i8(gemm_function *f, const int *four) {
     enum { IN = 64 };
     float w[PANEL * IN], scales[PANEL], sums[PANEL];
+    int sum = 0;
     for (size_t i = 0; i < ARRAY_LEN(w); i++) {
-        w[i] = i / IN % 2 == 0 ? 1 : -1;
+        const size_t k = i % IN; /* four[] falls to one 16-bit lane: k, k + 1, k + 4, k + 5 */
+        const int value = four[k / 4 % 2 * 2 + k % 2];
+        w[i] = (float)(i / IN % 2 == 0 ? value : -value);
+        sum += i < IN ? value : 0;
     }
-    char packed[PANEL * 4 + PANEL * IN];
+    char packed[64 + PANEL * IN];
     assert_int_equal(sizeof(packed), panel_bytes_i8(IN));
     pack_i8(packed, IN, PANEL, w, scales, sums);
     for (uint32_t rows = 1; rows <= 9; rows++) {
@@ -195,19 +206,23 @@ static void check_extremes_i8(gemm_function *f) {
                          .panels = packed,
                          .panel_bytes = sizeof(packed),
                          .acc = acc,
+                         .in = IN,
                          .ldacc = PANEL,
                          .rows = rows,
                          .n_panels = 1,
                          .k_to = IN});
         for (uint32_t i = 0; i < rows * PANEL; i++) {
-            assert_int_equal(acc[i], (i % 2 == 0 ? 1 : -1) * 127 * 127 * IN);
+            assert_int_equal(acc[i], (i % 2 == 0 ? 1 : -1) * 127 * sum);
         }
     }
 }
 
 static void check_gemm_i8(gemm_function *f, gemm_function *definition, float tolerance) {
     check_gemm((struct precision){f, definition, panel_bytes_i8, 1}, tolerance);
-    check_extremes_i8(f);
+    check_extremes_i8(f, (const int[]){127, 127, 127, 127});
+    check_extremes_i8(f, (const int[]){127, 127, 4, 0}); /* just fits 16 bits */
+    check_extremes_i8(f, (const int[]){127, 127, 5, 0}); /* just does not */
+    check_extremes_i8(f, (const int[]){-127, 127, 60, 60});
 }
 
 /* ---- rows ---- */
@@ -533,7 +548,7 @@ static void scalar_can_be_forced(void **state) {
 static void packing_keeps_every_weight(void **state) {
     enum { IN = 37, N = 11 };
     float w[N * IN], scales[PANEL], sums[PANEL], f32[IN * PANEL];
-    int8_t i8[PANEL * 4 + 40 * PANEL];
+    int8_t i8[64 + 40 * PANEL];
     for (size_t i = 0; i < ARRAY_LEN(w); i++) {
         w[i] = uniform(-1, 1);
     }
@@ -545,7 +560,7 @@ static void packing_keeps_every_weight(void **state) {
         for (uint32_t k = 0; k < IN; k++) {
             const float want = j < N ? w[j * IN + k] : 0;
             near(f32[k * PANEL + j], want, 0, "packed", k);
-            const int8_t q = i8[PANEL * 4 + k / 4 * 64 + j * 4 + k % 4];
+            const int8_t q = i8[64 + k / 4 * 64 + j * 4 + k % 4];
             near(q * scales[j], want == want ? want : 0, scales[j] * 0.5001f, "int8", k);
         }
     }
