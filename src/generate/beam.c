@@ -74,7 +74,7 @@ static uint32_t find_candidates(struct generation *generation) {
     for (uint32_t beam = 0; beam < beams->n_running; beam++) {
         struct line *line = beams->order[beam];
         ops_log_softmax(line->logits, vocab_size);
-        generation_score(generation, line);
+        generation_score(generation, line, beam);
         n = generation->config.do_sample ? keep_drawn(generation, line->logits, beam, n)
                                          : keep_best(beams, line->logits, vocab_size, beam, n);
     }

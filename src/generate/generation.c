@@ -224,7 +224,7 @@ uint32_t generation_plan(struct generation *generation, uint32_t budget, struct 
 
 /* ---- advancing ---- */
 
-void generation_score(struct generation *generation, struct line *line) {
+void generation_score(struct generation *generation, struct line *line, uint32_t beam) {
     generation_process(&(struct scoring){
         .config = &generation->config,
         .ids = line->ids,
@@ -234,6 +234,7 @@ void generation_score(struct generation *generation, struct line *line) {
         .min_length = generation->min_length,
         .encoder_ids = generation->encoder_ids,
         .n_encoder_ids = generation->n_encoder_ids,
+        .beam = beam,
         .scores = line->logits,
         .vocab_size = generation->vocab_size,
         .seen = generation->seen,
@@ -243,7 +244,7 @@ void generation_score(struct generation *generation, struct line *line) {
 static void step_line(struct generation *generation, struct line *line, bool out_of_time) {
     int32_t token = 0;
     float logprob = 0;
-    generation_score(generation, line);
+    generation_score(generation, line, 0);
     if (generation->config.do_sample) {
         candidates_fill(&generation->candidates, line->logits, generation->vocab_size);
         candidates_warp(&generation->candidates, &generation->config, 1);

@@ -18,6 +18,7 @@ struct scoring {
     uint32_t min_length;
     const int32_t *encoder_ids; /* the input text's: encoder's, or the prompt itself */
     uint32_t n_encoder_ids;
+    uint32_t beam; /* 0: the best one, or no beams */
     float *scores; /* [vocab_size] changed in place */
     uint32_t vocab_size;
     uint8_t *seen; /* [vocab_size] zero before and after */
@@ -156,6 +157,7 @@ void beams_create(struct generation *generation);
 bool beams_step(struct generation *generation, bool out_of_time);
 /* Writes the outputs; places without a finished text get a running one. */
 void beams_finish(struct generation *generation, enum finish_reason reason);
-void generation_score(struct generation *generation, struct line *line); /* runs the processors */
+/* Runs the processors on the line's logits; it is the beam-th best running one. */
+void generation_score(struct generation *generation, struct line *line, uint32_t beam);
 
 #endif

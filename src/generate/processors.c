@@ -32,7 +32,12 @@ static bool encoder_repetition_applies(const struct generation_config *config) {
     return config->encoder_repetition_penalty != 1;
 }
 
+/* `transformers` gathers by the encoder's ids, of which there is one row: with beams the penalty
+ * reaches the best one only. Texts would differ if that were mended here. */
 static void encoder_repetition(const struct scoring *s) {
+    if (s->beam > 0) {
+        return;
+    }
     penalize(s, s->encoder_ids, s->n_encoder_ids, 1 / s->config->encoder_repetition_penalty);
 }
 
