@@ -14,7 +14,7 @@
 enum { READ_BYTES = 256 << 20, ROUNDS = 9 };
 
 static double limit_flops, limit_products, limit_read_one, limit_read_all;
-static struct team *team;
+static struct team *team, *one;
 static uint32_t threads = 2;
 
 /* ---- the machine ---- */
@@ -90,7 +90,7 @@ static double read_rate(struct team *on) {
     return READ_BYTES / (seconds_now() - start);
 }
 
-static void measure_limits(struct team *one) {
+static void measure_limits(void) {
     keep_max(&limit_flops, 1 / fma_seconds());
     keep_max(&limit_products, 1 / product_seconds());
     keep_max(&limit_read_one, read_rate(one));
@@ -121,6 +121,17 @@ static void fill(float *x, size_t n) {
     }
 }
 
+/* Weights as trained or drawn ones: near a normal distribution. */
+static void fill_weights(float *w, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        float sum = 0;
+        for (size_t j = 0; j < 8; j++) {
+            sum += (float)(((i * 8 + j) * 2654435761u >> 8) % 2003) / 1001.5f - 1;
+        }
+        w[i] = sum * 0.0125f;
+    }
+}
+
 static void must(enum status status) {
     if (status != STATUS_OK) {
         PANIC("out of memory");
@@ -133,7 +144,7 @@ static void bench_layer(enum precision precision, uint32_t rows, uint32_t in, ui
     struct layer l = {.n = n, .rows = rows, .epilogue = {.activation = ACTIVATION_NONE}};
     must(scratch_create(&l.scratch, device_cpu(), threads, rows, in, 16, &err));
     float *w = mem_alloc((size_t)out * in * sizeof(float));
-    fill(w, (size_t)out * in);
+    fill_weights(w, (size_t)out * in);
     for (uint32_t i = 0; i < n; i++) {
         must(linear_create(&l.linear[i], precision, in, out, true, &err));
         linear_set_weights(&l.linear[i], 0, out, w);
@@ -143,6 +154,9 @@ static void bench_layer(enum precision precision, uint32_t rows, uint32_t in, ui
     fill(l.x, (size_t)rows * in);
     double best = 1e9;
     for (int i = 0; i < ROUNDS * 3; i++) {
+        if (i % ROUNDS == 0) {
+            measure_limits();
+        }
         const double start = seconds_now();
         team_run(team, run_layers, &l);
         const double seconds = (seconds_now() - start) / n;
@@ -276,7 +290,6 @@ static void bench_rows(void) {
 
 int main(int argc, char **argv) {
     struct error err;
-    struct team *one;
     if (argc > 1) {
         threads = (uint32_t)strtoul(argv[1], NULL, 10);
     }
@@ -287,7 +300,7 @@ int main(int argc, char **argv) {
     read_block = block;
     memset(read_block, 1, READ_BYTES);
     for (int i = 0; i < ROUNDS; i++) {
-        measure_limits(one);
+        measure_limits();
     }
     printf("isa %s, %u threads; limits of one: %.1f GFLOP/s fp32, %.1f Gop/s int8 (textbook); "
            "read %.1f GB/s with 1, %.1f GB/s with %u\n",
