@@ -21,7 +21,7 @@ static enum status find_lengths(struct generation *generation, uint32_t max_posi
     } else if (config->max_length > 0) {
         max_length = config->max_length;
     }
-    if (n_prompt >= max_positions) {
+    if (n_prompt > max_positions) {
         return ERR(err, INPUT,
                    "the input has %u tokens and the model takes %u, which leaves no room for a new "
                    "one: shorten the input",
@@ -33,7 +33,8 @@ static enum status find_lengths(struct generation *generation, uint32_t max_posi
                    "or give max_new_tokens",
                    n_prompt, (uint32_t)max_length);
     }
-    generation->max_length = max_length < max_positions ? (uint32_t)max_length : max_positions;
+    /* The last token is never fed: it needs no position. */
+    generation->max_length = max_length <= max_positions ? (uint32_t)max_length : max_positions + 1;
     generation->min_length =
         config->min_new_tokens > 0 ? n_prompt + config->min_new_tokens : config->min_length;
     return STATUS_OK;

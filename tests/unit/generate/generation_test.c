@@ -394,7 +394,7 @@ static void the_context_ends_the_text(void **state) {
     run(f->decoder, 0, generation, 100);
     const struct generation_output *outputs = NULL;
     generation_outputs(generation, &outputs);
-    assert_int_equal(outputs[0].n, 90 - PROMPT); /* max_positions of the arch */
+    assert_int_equal(outputs[0].n, 90 - PROMPT + 1); /* max_positions of the arch */
     assert_int_equal(outputs[0].reason, FINISH_LENGTH);
     generation_destroy(generation);
 }
@@ -474,7 +474,7 @@ struct bad {
 };
 
 static const struct bad bad[] = {
-    {"{}", "leaves no room", 90, 1},
+    {"{}", "leaves no room", 91, 1},
     {"{\"max_length\": 5}", "max_length is 5", 9, 1},
     {"{}", "token 101 of the input", 3, 101},
     {"{}", "token -2 of the input", 3, -2},
