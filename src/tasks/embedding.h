@@ -1,4 +1,5 @@
-/* Private to tasks: texts to vectors, for feature extraction and sentence similarity. */
+/* Private to tasks: texts to vectors, for feature extraction and sentence similarity. What a vector
+ * is compared with, and how it is written, is theirs. */
 #ifndef BRISK_TASKS_EMBEDDING_H
 #define BRISK_TASKS_EMBEDDING_H
 

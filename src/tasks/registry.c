@@ -1,4 +1,5 @@
-/* The registry: tasks by name and alias, from tasks.inc. */
+/* The registry: tasks by name and alias, from tasks.inc. What a task is stands in task.h, what it
+ * does in its own file. */
 #include "tasks/task.h"
 
 static const struct task *const tasks[] = {

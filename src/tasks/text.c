@@ -1,4 +1,5 @@
-/* Texts as Python sees them: code points, slices, str.strip() and str.lower(). */
+/* Texts as Python sees them: code points, slices, str.strip() and str.lower(); and floats as
+ * base64. UTF-8 itself is base's. */
 #include "tasks/task.h"
 
 #include <utf8proc.h>

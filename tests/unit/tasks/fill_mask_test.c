@@ -1,4 +1,5 @@
-/* Fill mask: masks found and refused, targets, several masks, what stands in the sequence. */
+/* Fill mask: masks found and refused, targets, several masks, what stands in the sequence. Equality
+ * with the pipeline is the goldens' business. */
 #include "unit/tasks/fake.h"
 
 #define FOLDER "tests/golden/bert/fill-mask"

@@ -1,4 +1,5 @@
-/* The best of many scores: against a full sort, for small and large k, with ties. */
+/* The best of many scores: against a full sort, for small and large k, with ties. Not the functions
+ * that make scores of logits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* Texts as Python has them: slices by code points, strip, lower-case equality; base64. */
+/* Texts as Python has them: slices by code points, strip, lower-case equality; base64. Expected
+ * values come from Python itself. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
