@@ -18,7 +18,10 @@ TEXT = "".join(map(chr, ALL))
 
 # One bit a property; the names are those of src/tokenizer/unicode.h.
 PROPERTIES = ["LETTER", "NUMBER", "SPACE", "WHITE", "NUMERIC", "PUNCT", "CONTROL", "NONSPACING",
-              "MARK", "WORD", "UNKNOWN", "ALPHA"]
+              "MARK", "WORD", "UNKNOWN", "ALPHA", "HAN"]
+# General categories as Oniguruma has them, from bit 16 on.
+CATEGORIES = ("Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs "
+              "Co Cn").split()
 
 
 def kept(normalizer, text=TEXT):
@@ -164,12 +167,18 @@ def main():
         "MARK": set(ALL) - kept(normalizers.StripAccents()),
         "WORD": word(),
         "UNKNOWN": unknown(lib, nfd, nfkd),
-        "ALPHA": matched_by(r"\w"),
+        "ALPHA": matched_by(r"[\w]"),
+        "HAN": matched_by(r"\p{Han}"),
     }
+    categories = [CATEGORIES.index("Cs")] * 0x110000
+    for i, name in enumerate(CATEGORIES):
+        for c in matched_by(rf"\p{{{name}}}") if name != "Cs" else ():
+            categories[c] = i
     bits = [0] * 0x110000
     for i, name in enumerate(PROPERTIES):
         for c in sets[name]:
             bits[c] |= 1 << i
+    bits = [b | category << 16 for b, category in zip(bits, categories)]
     combos = sorted(set(bits))
     index = {b: i for i, b in enumerate(combos)}
     first, second = two_stage([index[b] for b in bits])
@@ -180,7 +189,11 @@ def main():
         for i, name in enumerate(PROPERTIES):
             out.write(f"/* bit {i}: {name}, {len(sets[name])} code points */\n")
         out.write("\n")
-        write_array(out, "uint16_t", "property_sets", combos, "0x%x")
+        out.write("/* bits 16 to 20: general category, " + " ".join(CATEGORIES[:15]) + "\n   " +
+                  " ".join(CATEGORIES[15:]) + " */\n\n")
+        if len(combos) > 256:
+            sys.exit(f"{len(combos)} sets of properties do not fit a byte")
+        write_array(out, "uint32_t", "property_sets", combos, "0x%x")
         write_array(out, "uint8_t" if max(first) < 256 else "uint16_t", "property_blocks", first)
         write_array(out, "uint8_t", "property_cells", second)
         out.write("/* Lower case where utf8proc says otherwise: code point, then its one or two. */\n")

@@ -3,6 +3,7 @@
 
 #include <oniguruma.h>
 
+#include "tokenizer/regex_properties.h"
 #include "tokenizer/text.h"
 #include "base/banned.h"
 
@@ -18,21 +19,25 @@ static pthread_once_t initialized = PTHREAD_ONCE_INIT;
 static void initialize(void) {
     OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
     onig_initialize(encodings, 1);
+    regex_properties_define();
 }
 
 static enum status regex_create(regex_t **out, const char *expression, size_t len,
                                 struct error *err) {
     pthread_once(&initialized, initialize);
-    const OnigUChar *start = (const OnigUChar *)expression;
+    struct arena scratch = {0};
+    size_t n;
+    const OnigUChar *start = (const OnigUChar *)regex_rewrite(&scratch, expression, len, &n);
     OnigErrorInfo info;
-    const int code = onig_new(out, start, start + len, ONIG_OPTION_NONE, ONIG_ENCODING_UTF8,
+    const int code = onig_new(out, start, start + n, ONIG_OPTION_NONE, ONIG_ENCODING_UTF8,
                               ONIG_SYNTAX_ONIGURUMA, &info);
+    OnigUChar text[ONIG_MAX_ERROR_MESSAGE_LEN];
+    const int text_len = code == ONIG_NORMAL ? 0 : onig_error_code_to_str(text, code, &info);
+    arena_deinit(&scratch);
     if (code == ONIG_NORMAL)
         return STATUS_OK;
-    OnigUChar text[ONIG_MAX_ERROR_MESSAGE_LEN];
-    const int n = onig_error_code_to_str(text, code, &info);
     return ERR(err, MODEL, "regular expression \"%.*s\": %.*s", (int)(len > 100 ? 100 : len),
-               expression, n, (const char *)text);
+               expression, text_len, (const char *)text);
 }
 
 enum status pattern_create_plain(struct pattern **out, const char *expression, size_t len,

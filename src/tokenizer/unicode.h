@@ -21,10 +21,50 @@ enum unicode_property {
     UNICODE_MARK = 1 << 8,       /* general category M */
     UNICODE_WORD = 1 << 9,       /* \w of the regex crate */
     UNICODE_UNKNOWN = 1 << 10,   /* too new for the library's normalization */
-    UNICODE_ALPHA = 1 << 11,     /* \w of Oniguruma */
+    UNICODE_ALPHA = 1 << 11,     /* [\w] of Oniguruma */
+    UNICODE_HAN = 1 << 12,       /* \p{Han} */
 };
 
-uint32_t unicode_properties(uint32_t code_point); /* set of enum unicode_property */
+/* General categories, in the order of CATEGORIES there. */
+enum unicode_category {
+    CATEGORY_LU,
+    CATEGORY_LL,
+    CATEGORY_LT,
+    CATEGORY_LM,
+    CATEGORY_LO,
+    CATEGORY_MN,
+    CATEGORY_MC,
+    CATEGORY_ME,
+    CATEGORY_ND,
+    CATEGORY_NL,
+    CATEGORY_NO,
+    CATEGORY_PC,
+    CATEGORY_PD,
+    CATEGORY_PS,
+    CATEGORY_PE,
+    CATEGORY_PI,
+    CATEGORY_PF,
+    CATEGORY_PO,
+    CATEGORY_SM,
+    CATEGORY_SC,
+    CATEGORY_SK,
+    CATEGORY_SO,
+    CATEGORY_ZS,
+    CATEGORY_ZL,
+    CATEGORY_ZP,
+    CATEGORY_CC,
+    CATEGORY_CF,
+    CATEGORY_CS,
+    CATEGORY_CO,
+    CATEGORY_CN,
+};
+
+/* A set of enum unicode_property, and the general category from bit 16 on. */
+uint32_t unicode_properties(uint32_t code_point);
+
+static inline enum unicode_category unicode_category(uint32_t code_point) {
+    return (enum unicode_category)(unicode_properties(code_point) >> 16);
+}
 
 static inline bool unicode_is(uint32_t code_point, uint32_t properties) {
     return (unicode_properties(code_point) & properties) != 0;

@@ -203,6 +203,11 @@ PRE_TOKENIZERS = {
     "fixed-length": {"type": "FixedLength", "length": 4},
     "byte-level": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True,
                    "use_regex": True},
+    "categories": {"type": "Split", "behavior": "Isolated", "invert": False, "pattern": {
+        "Regex": "\\p{Lu}[\\p{Ll}\\p{Lm}]*|\\p{Ll}+|\\p{Han}+|\\p{Nd}+|\\p{No}|[\\p{Mn}\\p{Mc}]+|\\p{Po}+|"
+                 "\\p{P}|\\p{Sm}|\\p{So}|\\p{S}+|\\p{Cn}|\\p{C}+|[^\\p{L}\\p{N}\\p{M}]+"}},
+    "words": {"type": "Split", "behavior": "Removed", "invert": True,
+              "pattern": {"Regex": "\\d+|[\\w']+|[^\\s\\W]|\\P{L}\\W"}},
     "falcon": sequence(
         "pretokenizers", {"type": "Punctuation", "behavior": "Contiguous"},
         {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
