@@ -1,4 +1,5 @@
-/* The definition of attention over paged keys and values, one row at a time. */
+/* The definition of attention over paged keys and values, one row at a time: plain loops, sums in
+ * the order of the keys. What runs where there is no better variant, and what those are held to. */
 #include <math.h>
 
 #include "kernels/kernels.h"

@@ -33,8 +33,8 @@ bool precision_parse(const char *text, enum precision *out); /* false: unknown *
 #define ACTIVATIONS(ACTIVATION)                                                                    \
     ACTIVATION(NONE, "none")                                                                       \
     ACTIVATION(RELU, "relu")                                                                       \
-    ACTIVATION(GELU, "gelu")               /* x * Phi(x), by erf */                                \
-    ACTIVATION(GELU_TANH, "gelu_new")      /* the tanh approximation */                            \
+    ACTIVATION(GELU, "gelu")          /* x * Phi(x), by erf */                                     \
+    ACTIVATION(GELU_TANH, "gelu_new") /* the tanh approximation */                                 \
     ACTIVATION(SILU, "silu")                                                                       \
     ACTIVATION(TANH, "tanh")                                                                       \
     ACTIVATION(SIGMOID, "sigmoid")
@@ -45,19 +45,21 @@ enum activation {
 #undef ACTIVATION
 };
 
-/* ---- weights of a linear layer, packed: y[out] = x[in] * W^T + bias, W as PyTorch [out, in] ---- */
+/* ---- weights of a linear layer, packed: y[out] = x[in] * W^T + bias, W as PyTorch [out, in] ----
+ */
 struct linear {
     enum precision precision;
     uint32_t in, out;
-    void *panels;        /* panels of 16 outputs, K in order; layout in kernels.h; owned */
-    float *bias;         /* [out rounded up to 16] or NULL; owned */
-    float *scales;       /* [out rounded up to 16], INT8 only; owned */
-    float *column_sums;  /* [out rounded up to 16], INT8 only: sum over K of the quantized weights times scale */
-    size_t bytes;        /* all memory of it */
+    void *panels;       /* panels of 16 outputs, K in order; layout in kernels.h; owned */
+    float *bias;        /* [out rounded up to 16] or NULL; owned */
+    float *scales;      /* [out rounded up to 16], INT8 only; owned */
+    float *column_sums; /* [out rounded up to 16], INT8 only: sum over K of the quantized weights
+                           times scale */
+    size_t bytes;       /* all memory of it */
 };
 /* Makes room; weights are zero until set. */
-enum status linear_create(struct linear *linear, enum precision precision, uint32_t in, uint32_t out,
-                          bool has_bias, struct error *err) MUST_CHECK;
+enum status linear_create(struct linear *linear, enum precision precision, uint32_t in,
+                          uint32_t out, bool has_bias, struct error *err) MUST_CHECK;
 void linear_destroy(struct linear *linear); /* zeroed or NULL-filled is fine */
 /* Packs n outputs from `first` on: w is [n, in], row-major. first is a multiple of 16, and so is n
  * unless it reaches `out`. Different ranges may be packed by different threads. */
@@ -82,17 +84,17 @@ static inline size_t kv_page_floats(uint32_t kv_heads, uint32_t head_size) {
 
 /* One sequence's rows in the batch and its keys. Pages of one layer: pages[i] + page_offset. */
 struct attention_seq {
-    uint32_t row, rows;       /* queries: rows [row, row + rows) of the batch */
-    uint32_t past;            /* position of the first of them: keys before it */
-    uint32_t keys;            /* keys in all (self-attention: past + rows) */
-    float *const *pages;      /* [ceil(keys / KV_PAGE_TOKENS)] blocks, each with all layers' pages */
+    uint32_t row, rows;  /* queries: rows [row, row + rows) of the batch */
+    uint32_t past;       /* position of the first of them: keys before it */
+    uint32_t keys;       /* keys in all (self-attention: past + rows) */
+    float *const *pages; /* [ceil(keys / KV_PAGE_TOKENS)] blocks, each with all layers' pages */
 };
 
 struct attention_shape {
     uint32_t heads, kv_heads, head_size;
-    float scale;              /* of the scores */
-    bool causal;              /* row r sees keys [0, past + r] */
-    uint32_t window;          /* 0: no limit; else at most so many last keys */
+    float scale;     /* of the scores */
+    bool causal;     /* row r sees keys [0, past + r] */
+    uint32_t window; /* 0: no limit; else at most so many last keys */
 };
 
 /* What one forward pass needs beyond its inputs; made at load for the largest batch. */
@@ -119,15 +121,18 @@ struct device {
     const char *isa;  /* "avx2", "scalar" */
 
     /* y[r] = norm(x[r]); y may be x. */
-    void (*norm)(struct lane *lane, const struct norm *norm, const float *x, float *y, uint32_t rows);
+    void (*norm)(struct lane *lane, const struct norm *norm, const float *x, float *y,
+                 uint32_t rows);
 
-    /* y[rows, out] (stride ldy) = epilogue(x[rows, in] (stride ldx) * W^T). y must not overlap x. */
+    /* y[rows, out] (stride ldy) = epilogue(x[rows, in] (stride ldx) * W^T). y must not overlap x.
+     */
     void (*linear)(struct lane *lane, struct scratch *scratch, const struct linear *linear,
                    const float *x, size_t ldx, float *y, size_t ldy, uint32_t rows,
                    const struct epilogue *epilogue);
 
-    /* y[r] = table rows summed: for each of n_tables, tables[t] + ids[t][r] * size, times scale for the first.
-     * Tables are float [*, size]. ids[t] holds rows ids already checked to be in range. */
+    /* y[r] = table rows summed: for each of n_tables, tables[t] + ids[t][r] * size, times scale for
+     * the first. Tables are float [*, size]. ids[t] holds rows ids already checked to be in range.
+     */
     void (*embed)(struct lane *lane, const float *const *tables, const int32_t *const *ids,
                   uint32_t n_tables, float scale, float *y, uint32_t rows, uint32_t size);
 
@@ -137,10 +142,12 @@ struct device {
                      const struct attention_seq *seqs, uint32_t n_seqs, size_t page_offset,
                      const float *k, size_t ldk, const float *v, size_t ldv);
 
-    /* y[rows, heads * head_size] (stride ldy) = softmax(q k^T * scale) v over each sequence's pages. */
-    void (*attention)(struct lane *lane, struct scratch *scratch, const struct attention_shape *shape,
-                      const struct attention_seq *seqs, uint32_t n_seqs, size_t page_offset,
-                      const float *q, size_t ldq, float *y, size_t ldy);
+    /* y[rows, heads * head_size] (stride ldy) = softmax(q k^T * scale) v over each sequence's
+     * pages. */
+    void (*attention)(struct lane *lane, struct scratch *scratch,
+                      const struct attention_shape *shape, const struct attention_seq *seqs,
+                      uint32_t n_seqs, size_t page_offset, const float *q, size_t ldq, float *y,
+                      size_t ldy);
 
     /* y[i] = rows x[ids[i]] gathered; both [*, size], strides ldx and ldy. */
     void (*gather)(struct lane *lane, const float *x, size_t ldx, const uint32_t *ids, uint32_t n,
@@ -159,9 +166,9 @@ const struct device *device_cpu(void);
 bool activation_parse(const char *text, enum activation *out);
 
 /* Vector math for single rows, used by generation and tasks (one thread, best kernels). */
-void ops_softmax(float *x, size_t n);             /* in place, minus the maximum */
+void ops_softmax(float *x, size_t n); /* in place, minus the maximum */
 void ops_log_softmax(float *x, size_t n);
 float ops_dot(const float *x, const float *y, size_t n);
-size_t ops_argmax(const float *x, size_t n);      /* the first of equals; n >= 1 */
+size_t ops_argmax(const float *x, size_t n); /* the first of equals; n >= 1 */
 
 #endif

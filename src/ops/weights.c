@@ -1,4 +1,5 @@
-/* Packed weights of linear layers: making room, packing, freeing. The product is in linear.c. */
+/* Packed weights of linear layers: making room, packing, freeing. The layouts are in
+ * kernels/kernels.h, the product is in linear.c. */
 #include "ops/ops_private.h"
 
 /* Largest K of INT8: 127 * 127 * K must fit 31 bits. */

@@ -1,4 +1,5 @@
-/* For the tests of ops: teams of 1, 2 and 3 lanes, random numbers, and a count of allocations. */
+/* For the tests of ops: teams of 1, 2 and 3 lanes, random numbers, and a count of allocations in
+ * every lane, which must be none. */
 #ifndef BRISK_TESTS_OPS_LANES_H
 #define BRISK_TESTS_OPS_LANES_H
 

@@ -1,4 +1,5 @@
-/* Linear layers: against sums in double, and that a row's bits depend on nothing but the row. */
+/* Linear layers: against sums in double, in all precisions and with all epilogues, and that a
+ * row's bits depend on nothing but the row. */
 #include "unit/ops/lanes.h"
 
 static const struct shape {

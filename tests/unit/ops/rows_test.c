@@ -1,4 +1,5 @@
-/* Operations on single rows: values, strides, in place, any number of lanes. */
+/* Operations on single rows (norm, embed, gather, activate, vector math): values, strides, in
+ * place, any number of lanes. */
 #include "unit/ops/lanes.h"
 
 enum { ROWS = 11, SIZE = 37, LD = 40 };
