@@ -65,6 +65,7 @@
 #define LIMIT_CANDIDATE_LABELS 1024  /* zero-shot */
 #define LIMIT_JOB_FLOATS                                                                           \
     (128 * MiB)                   /* numbers (4 bytes each) that one request takes from the model */
+#define LIMIT_JOB_TEXT             (64 * MiB)    /* that one request has tokenized, labels and prompts included */
 #define LIMIT_JOB_ITEMS     65536 /* runs of the model for one request */
 #define LIMIT_TOP_K_ANSWERS 100000 /* top_k of classification-like tasks */
 

@@ -37,6 +37,7 @@ struct fill_mask_job {
     int32_t mask;
     const int32_t *targets; /* [n_targets], each once */
     uint32_t n_targets;     /* 0: the whole vocabulary */
+    size_t n_answers;       /* of all masks */
 };
 
 struct fill_mask_state {
@@ -82,7 +83,9 @@ static enum status read_targets(struct job *job, const struct arg *arg, struct f
                                 struct error *err) {
     const bool one = json_is(arg->json, JSON_STRING);
     const uint32_t n = one ? 1 : arg->json->len;
+    const uint32_t vocab_size = job->model->arch->head.outputs;
     int32_t *ids = arena_alloc(&job->arena, (n + 1) * sizeof(*ids));
+    uint8_t *seen = arena_zalloc(&job->arena, vocab_size, 1);
     for (uint32_t i = 0; i < n; i++) {
         int32_t id = -1;
         const enum status status =
@@ -90,11 +93,8 @@ static enum status read_targets(struct job *job, const struct arg *arg, struct f
         if (status != STATUS_OK) {
             return status;
         }
-        bool known = id < 0 || (uint32_t)id >= job->model->arch->head.outputs;
-        for (uint32_t j = 0; j < state->n_targets && !known; j++) {
-            known = ids[j] == id;
-        }
-        if (!known) {
+        if (id >= 0 && (uint32_t)id < vocab_size && !seen[id]) {
+            seen[id] = 1;
             ids[state->n_targets++] = id;
         }
     }
@@ -123,6 +123,26 @@ static enum status fill_mask_open(struct job *job, struct error *err) {
 
 /* ---- running ---- */
 
+static size_t answers_wanted(const struct job *job) {
+    const struct fill_mask_args *args = job->args;
+    const struct fill_mask_job *shared = job->state;
+    const size_t n = shared->n_targets > 0 ? shared->n_targets : job->model->arch->head.outputs;
+    const size_t k = (size_t)arg_int(&args->top_k, 5);
+    return k < n ? k : n;
+}
+
+/* Each answer is a whole decoded text. */
+static enum status check_answers(struct job *job, uint32_t n_masks, struct error *err) {
+    struct fill_mask_job *shared = job->state;
+    shared->n_answers += answers_wanted(job) * n_masks;
+    if (shared->n_answers > LIMIT_TOP_K_ANSWERS) {
+        return ERR(err, TOO_LARGE,
+                   "more than %d answers are asked for: lower top_k, or send fewer masks at once",
+                   LIMIT_TOP_K_ANSWERS);
+    }
+    return STATUS_OK;
+}
+
 static enum status fill_mask_begin(struct part *part, struct error *err) {
     struct job *job = part->job;
     const struct fill_mask_args *args = job->args;
@@ -148,6 +168,10 @@ static enum status fill_mask_begin(struct part *part, struct error *err) {
         return ERR(err, INPUT, "No mask_token (%s) found on the input%s",
                    tokenizer_token(job->model->tokenizer, shared->mask),
                    part->truncated > 0 ? ", which was cut to the model's limit" : "");
+    }
+    status = check_answers(job, state->n_masks, err);
+    if (status != STATUS_OK) {
+        return status;
     }
     state->masks = masks;
     state->filled = arena_alloc(&job->arena, state->encoding.n * sizeof(*state->filled));
@@ -186,7 +210,6 @@ static void write_sequence(const struct part *part, uint32_t mask, int32_t id,
 
 static void write_mask(const struct part *part, uint32_t mask, struct json_out *out) {
     struct job *job = part->job;
-    const struct fill_mask_args *args = job->args;
     const struct fill_mask_job *shared = job->state;
     const struct fill_mask_state *state = part->state;
     const size_t vocab_size = job->model->arch->head.outputs;
@@ -201,8 +224,7 @@ static void write_mask(const struct part *part, uint32_t mask, struct json_out *
             scores[i] = probs[shared->targets[i]];
         }
     }
-    size_t k = (size_t)arg_int(&args->top_k, 5);
-    k = k < n ? k : n;
+    size_t k = answers_wanted(job);
     struct scored *top = arena_alloc(&job->arena, k * sizeof(*top));
     k = scored_top(top, k, scores, n);
     json_open_array(out);

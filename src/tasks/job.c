@@ -230,6 +230,13 @@ enum status part_encode(struct part *part, struct text text, const struct text *
         .truncate_left = fit.left,
         .max_length = limit,
     };
+    job->text_bytes += text.len + (pair ? pair->len : 0);
+    if (job->text_bytes > LIMIT_JOB_TEXT) {
+        return ERR(err, TOO_LARGE,
+                   "the request has more than %llu bytes of text to read (labels and prompts count "
+                   "for each input): send less at once",
+                   LIMIT_JOB_TEXT);
+    }
     const enum status status =
         tokenizer_encode(job->model->tokenizer, out, &job->arena, text.data, text.len,
                          pair ? pair->data : NULL, pair ? pair->len : 0, &options, err);

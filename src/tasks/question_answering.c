@@ -70,8 +70,18 @@ struct window {
 
 struct answer {
     float score;
+    uint32_t index;    /* in the order of finding */
+    uint32_t next;     /* index + 1 of another answer in the same bucket, 0: none */
     size_t start, end; /* code points */
     struct text text;
+};
+
+/* All answers found, and by the hash of their text: contexts may have very many windows. */
+#define BUCKETS 16384
+struct answers {
+    struct answer *items; /* owned */
+    size_t n, cap;
+    uint32_t *buckets; /* [BUCKETS] index + 1 of an answer, 0: none */
 };
 
 struct question_answering_state {
@@ -267,7 +277,7 @@ static size_t word_edge(const struct encoding *e, int8_t context, size_t token, 
 }
 
 static void add_answer(const struct part *part, const struct encoding *e,
-                       struct candidate candidate, struct answer *answers, size_t *n) {
+                       struct candidate candidate, struct answers *answers) {
     const struct question_answering_args *args = part->job->args;
     const struct question_answering_state *state = part->state;
     const int8_t context = state->question_first ? 1 : 0;
@@ -278,28 +288,29 @@ static void add_answer(const struct part *part, const struct encoding *e,
     }
     const size_t start = e->offsets[first].start, end = e->offsets[last].end;
     const struct text text = characters_slice(&state->characters, start, end);
-    for (size_t i = 0; i < *n; i++) {
-        if (text_equal_ignoring_case(answers[i].text, text)) {
-            answers[i].score += candidate.score;
+    uint32_t *bucket = &answers->buckets[text_hash_ignoring_case(text) % BUCKETS];
+    for (uint32_t i = *bucket; i > 0; i = answers->items[i - 1].next) {
+        if (text_equal_ignoring_case(answers->items[i - 1].text, text)) {
+            answers->items[i - 1].score += candidate.score;
             return;
         }
     }
-    answers[(*n)++] = (struct answer){candidate.score, start, end, text};
+    const uint32_t index = (uint32_t)answers->n++;
+    answers->items[index] = (struct answer){candidate.score, index, *bucket, start, end, text};
+    *bucket = index + 1;
 }
 
-/* Stable: equal scores stay in the order of finding. */
-static void sort_answers(struct answer *answers, size_t n) {
-    for (size_t i = 1; i < n; i++) {
-        const struct answer answer = answers[i];
-        size_t at = i;
-        for (; at > 0 && answer.score > answers[at - 1].score; at--) {
-            answers[at] = answers[at - 1];
-        }
-        answers[at] = answer;
+/* Equal scores stay in the order of finding. */
+static int compare_answers(const void *a, const void *b) {
+    const struct answer *x = a, *y = b;
+    if (x->score != y->score) {
+        return x->score > y->score ? -1 : 1;
     }
+    return x->index < y->index ? -1 : x->index > y->index;
 }
 
-static size_t find_answers(const struct part *part, struct answer **out) {
+/* The best answers, sorted; returns how many. items are the caller's to free. */
+static size_t find_answers(const struct part *part, struct answer **items) {
     struct job *job = part->job;
     const struct question_answering_args *args = job->args;
     const struct question_answering_state *state = part->state;
@@ -307,22 +318,24 @@ static size_t find_answers(const struct part *part, struct answer **out) {
     /* Some candidates become the same answer when they are aligned. */
     const size_t k = arg_bool(&args->align_to_words, true) ? 2 * top_k + 10 : top_k;
     struct candidate *top = arena_alloc(&job->arena, k * sizeof(*top));
-    struct answer *answers = NULL;
-    size_t n = 0, cap = 0;
+    struct answers answers = {.buckets = arena_zalloc(&job->arena, BUCKETS, sizeof(uint32_t))};
     float min_null = 1000000;
     for (size_t i = 0; i < state->n_windows; i++) {
         const size_t found = best_spans(part, &state->windows[i], k, top, &min_null);
-        answers = mem_grow(answers, &cap, n + found + 1, sizeof(*answers));
+        answers.items =
+            mem_grow(answers.items, &answers.cap, answers.n + found + 1, sizeof(*answers.items));
         for (size_t j = 0; j < found; j++) {
-            add_answer(part, state->windows[i].encoding, top[j], answers, &n);
+            add_answer(part, state->windows[i].encoding, top[j], &answers);
         }
     }
     if (arg_bool(&args->handle_impossible_answer, false)) {
-        answers[n++] = (struct answer){.score = min_null, .text = {state->context.data, 0}};
+        const uint32_t index = (uint32_t)answers.n++;
+        answers.items[index] =
+            (struct answer){.score = min_null, .index = index, .text = {state->context.data, 0}};
     }
-    sort_answers(answers, n);
-    *out = answers;
-    return n < top_k ? n : top_k;
+    qsort(answers.items, answers.n, sizeof(*answers.items), compare_answers);
+    *items = answers.items;
+    return answers.n < top_k ? answers.n : top_k;
 }
 
 static void write_answer(const struct answer *answer, struct json_out *out) {

@@ -92,6 +92,7 @@ struct job {
     uint32_t n_parts;
     bool single; /* inputs was not a list */
     struct item *first, *last;
+    size_t text_bytes;    /* given to the tokenizer so far */
     size_t output_floats; /* of all items */
     struct job_facts facts;
 };
@@ -162,6 +163,7 @@ struct characters characters_of(struct arena *arena, struct text text);
 struct text characters_slice(const struct characters *characters, size_t start, size_t end);
 struct text text_strip(struct text text);                    /* as Python's str.strip() */
 bool text_equal_ignoring_case(struct text a, struct text b); /* equal as str.lower() makes them */
+uint32_t text_hash_ignoring_case(struct text text);
 struct text text_of(const char *zero_terminated);
 void write_text(struct json_out *out, struct text text);
 void write_base64(struct json_out *out, const float *values, size_t n); /* little endian floats */

@@ -59,6 +59,15 @@ bool text_equal_ignoring_case(struct text a, struct text b) {
     return at_a == a.len && at_b == b.len;
 }
 
+uint32_t text_hash_ignoring_case(struct text text) {
+    uint32_t hash = 2166136261u; /* FNV-1a over code points */
+    for (size_t at = 0; at < text.len;) {
+        const int32_t c = (int32_t)utf8_next(text.data, text.len, &at);
+        hash = (hash ^ (uint32_t)utf8proc_tolower(c)) * 16777619u;
+    }
+    return hash;
+}
+
 struct text text_of(const char *zero_terminated) {
     return (struct text){zero_terminated, strlen(zero_terminated)};
 }

@@ -20,6 +20,7 @@ static const struct fake_row errors[] = {
     {"{\"inputs\":\"[MASK]\",\"parameters\":{\"targets\":5}}", NULL,
      "targets is 5 (number), must be a string or a list of strings"},
     {"{\"inputs\":[\"[MASK]\",\"none\"]}", NULL, "inputs[1]: No mask_token"},
+    {"{\"inputs\":[\"[MASK] [MASK]\"],\"parameters\":{\"top_k\":0}}", NULL, "top_k is 0"},
 };
 
 static const struct json *run(struct fake *fake, const char *body) {

@@ -53,6 +53,8 @@ static void equality_ignores_case(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_int_equal(text_equal_ignoring_case(text_of(rows[i].a), text_of(rows[i].b)),
                          rows[i].equal);
+        assert_true(!rows[i].equal || text_hash_ignoring_case(text_of(rows[i].a)) ==
+                                          text_hash_ignoring_case(text_of(rows[i].b)));
     }
 }
 
