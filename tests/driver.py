@@ -6,10 +6,10 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
-import socket
 import subprocess
-import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -29,12 +29,6 @@ def slowness(binary):
     """How many times slower a build with sanitizers may be."""
     text = str(binary)
     return 20 if "tsan" in text else 6 if "asan" in text else 1
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Answer:
@@ -80,26 +74,30 @@ class Server:
 
     def __init__(self, binary, folders=(MODELS,), options=()):
         self.binary, self.slow = binary, slowness(binary)
-        self.port = free_port()
-        self.log = tempfile.TemporaryFile()
-        command = [str(binary), "serve", "--host", "127.0.0.1", "--port", str(self.port), "--no-auth"]
+        command = [str(binary), "serve", "--host", "127.0.0.1", "--port", "0", "--no-auth"]
         for folder in folders:
             command += ["--models", str(folder)]
-        self.process = subprocess.Popen(command + list(options), stdin=subprocess.DEVNULL,
-                                        stdout=self.log, stderr=subprocess.STDOUT, cwd=ROOT)
-        self.wait_ready()
+        self.lines, self.port = [], None
+        self.listening, self.ended = threading.Event(), threading.Event()
+        self.process = subprocess.Popen(command + list(options), stdin=subprocess.DEVNULL, cwd=ROOT, bufsize=0,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.reader = threading.Thread(target=self.read_output, daemon=True)
+        self.reader.start()
+        if not self.listening.wait(10 * self.slow) or self.port is None:
+            raise RuntimeError(f"brisk did not start: {self.output()}")
+        if self.client().call("GET", "/health").status != 200:
+            raise RuntimeError(f"brisk is not well: {self.output()}")
 
-    def wait_ready(self):
-        until = time.monotonic() + 10 * self.slow
-        while time.monotonic() < until:
-            if self.process.poll() is not None:
-                raise RuntimeError(f"brisk ended with {self.process.returncode}: {self.output()}")
-            try:
-                if self.client().call("GET", "/health").status == 200:
-                    return
-            except OSError:
-                time.sleep(0.02)
-        raise RuntimeError(f"brisk did not answer /health: {self.output()}")
+    def read_output(self):
+        """Keeps what the server says; its first line tells the port that it was given."""
+        for line in self.process.stdout:
+            self.lines.append(line.decode(errors="replace"))
+            found = re.match(r"listening on \S+:(\d+)", self.lines[-1])
+            if found and not self.listening.is_set():
+                self.port = int(found[1])
+                self.listening.set()
+        self.ended.set()
+        self.listening.set()
 
     def client(self):
         return Client(self.port, timeout=60 * self.slow)
@@ -111,12 +109,11 @@ class Server:
         return {name: float(value) for name, value in rows}
 
     def wait_for(self, condition, seconds=20):
-        """Asks again and again; false when the time is over."""
+        """Asks again and again; false when the time is over or the server has ended."""
         until = time.monotonic() + seconds * self.slow
         while not condition():
-            if time.monotonic() > until:
+            if time.monotonic() > until or self.ended.wait(0.01):
                 return False
-            time.sleep(0.01)
         return True
 
     def rss_bytes(self):
@@ -136,8 +133,7 @@ class Server:
             return None
 
     def output(self):
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")[-6000:]
+        return "".join(self.lines)[-6000:]
 
     def __enter__(self):
         return self
@@ -146,4 +142,5 @@ class Server:
         if self.process.poll() is None:
             self.terminate()
             self.wait()
-        self.log.close()
+        self.reader.join()
+        self.process.stdout.close()

@@ -161,7 +161,7 @@ def main():
         took = time.monotonic() - began
         stopped = server.wait_for(lambda: server.metrics()["brisk_queued_items"] == 0, SETTLE_SECONDS)
         steps = server.metrics()["brisk_steps_total"]
-        time.sleep(1)
+        server.ended.wait(1)
         figures = server.metrics()
         report(server, args, tally, points, took)
         cancelled, own = (figures[f'brisk_requests_total{{outcome="{kind}"}}'] for kind in ("cancelled", "server_error"))

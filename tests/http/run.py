@@ -34,6 +34,12 @@ class Context:
         self.client = server.client()
 
 
+def ends_well(context):
+    """After all that; sanitizers report leaks by the exit code."""
+    context.server.terminate()
+    harness.equal(context.server.wait(), 0, f"exit code ({context.server.output()})")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("binary", type=pathlib.Path)
@@ -46,9 +52,9 @@ def main():
         damaged.make_all(pathlib.Path(folder))
         folders = (driver.MODELS, driver.GOLDEN, folder)
         with driver.Server(binary, folders, ["--precision", "fp32"]) as server:
-            fine = harness.run(Context(binary, server, pathlib.Path(folder)), args.only)
-            if not fine:
-                print(server.output())
+            context = Context(binary, server, pathlib.Path(folder))
+            harness.TESTS.append(("the server of all these tests ends well", ends_well))
+            fine = harness.run(context, args.only)
     sys.exit(not fine)
 
 

@@ -34,8 +34,8 @@ A BERT of {millions:.1f} million weights (2 layers, hidden size 128, 4 heads, lo
 learned the words of film reviews and little beyond.
 
 **Data.** SST-2 of GLUE, 67,349 phrases of film reviews; the data are for research and are not part
-of this repository. Trained from random weights by `tools/train/sentiment.py`, {epochs} passes on one
-CPU core, in {minutes:.0f} minutes; stored in half precision.
+of this repository. Trained from random weights by `tools/train/sentiment.py`, {epochs} passes, in
+{minutes:.0f} minutes of CPU time; stored in half precision.
 
 **Quality.** Accuracy {accuracy:.1%} on the 872 sentences of the SST-2 development set, which it was
 not trained on (always answering the commoner label gives 50.9 %).
@@ -113,9 +113,9 @@ def main():
         id2label={0: "NEGATIVE", 1: "POSITIVE"}, label2id={"NEGATIVE": 0, "POSITIVE": 1}))
     steps = args.epochs * (len(rows) // args.batch + 22)
     print(f"{model.num_parameters()} weights, {sum(map(len, rows))} tokens, about {steps} steps")
-    began = time.time()
+    began = time.process_time()
     common.train(model, batches(rows, labels, args.epochs, args.batch), steps, peak=1e-3, log_every=200)
-    minutes = (time.time() - began) / 60
+    minutes = (time.process_time() - began) / 60
 
     model = model.half().float()
     share = accuracy(model, tokenizer(dev_texts)["input_ids"], dev_labels)
