@@ -1,4 +1,5 @@
-/* brisk bench: measures one model from inside, without JSON, tokenizer and HTTP. */
+/* brisk bench: measures one model from inside, without JSON, tokenizer and HTTP. The measuring is
+ * the runtime's. */
 #include "cli/cli.h"
 #include "base/banned.h"
 
@@ -45,7 +46,7 @@ int command_bench(int argc, char **argv) {
             "Measures MODEL, an id under --models or a folder, on random tokens: milliseconds of "
             "a\n"
             "run, tokens per second, and the weight bytes moved per second while generating.\n\n"
-            "  brisk bench ./my-gpt2 --prompt-tokens 16 --new-tokens 128 --precision int8",
+            "  brisk bench ./my-model --prompt-tokens 16 --new-tokens 128 --precision int8",
         .options = options,
         .n_options = ARRAY_LEN(options),
         .min_words = 1,

@@ -1,4 +1,5 @@
-/* brisk check: whether and how a model would run, or why not, without loading its weights. */
+/* brisk check: whether and how a model would run, or why not, without loading its weights. What is
+ * told is the runtime's. */
 #include "cli/cli.h"
 #include "base/banned.h"
 
@@ -15,7 +16,7 @@ int command_check(int argc, char **argv) {
         .text =
             "Tells whether and how MODEL, an id under --models or a folder, would run: family,\n"
             "tasks, precision, memory and limits. Exit code 0 when it would, else not.\n\n"
-            "  brisk check ./my-bert",
+            "  brisk check ./my-model",
         .options = options,
         .n_options = ARRAY_LEN(options),
         .min_words = 1,

@@ -1,4 +1,5 @@
-/* The table of commands, made from commands.inc; main and `brisk list commands` read it. */
+/* The table of commands, made from commands.inc; main and `brisk list commands` read it. What a
+ * command does stands in its own file. */
 #include "cli/cli.h"
 #include "base/banned.h"
 

@@ -20,7 +20,7 @@ int command_detokenize(int argc, char **argv) {
                 "without special tokens. MODEL is an id under --models or a folder, which need "
                 "hold no\n"
                 "weights.\n\n"
-                "  echo '[101, 7592, 102]' | brisk detokenize ./my-bert --json",
+                "  echo '[101, 7592, 102]' | brisk detokenize ./my-model --json",
         .options = options,
         .n_options = ARRAY_LEN(options),
         .min_words = 1,

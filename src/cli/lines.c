@@ -1,4 +1,5 @@
-/* Converting stdin line by line with a model's tokenizer. No weights are loaded. */
+/* Converting stdin line by line with a model's tokenizer. No weights are loaded, and what a line
+ * means is the runtime's business. */
 #include "cli/lines.h"
 
 #include <stdio.h>
@@ -6,27 +7,42 @@
 
 #include "base/banned.h"
 
+/* The next line without its end; false: there is none. */
+static bool read_line(struct buf *line) {
+    buf_reset(line);
+    buf_puts(line, ""); /* an empty line has data, too */
+    int c = getc_unlocked(stdin);
+    if (c == EOF)
+        return false;
+    for (; c != EOF && c != '\n'; c = getc_unlocked(stdin))
+        buf_putc(line, (char)c);
+    return true;
+}
+
 static int convert_lines(const char *command, struct brisk_tokenizer *tokenizer,
                          line_convert convert) {
-    char *line = NULL;
-    size_t size = 0, number = 0;
+    struct buf line;
+    size_t number = 0;
     int code = 0;
-    ssize_t len = 0;
-    while (code == 0 && (len = getline(&line, &size, stdin)) >= 0) {
+    buf_init(&line, LIMIT_BODY);
+    while (code == 0 && read_line(&line)) {
         number++;
-        if (len > 0 && line[len - 1] == '\n')
-            len--;
+        if (line.overflow) {
+            code = command_error(command, error_exit_code(ERROR_TOO_LARGE),
+                                 "line %zu is longer than %llu MB", number, LIMIT_BODY / MiB);
+            break;
+        }
         struct brisk_answer answer = {0};
-        convert(tokenizer, line, (size_t)len, &answer);
+        convert(tokenizer, line.data, line.len, &answer);
         if (answer.status == 200) {
             print_line(answer.body, answer.body_len);
         } else {
-            fprintf(stderr, "line %zu: ", number);
             code = answer_error(command, &answer);
+            command_error(command, code, "that was line %zu of the input", number);
         }
         brisk_answer_free(&answer);
     }
-    free(line); /* getline's */
+    buf_deinit(&line);
     return code;
 }
 

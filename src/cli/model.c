@@ -1,4 +1,5 @@
-/* What commands with a model share: opening a runtime, naming the model, loading it with a bar. */
+/* What commands with a model share: opening a runtime, naming the model, loading it with a bar.
+ * Nothing here runs one. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* Options from a table: parsing, checking, and the help that is written from it. */
+/* Options from a table: parsing, checking, and the help that is written from it. What they mean is
+ * the commands' business. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>

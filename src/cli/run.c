@@ -1,4 +1,5 @@
-/* brisk run: one request to a model, without a server. */
+/* brisk run: one request to a model, without a server. The body is made here; what it means is the
+ * task's. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -117,7 +118,7 @@ int command_run(int argc, char **argv) {
         .text =
             "Runs MODEL, an id under --models or a folder, on INPUT and prints the answer. INPUT\n"
             "is a text, or JSON for tasks that take more than one; - reads it from stdin.\n\n"
-            "  brisk run ./my-bert 'A fine film.'\n"
+            "  brisk run ./my-model 'A fine film.'\n"
             "  brisk run org/squad '{\"question\": \"Who?\", \"context\": \"Ada wrote it.\"}'",
         .options = options,
         .n_options = ARRAY_LEN(options),

@@ -1,4 +1,5 @@
-/* brisk serve: the runtime and the HTTP server until SIGTERM or SIGINT, then a graceful stop. */
+/* brisk serve: the runtime and the HTTP server until SIGTERM or SIGINT, then a graceful stop. It
+ * serves nothing itself. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -20,7 +20,7 @@ int command_tokenize(int argc, char **argv) {
                 "line: special tokens added, offsets in code points, the file's truncation and "
                 "padding\n"
                 "off. MODEL is an id under --models or a folder, which need hold no weights.\n\n"
-                "  echo '\"Hello world\"' | brisk tokenize ./my-bert --json",
+                "  echo '\"Hello world\"' | brisk tokenize ./my-model --json",
         .options = options,
         .n_options = ARRAY_LEN(options),
         .min_words = 1,

@@ -1,4 +1,5 @@
-/* Telling about models without running them: info, status, list, and the check of a repository. */
+/* Telling about models without running them: info, status, list, and the check of a repository.
+ * Weights are looked at, never loaded. */
 #include "runtime/state.h"
 
 #include <string.h>

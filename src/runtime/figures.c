@@ -1,4 +1,5 @@
-/* Counting answers, and the Prometheus text of all that the runtime counts. */
+/* Counting answers, and the Prometheus text of all that the runtime counts. What HTTP counts is the
+ * server's. */
 #include "runtime/state.h"
 
 #include "base/banned.h"

@@ -1,4 +1,5 @@
-/* A loaded model: all that a repository gave, immutable once made. Private to runtime. */
+/* A loaded model: all that a repository gave, immutable once made. Private to runtime.
+ * Who uses it and when it goes is the shelf's business. */
 #ifndef BRISK_RUNTIME_LOADED_H
 #define BRISK_RUNTIME_LOADED_H
 

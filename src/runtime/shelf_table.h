@@ -1,4 +1,5 @@
-/* What shelf.c and loader.c share: the table of models under its lock. Private to the two. */
+/* What shelf.c and loader.c share: the table of models under its lock. Private to the two;
+ * everybody else goes through shelf.h. */
 #ifndef BRISK_RUNTIME_SHELF_TABLE_H
 #define BRISK_RUNTIME_SHELF_TABLE_H
 

@@ -1,4 +1,5 @@
-/* struct brisk: what the parts of a runtime share. Private to runtime. */
+/* struct brisk: what the parts of a runtime share. Private to runtime; callers see include/brisk.h
+ * only. */
 #ifndef BRISK_RUNTIME_STATE_H
 #define BRISK_RUNTIME_STATE_H
 

@@ -1,4 +1,5 @@
-/* The front for tokenizing: JSON in, JSON out, for `brisk tokenize` and `detokenize`. */
+/* The front for tokenizing: JSON in, JSON out, for `brisk tokenize` and `detokenize`. No model is
+ * loaded for it. */
 #include "runtime/state.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* Two queues, small and heavy requests, and the threads that serve them. */
+/* Two queues, small and heavy requests, and the threads that serve them. What is done for a request
+ * stands in ticket.c. */
 #include "runtime/workers.h"
 
 #include <stdio.h>

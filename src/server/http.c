@@ -108,6 +108,16 @@ void http_answer_brisk(struct request *request, struct brisk_answer *from) {
     brisk_answer_free(from);
 }
 
+static void compute_headers(struct MHD_Response *response, const struct brisk_answer *from) {
+    header(response, "x-compute-type", from->compute_type);
+    header(response, "x-precision", from->precision);
+    header_seconds(response, "x-compute-time", from->compute_time_s);
+    header_seconds(response, "x-queue-time", from->queue_time_s);
+    header_count(response, "x-compute-characters", from->characters);
+    if (from->truncated_tokens > 0)
+        header_count(response, "x-truncated-tokens", from->truncated_tokens);
+}
+
 /* From a worker of the runtime. */
 static void run_done(void *user, const struct brisk_answer *from) {
     struct request *request = user;
@@ -115,15 +125,8 @@ static void run_done(void *user, const struct brisk_answer *from) {
     watch_end(server->watch, &request->watched);
     answer(request, from->status, "application/json", from->body, from->body_len);
     struct MHD_Response *response = request->response;
-    if (from->compute_type != NULL)
-        header(response, "x-compute-type", from->compute_type);
-    if (from->precision != NULL)
-        header(response, "x-precision", from->precision);
-    header_seconds(response, "x-compute-time", from->compute_time_s);
-    header_seconds(response, "x-queue-time", from->queue_time_s);
-    header_count(response, "x-compute-characters", from->characters);
-    if (from->truncated_tokens > 0)
-        header_count(response, "x-truncated-tokens", from->truncated_tokens);
+    if (from->status == 200)
+        compute_headers(response, from);
     /* The request may be sent and freed as soon as it goes on. */
     MHD_resume_connection(request->connection);
     lock_take(&server->lock);

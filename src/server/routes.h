@@ -1,4 +1,5 @@
-/* The table of routes and finding a path in it. Private to server. */
+/* The table of routes and finding a path in it. Private to server; knows no HTTP but for the names
+ * of methods. */
 #ifndef BRISK_SERVER_ROUTES_H
 #define BRISK_SERVER_ROUTES_H
 

@@ -1,4 +1,5 @@
-/* What of the Inference API's dialect can be tested by itself. Private to server. */
+/* What of the Inference API's dialect can be tested by itself. Private to server; the handlers are
+ * named in routes.inc. */
 #ifndef BRISK_SERVER_API_HF_H
 #define BRISK_SERVER_API_HF_H
 

@@ -1,4 +1,5 @@
-/* The service's own routes: whether it lives, and its counters. They need no token, ever. */
+/* The service's own routes: whether it lives, and its counters. They need no token, ever, and run
+ * no model. */
 #include "server/http.h"
 
 #include "base/banned.h"

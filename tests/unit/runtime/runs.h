@@ -1,4 +1,5 @@
-/* Loaded goldens and runs made by hand, for the tests of the scheduler's parts. */
+/* Loaded goldens and runs made by hand, for the tests of the scheduler's parts. No JSON, no
+ * tokenizer: tokens are numbers. */
 #ifndef BRISK_TESTS_RUNTIME_RUNS_H
 #define BRISK_TESTS_RUNTIME_RUNS_H
 

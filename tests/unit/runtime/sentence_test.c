@@ -1,4 +1,5 @@
-/* sentence-transformers folders: the modules that follow the model, and what is refused. */
+/* sentence-transformers folders: the modules that follow the model, and what is refused. That the
+ * vectors are right is golden_test.c's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* What the Inference API's dialect reads from headers. */
+/* What the Inference API's dialect reads from headers. What it answers over sockets is
+ * http_test.c's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
