@@ -86,10 +86,34 @@ static void a_mask_that_is_cut_off_is_said(void **state) {
     fake_deinit(&fake);
 }
 
+/* 433 tokens for each of 300 texts are more answers than one request gets. */
+static void too_many_answers_are_refused(void **state) {
+    struct fake fake;
+    struct buf body, out;
+    struct error err = {0};
+    buf_init(&body, LIMIT_BODY);
+    buf_init(&out, LIMIT_RESPONSE);
+    fake_init(&fake, FOLDER, HEAD_LM, 0, "{}");
+    fake.arch.head.outputs = tokenizer_vocab_size(fake.tokenizer);
+    fake.fill = fill;
+    buf_puts(&body, "{\"parameters\":{\"top_k\":100000},\"inputs\":[\"[MASK]\"");
+    for (int i = 1; i < 300; i++) {
+        buf_puts(&body, ",\"[MASK]\"");
+    }
+    buf_puts(&body, "]}");
+    assert_int_equal(fake_run(&fake, "fill-mask", body.data, &out, &err), STATUS_ERROR);
+    assert_int_equal(err.code, ERROR_TOO_LARGE);
+    assert_non_null(strstr(err.text, "lower top_k"));
+    buf_deinit(&body);
+    buf_deinit(&out);
+    fake_deinit(&fake);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(masks_and_targets),
         cmocka_unit_test(a_mask_that_is_cut_off_is_said),
+        cmocka_unit_test(too_many_answers_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
