@@ -1,12 +1,13 @@
 """Real clients against a server of its own: python tests/clients/run.py build/release/brisk
 
-Runs examples/quickstart.py and every task of huggingface_hub's InferenceClient that the served
+Runs the README's first example, examples/quickstart.py and every task of huggingface_hub's InferenceClient that the served
 models have, by the URL of a model (all versions) and, with versions up to 0.28, by the routes of the
 old API. Which version runs is up to the environment (tools/requirements/clients*.txt).
 """
 import ast
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -17,12 +18,24 @@ import driver
 TEXT = "A warm, funny and wonderful film."
 
 
-def quickstart(server):
-    done = subprocess.run([sys.executable, driver.ROOT / "examples/quickstart.py"], capture_output=True, text=True,
+def run_program(server, *arguments):
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True,
                           env=os.environ | {"BRISK_URL": f"http://127.0.0.1:{server.port}"}, timeout=60)
     assert done.returncode == 0, done.stderr
     answer = ast.literal_eval(done.stdout)
     assert [row["label"] for row in answer[0]] == ["POSITIVE", "NEGATIVE"], answer
+
+
+def quickstart(server):
+    run_program(server, driver.ROOT / "examples/quickstart.py")
+
+
+def readme(server):
+    """Its first Python program, as it stands but for the port."""
+    text = (driver.ROOT / "README.md").read_text(encoding="utf-8")
+    program = re.search(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[1]
+    assert "http://127.0.0.1:8080" in program, program
+    run_program(server, "-c", program.replace("127.0.0.1:8080", f"127.0.0.1:{server.port}"))
 
 
 def calls(client_of):
@@ -95,7 +108,8 @@ def main():
     with driver.Server(binary, (driver.MODELS, driver.GOLDEN)) as server:
         os.environ["HF_INFERENCE_ENDPOINT"] = f"http://127.0.0.1:{server.port}"
         os.environ["HF_ENDPOINT"] = f"http://127.0.0.1:{server.port}"  # nothing may go anywhere else
-        tests = [("quickstart", lambda: quickstart(server), lambda _: True)]
+        tests = [("README", lambda: readme(server), lambda _: True),
+                 ("quickstart", lambda: quickstart(server), lambda _: True)]
         for way, client_of in clients(server).items():
             asked = lambda model, of=client_of: of(task_route(model))
             tests += [(f"{way}: {name}", call, check) for name, call, check in calls(asked)]
