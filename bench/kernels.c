@@ -1,11 +1,12 @@
 /* Measures every kernel and the operations built on them, and prints the share of the machine's
  * limits they reach; the limits are measured in the same run, interleaved, smallest time of many.
  *
- *   make build/release/bench-kernels && build/release/bench-kernels [threads]
+ *   make build/release/bench-kernels && build/release/bench-kernels [--threads N]
  *
  * With 1 thread the times are the thread's own, so that a busy machine changes little. Limits: FMA
- * (12 independent chains of 8 floats), int8 (vpmaddubsw, vpmaddwd, vpaddd: the textbook loop),
- * reading 256 MiB with 1 and with all threads. */
+ * (12 independent chains of 8 floats), int8 (four vpmaddubsw, three vpaddw, vpmaddwd, vpaddd for
+ * 128 products, in registers), reading 256 MiB with 1 and with all threads. `--peaks --json` prints
+ * these alone, of all threads together, for bench/bench.py. */
 #include <immintrin.h>
 
 #include "kernels/kernels.h"
@@ -37,6 +38,12 @@ enum { STEPS = 1 << 18 };
 #define FMA(n)    "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #n "\n"
 #define PRODUCTS(n)                                                                                \
     "vpmaddubsw %%ymm14, %%ymm15, %%ymm12\n"                                                       \
+    "vpmaddubsw %%ymm14, %%ymm15, %%ymm13\n"                                                       \
+    "vpaddw %%ymm13, %%ymm12, %%ymm12\n"                                                           \
+    "vpmaddubsw %%ymm14, %%ymm15, %%ymm13\n"                                                       \
+    "vpaddw %%ymm13, %%ymm12, %%ymm12\n"                                                           \
+    "vpmaddubsw %%ymm14, %%ymm15, %%ymm13\n"                                                       \
+    "vpaddw %%ymm13, %%ymm12, %%ymm12\n"                                                           \
     "vpmaddwd %%ymm14, %%ymm12, %%ymm12\n"                                                         \
     "vpaddd %%ymm12, %%ymm" #n ", %%ymm" #n "\n"
 #define WIDE_REGISTERS                                                                             \
@@ -60,7 +67,7 @@ static double product_seconds(void) {
     for (int s = 0; s < STEPS; s++) {
         __asm__ volatile(CHAINS(PRODUCTS)::: WIDE_REGISTERS);
     }
-    return (thread_seconds() - start) / STEPS / 12 / 64;
+    return (thread_seconds() - start) / STEPS / 12 / 256;
 }
 
 static char *read_block;
@@ -288,10 +295,41 @@ static void bench_rows(void) {
     }
 }
 
+/* Limits of all threads; the read rate is the better of one and all, for two may get in each
+ * other's way. */
+static void print_limits(bool json) {
+    const double read = limit_read_all > limit_read_one ? limit_read_all : limit_read_one;
+    if (json) {
+        printf("{\"isa\": \"%s\", \"threads\": %u, \"read_bytes_per_s\": %.0f, "
+               "\"fp32_flops_per_s\": %.0f, \"int8_ops_per_s\": %.0f}\n",
+               device_cpu()->isa, threads, read, limit_flops * threads, limit_products * threads);
+    } else {
+        printf("isa %s, %u threads; limits of one: %.1f GFLOP/s fp32, %.1f Gop/s int8; "
+               "read %.1f GB/s with 1, %.1f GB/s with %u\n",
+               device_cpu()->isa, threads, limit_flops / 1e9, limit_products / 1e9,
+               limit_read_one / 1e9, limit_read_all / 1e9, threads);
+    }
+}
+
+static void measure_kernels(void) {
+    fill(row_x, ROW);
+    fill(row_y, ROW);
+    bench_layers();
+    if (cpu_features() & CPU_AVX2) {
+        bench_rows();
+    }
+    print_limits(false);
+}
+
 int main(int argc, char **argv) {
     struct error err;
-    if (argc > 1) {
-        threads = (uint32_t)strtoul(argv[1], NULL, 10);
+    bool peaks = false, json = false;
+    for (int i = 1; i < argc; i++) {
+        peaks = peaks || strcmp(argv[i], "--peaks") == 0;
+        json = json || strcmp(argv[i], "--json") == 0;
+        if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc) {
+            threads = (uint32_t)strtoul(argv[++i], NULL, 10);
+        }
     }
     must(team_create(&one, 1, &err));
     must(team_create(&team, threads, &err));
@@ -302,15 +340,10 @@ int main(int argc, char **argv) {
     for (int i = 0; i < ROUNDS; i++) {
         measure_limits();
     }
-    printf("isa %s, %u threads; limits of one: %.1f GFLOP/s fp32, %.1f Gop/s int8 (textbook); "
-           "read %.1f GB/s with 1, %.1f GB/s with %u\n",
-           device_cpu()->isa, threads, limit_flops / 1e9, limit_products / 1e9,
-           limit_read_one / 1e9, limit_read_all / 1e9, threads);
-    fill(row_x, ROW);
-    fill(row_y, ROW);
-    bench_layers();
-    if (cpu_features() & CPU_AVX2) {
-        bench_rows();
+    if (peaks) {
+        print_limits(json);
+    } else {
+        measure_kernels();
     }
     mem_free_large(block, READ_BYTES);
     team_destroy(team);
