@@ -1,4 +1,5 @@
-/* Decoding: ids to token strings, the decoder, then transformers' cleaning up of spaces. */
+/* Decoding: ids to token strings, the decoder over them, then transformers' cleaning up of spaces
+ * before punctuation. Streaming is in stream.c. */
 #include "tokenizer/pipeline.h"
 
 #include "base/banned.h"

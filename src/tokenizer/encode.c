@@ -1,4 +1,5 @@
-/* Encoding: the text through the stages, then offsets from bytes to code points. */
+/* Encoding: the text through the stages, then offsets from bytes to code points. Truncation and
+ * special tokens are post_process.c's. */
 #include "tokenizer/pipeline.h"
 
 #include "tokenizer/unicode.h"

@@ -1,4 +1,5 @@
-/* The sequences that can start a character are those of Unicode's table 3-7. */
+/* Broken bytes to U+FFFD. The sequences that can start a character are those of Unicode's
+ * table 3-7. */
 #include "tokenizer/lossy.h"
 
 #include "base/banned.h"

@@ -1,4 +1,5 @@
-/* The table of models, and what they share: the vocabulary of tokenizer.json. */
+/* The table of models, and what they share: the vocabulary of tokenizer.json and the list of
+ * tokens that a call fills. The models themselves are in bpe.c and wordpiece.c. */
 #include "tokenizer/pipeline.h"
 
 #include "base/banned.h"

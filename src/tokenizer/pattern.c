@@ -1,4 +1,5 @@
-/* Searching: literals by memchr, shared patterns by their scanner, the rest by Oniguruma. */
+/* Searching: literals by memmem, shared patterns by their scanner, the rest by Oniguruma. What is
+ * done with the matches is the caller's. */
 #include "tokenizer/pattern.h"
 
 #include <oniguruma.h>

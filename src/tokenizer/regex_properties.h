@@ -1,4 +1,5 @@
-/* Gives Oniguruma the Unicode version of the one inside the `tokenizers` library. */
+/* Gives Oniguruma the Unicode version of the one inside the `tokenizers` library, where the
+ * distribution's is older or newer. */
 #ifndef BRISK_TOKENIZER_REGEX_PROPERTIES_H
 #define BRISK_TOKENIZER_REGEX_PROPERTIES_H
 

@@ -1,4 +1,5 @@
-/* What all stage kinds share: finding a row by its type, sequences, patterns. */
+/* What all stage kinds share: finding a row by its type, sequences, patterns, lists of pieces. It
+ * knows no type itself. */
 #include "tokenizer/pipeline.h"
 
 #include "base/banned.h"

@@ -1,4 +1,5 @@
-/* Texts with the origin of every byte: slicing, writing, and the library's transform(). */
+/* Texts with the origin of every byte: slicing, writing, and the library's transform(). See text.h
+ * for what an origin is. */
 #include "tokenizer/text.h"
 
 #include "tokenizer/unicode.h"

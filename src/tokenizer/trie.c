@@ -1,4 +1,5 @@
-/* A byte trie: children of a node are a list, as only texts like "<|…" ever walk it. */
+/* A byte trie. Children of a node are a linked list, as only texts like "<|…" ever walk it; the
+ * root's are a table, as every byte of a text asks it. */
 #include "tokenizer/trie.h"
 
 #include "base/banned.h"
