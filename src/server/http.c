@@ -29,9 +29,9 @@ struct server {
     uint16_t port;
     atomic_bool stopping; /* read by every request; orders nothing */
     struct lock lock;
-    struct condition quiet;     /* a request has ended */
-    size_t requests, suspended; /* guarded by lock */
-    _Atomic uint64_t *answers;  /* [routes + 1][STATUS_CLASSES], relaxed counters */
+    struct condition quiet;      /* a request has ended */
+    size_t answering, suspended; /* whose body is there; in the runtime; guarded by lock */
+    _Atomic uint64_t *answers;   /* [routes + 1][STATUS_CLASSES], relaxed counters */
     _Atomic uint64_t next_id;
 };
 
@@ -144,6 +144,7 @@ void http_run(struct request *request, const struct brisk_request *run) {
     lock_take(&server->lock);
     server->suspended++;
     lock_drop(&server->lock);
+    request->handed_over = true;
     MHD_suspend_connection(request->connection);
     watch_begin(server->watch, &request->watched, fd, server->brisk, run, run_done, request);
 }
@@ -192,9 +193,18 @@ static void answer_method(struct request *request) {
     header(request->response, "Allow", allow);
 }
 
+/* From now on a stop waits until the answer is sent. */
+static void count_in(struct request *request) {
+    struct server *server = request->server;
+    request->begun = true;
+    lock_take(&server->lock);
+    server->answering++;
+    lock_drop(&server->lock);
+}
+
 /* Everything of the request is there. */
 static void begin(struct request *request) {
-    request->begun = true;
+    count_in(request);
     if (request->is_options)
         answer_options(request);
     else if (request->bad_path)
@@ -240,9 +250,6 @@ static struct request *request_make(struct server *server, struct MHD_Connection
     request->bad_path = !path_decode(url, path, sizeof(path));
     if (!request->bad_path)
         request->route = routes_find(method_parse(verb), path, &request->words, &request->allowed);
-    lock_take(&server->lock);
-    server->requests++;
-    lock_drop(&server->lock);
     return request;
 }
 
@@ -275,14 +282,17 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
         *state = request;
         if (!announces_too_much(request))
             return MHD_YES;
-        request->begun = true;
+        count_in(request);
         error_answer(request, ERROR_TOO_LARGE, "the request body is too large");
         return send_answer(request);
     }
     if (*len > 0)
         return take_body(request, data, len);
-    if (!request->begun)
+    if (!request->begun) {
         begin(request);
+        if (request->handed_over) /* a worker may be writing the answer already */
+            return MHD_YES;
+    }
     return request->response == NULL ? MHD_YES : send_answer(request);
 }
 
@@ -294,12 +304,15 @@ static void completed(void *user, struct MHD_Connection *connection, void **stat
     struct server *server = request->server;
     if (request->response != NULL)
         MHD_destroy_response(request->response);
+    const bool begun = request->begun;
     buf_deinit(&request->body);
     mem_free(request);
     *state = NULL;
+    if (!begun)
+        return;
     lock_take(&server->lock);
-    server->requests--;
-    if (server->requests == 0)
+    server->answering--;
+    if (server->answering == 0)
         condition_wake_all(&server->quiet);
     lock_drop(&server->lock);
 }
@@ -445,7 +458,7 @@ void server_stop(struct server *server, double patience_s) {
     while (server->suspended > 0) /* ends within a step of the models */
         condition_wait(&server->quiet, &server->lock);
     const uint64_t until = clock_now_ns() + FLUSH_SECONDS * 1000000000ull;
-    while (server->requests > 0 && clock_now_ns() < until)
+    while (server->answering > 0 && clock_now_ns() < until)
         condition_wait_until(&server->quiet, &server->lock, until);
     lock_drop(&server->lock);
     MHD_stop_daemon(server->daemon);

@@ -22,6 +22,7 @@ struct request {
     size_t discarded;              /* bytes of the body that nobody wants */
     char id[LIMIT_REQUEST_ID + 1]; /* x-request-id */
     bool begun;                    /* a handler has it */
+    bool handed_over; /* the runtime has it: `response` is not ours to read until it goes on */
     struct MHD_Response *response; /* the answer, when there is one */
     int status;
     struct watched watched; /* while it runs in the runtime */
