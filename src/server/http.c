@@ -31,6 +31,7 @@ struct server {
     struct lock lock;
     struct condition quiet;      /* a request has ended */
     size_t answering, suspended; /* whose body is there; in the runtime; guarded by lock */
+    bool closed;                 /* no request is suspended any more; guarded by lock */
     _Atomic uint64_t *answers;   /* [routes + 1][STATUS_CLASSES], relaxed counters */
     _Atomic uint64_t next_id;
 };
@@ -136,14 +137,31 @@ static void run_done(void *user, const struct brisk_answer *from) {
     lock_drop(&server->lock);
 }
 
+static void answer_stopping(struct request *request) {
+    struct error err = {0};
+    error_set(&err, ERROR_OVERLOADED, "Service Unavailable: the server is stopping");
+    http_answer_error(request, &err);
+}
+
+/* False when the server stops: libmicrohttpd may not be ended with a connection suspended, so
+ * whoever is counted is waited for, and after that nobody comes in. */
+static bool suspend_count_in(struct server *server) {
+    lock_take(&server->lock);
+    const bool open = !server->closed;
+    server->suspended += open;
+    lock_drop(&server->lock);
+    return open;
+}
+
 void http_run(struct request *request, const struct brisk_request *run) {
     struct server *server = request->server;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     const int fd = info == NULL ? -1 : info->connect_fd;
-    lock_take(&server->lock);
-    server->suspended++;
-    lock_drop(&server->lock);
+    if (!suspend_count_in(server)) {
+        answer_stopping(request);
+        return;
+    }
     request->handed_over = true;
     MHD_suspend_connection(request->connection);
     watch_begin(server->watch, &request->watched, fd, server->brisk, run, run_done, request);
@@ -455,6 +473,7 @@ void server_stop(struct server *server, double patience_s) {
     brisk_drain(server->brisk, patience_s);
     watch_cancel_all(server->watch);
     lock_take(&server->lock);
+    server->closed = true;
     while (server->suspended > 0) /* ends within a step of the models */
         condition_wait(&server->quiet, &server->lock);
     const uint64_t until = clock_now_ns() + FLUSH_SECONDS * 1000000000ull;
