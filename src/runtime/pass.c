@@ -271,20 +271,26 @@ static bool take_new(struct pass *pass, struct work *work) {
     return taken;
 }
 
-/* One item of each run in turn, until nothing more fits. Only `kind`s wanted now. */
+/* One item of each run in turn, until nothing more fits; the next pass goes on behind the last run
+ * that got its turn in this one. Only `kind`s wanted now. */
 static void gather_new(struct pass *pass, enum item_kind kind) {
     struct model_queue *queue = pass->queue;
+    struct run *last = NULL;
     bool took = queue->runs != NULL;
     while (took) {
         took = false;
         struct run *run = queue->runs;
         do {
             struct work *work = next_new(run);
-            if (work != NULL && work->item->kind == kind && take_new(pass, work))
+            if (work != NULL && work->item->kind == kind && take_new(pass, work)) {
                 took = true;
+                last = run;
+            }
             run = run->next;
         } while (run != queue->runs);
     }
+    if (last != NULL)
+        queue->runs = last->next;
 }
 
 void pass_gather_text(struct pass *pass, struct model_queue *queue) {

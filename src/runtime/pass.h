@@ -8,7 +8,7 @@
 /* What the scheduler keeps of one model. Owned by the scheduler's thread; freed with the model. */
 struct model_queue {
     struct loaded *loaded;
-    struct run *runs;                /* ring; the first one's turn is next */
+    struct run *runs;                /* ring; the next one whose turn it is */
     struct work *active;             /* list: works that have begun and go on */
     uint32_t active_width;           /* segments a step of the active ones may need */
     bool pages_tight;                /* a generation found no room: none begins until one ends */

@@ -230,8 +230,6 @@ static void retire(struct scheduler *scheduler, struct model_queue *queue) {
     }
     if (queue->runs == NULL)
         ring_remove(scheduler, queue);
-    else
-        queue->runs = queue->runs->next; /* another request is first next time */
     while (finished != NULL) {
         struct run *next = finished->next;
         atomic_fetch_sub_explicit(&scheduler->queued_items, finished->n_works,

@@ -11,7 +11,7 @@
 #include "runtime/pass.h"
 #include "unit/runtime/runs.h"
 
-#define RUNS_MAX 4
+#define RUNS_MAX 30
 
 struct bench { /* a queue with runs, driven by the test's thread */
     struct bench_of_runs of;
@@ -84,6 +84,19 @@ static void one_of_each_request_in_turn(void **state) {
     while (large->pending > 0)
         assert_true(bench_turn(&bench) > 0);
     assert_null(bench.queue.active);
+    bench_close(&bench);
+}
+
+static void next_pass_goes_on_behind_the_last(void **state) {
+    static struct bench bench;
+    bench_open(&bench, "bert/text-classification");
+    for (size_t i = 0; i < RUNS_MAX; i++)
+        bench_run(&bench, i, 3, 40, 0);
+    const uint32_t first = bench_turn(&bench) / 40;
+    const uint32_t second = bench_turn(&bench) / 40;
+    assert_true(first > 1 && first + second <= RUNS_MAX);
+    for (size_t i = 0; i < RUNS_MAX; i++)
+        assert_int_equal(bench.runs[i].cursor, i < first + second ? 1 : 0);
     bench_close(&bench);
 }
 
@@ -174,6 +187,7 @@ static void failed_run_stands_in_nobodys_way(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_of_each_request_in_turn),
+        cmocka_unit_test(next_pass_goes_on_behind_the_last),
         cmocka_unit_test(steps_before_new_work),
         cmocka_unit_test(encoder_then_decoder),
         cmocka_unit_test(dropped_runs_hold_nothing),
