@@ -35,9 +35,11 @@ int command_check(int argc, char **argv) {
     brisk_model_check(brisk, model_argument(&arena, words.at[0]), &answer);
     if (answer.status != 200)
         code = answer_error("check", &answer);
-    else if (json)
-        print_line(answer.body, answer.body_len);
     else
+        code = answer.exit_code;
+    if (answer.status == 200 && json)
+        print_line(answer.body, answer.body_len);
+    else if (answer.status == 200)
         print_pretty(answer.body, answer.body_len);
     brisk_answer_free(&answer);
     brisk_destroy(brisk);

@@ -69,6 +69,8 @@ static struct item *make_item(struct bench *bench, struct random *random, uint32
     item->rows = row;
     item->n_rows = 1;
     item->hidden = arena_zalloc(&bench->arena, last->hidden_size, sizeof(float));
+    if (arch->head.kind != HEAD_NONE)
+        item->logits = arena_zalloc(&bench->arena, arch->head.outputs, sizeof(float));
     return item;
 }
 

@@ -189,7 +189,7 @@ static void write_check(struct json_out *out, const struct brisk *brisk, const c
 }
 
 static enum status check(struct brisk *brisk, const char *model, const char *folder,
-                         struct buf *buf, struct error *err) {
+                         struct buf *buf, bool *fits, struct error *err) {
     struct described described;
     struct tokenizer *tokenizer = NULL;
     if (described_open(&described, folder, err) != STATUS_OK)
@@ -204,6 +204,7 @@ static enum status check(struct brisk *brisk, const char *model, const char *fol
     tokenizer_destroy(tokenizer);
     if (status == STATUS_OK) {
         struct json_out out = json_out_begin(buf);
+        *fits = bytes <= brisk->memory_bytes;
         write_check(&out, brisk, model, &described, parameters, precision, bytes);
     }
     described_close(&described);
@@ -215,12 +216,15 @@ void brisk_model_check(struct brisk *brisk, const char *model, struct brisk_answ
     struct error err = {0};
     struct buf buf;
     char *folder = NULL;
+    bool fits = true;
     buf_init(&buf, LIMIT_RESPONSE);
     if (repos_find(&brisk->repos, model, true, &arena, &folder, &err) == STATUS_OK &&
-        check(brisk, model, folder, &buf, &err) == STATUS_OK)
+        check(brisk, model, folder, &buf, &fits, &err) == STATUS_OK) {
         answer_from_buf(answer, &buf);
-    else
+        answer->exit_code = fits ? 0 : error_exit_code(ERROR_MEMORY);
+    } else {
         answer_from_error(answer, &err);
+    }
     buf_deinit(&buf);
     arena_deinit(&arena);
 }

@@ -330,6 +330,9 @@ static void model_larger_than_memory_is_told(void **state) {
     struct brisk *brisk = runtime_of(GOLDEN_FOLDER, 1000, 0);
     struct brisk_answer answer = ask(brisk, CLASSIFIER, "{\"inputs\":\"x\"}");
     expect(&answer, 503, "--memory");
+    brisk_model_check(brisk, CLASSIFIER, &answer);
+    assert_int_equal(answer.exit_code, error_exit_code(ERROR_MEMORY));
+    expect(&answer, 200, "\"runs\":false");
     brisk_destroy(brisk);
 }
 
