@@ -108,7 +108,7 @@ static enum status read_labels(const struct zero_shot_args *args, struct zero_sh
 /* Python's str.format with one argument: {} or {0}, {{ and }}. False: not a template. */
 static bool format_label(struct text pattern, struct text label, struct buf *out) {
     bool placed = false;
-    for (size_t i = 0; i < pattern.len; i++) {
+    for (size_t i = 0; i < pattern.len && !out->overflow; i++) {
         const char c = pattern.data[i];
         const char after = i + 1 < pattern.len ? pattern.data[i + 1] : 0;
         if ((c == '{' || c == '}') && after == c) {
@@ -136,14 +136,23 @@ static enum status make_hypotheses(struct job *job, struct zero_shot_job *state,
     const struct zero_shot_args *args = job->args;
     const struct text pattern = args->hypothesis_template.given ? args->hypothesis_template.text
                                                                 : text_of("This example is {}.");
+    size_t left = LIMIT_JOB_TEXT;
     state->hypotheses = arena_alloc(&job->arena, state->n * sizeof(*state->hypotheses));
     for (uint32_t i = 0; i < state->n; i++) {
         struct buf buf;
-        buf_init(&buf, LIMIT_BODY);
-        const bool good = format_label(pattern, state->labels[i], &buf) && !buf.overflow;
+        buf_init(&buf, left);
+        const bool good = format_label(pattern, state->labels[i], &buf);
+        const bool too_long = buf.overflow;
         state->hypotheses[i] =
             (struct text){arena_strndup(&job->arena, buf.data ? buf.data : "", buf.len), buf.len};
+        left -= buf.len;
         buf_deinit(&buf);
+        if (too_long) {
+            return ERR(err, TOO_LARGE,
+                       "hypothesis_template makes more than %llu bytes of the %u labels: shorten "
+                       "it, or send fewer labels",
+                       LIMIT_JOB_TEXT, state->n);
+        }
         if (!good) {
             return ERR(err, INPUT,
                        "The provided hypothesis_template \"%.*s\" was not able to be formatted "

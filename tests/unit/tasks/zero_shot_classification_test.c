@@ -118,11 +118,35 @@ static void long_texts_are_cut_before_the_label(void **state) {
     fake_deinit(&fake);
 }
 
+/* A long template times many labels is refused before it is written out. */
+static void hypotheses_are_bounded_together(void **state) {
+    struct fake fake;
+    struct buf body;
+    fake_init(&fake, FOLDER, HEAD_SEQUENCE, 3, NLI);
+    fake.fill = fill;
+    buf_init(&body, LIMIT_BODY);
+    buf_puts(&body, "{\"inputs\":\"the\",\"parameters\":{\"candidate_labels\":[\"a\"");
+    for (uint32_t i = 1; i < LIMIT_CANDIDATE_LABELS; i++) {
+        buf_puts(&body, ",\"a\"");
+    }
+    buf_puts(&body, "],\"hypothesis_template\":\"{}");
+    for (size_t i = 0; i < LIMIT_JOB_TEXT / LIMIT_CANDIDATE_LABELS; i++) {
+        buf_putc(&body, ' ');
+    }
+    buf_puts(&body, "\"}}");
+    assert_false(body.overflow);
+    fake_check(&fake, "zero-shot-classification",
+               &(struct fake_row){body.data, NULL, "hypothesis_template makes more than"});
+    buf_deinit(&body);
+    fake_deinit(&fake);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_answered),
         cmocka_unit_test(entailment_is_found),
         cmocka_unit_test(long_texts_are_cut_before_the_label),
+        cmocka_unit_test(hypotheses_are_bounded_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
