@@ -26,9 +26,9 @@
 #define LIMIT_MODEL_ID          256         /* bytes of `namespace/name` */
 #define LIMIT_REQUEST_SECONDS   600         /* a request that waits longer is answered 504 */
 #define LIMIT_LOAD_WAIT_SECONDS 30          /* hold for a cold model before 503 (setting) */
-#define LIMIT_TASK_NAME            64            /* bytes of a task's name in a path */
-#define LIMIT_PATH                 1024          /* bytes of a request's path, decoded */
-#define LIMIT_REQUEST_ID           128           /* bytes of x-request-id that are echoed */
+#define LIMIT_TASK_NAME         64          /* bytes of a task's name in a path */
+#define LIMIT_PATH              1024        /* bytes of a request's path, decoded */
+#define LIMIT_REQUEST_ID        128         /* bytes of x-request-id that are echoed */
 #define LIMIT_CACHE_BYTES       (64 * MiB)  /* response cache */
 #define LIMIT_CACHE_KEY         (256 * KiB) /* a longer question is not cached */
 #define LIMIT_QUEUED_BYTES      (1 * GiB)   /* bodies of all requests on their way; above: 503 */
@@ -65,8 +65,11 @@
 #define LIMIT_CANDIDATE_LABELS 1024  /* zero-shot */
 #define LIMIT_JOB_FLOATS                                                                           \
     (128 * MiB)                   /* numbers (4 bytes each) that one request takes from the model */
-#define LIMIT_JOB_TEXT             (64 * MiB)    /* that one request has tokenized, labels and prompts included */
-#define LIMIT_JOB_ITEMS     65536 /* runs of the model for one request */
+#define LIMIT_JOB_TEXT (64 * MiB) /* that one request has tokenized, labels and prompts included   \
+                                   */
+#define LIMIT_JOB_ITEMS 65536     /* runs of the model for one request */
+#define LIMIT_JOB_CANDIDATES                                                                       \
+    262144 /* spans of text that question answering compares in one request */
 #define LIMIT_TOP_K_ANSWERS 100000 /* top_k of classification-like tasks */
 
 #endif

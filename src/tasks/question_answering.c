@@ -84,6 +84,10 @@ struct answers {
     uint32_t *buckets; /* [BUCKETS] index + 1 of an answer, 0: none */
 };
 
+struct question_answering_job {
+    size_t n_candidates; /* of all windows */
+};
+
 struct question_answering_state {
     struct text context;
     struct characters characters;
@@ -157,6 +161,35 @@ static enum status encode_windows(struct part *part, struct text question, struc
                             pair.data, pair.len, &options, err);
 }
 
+/* Candidates of a window: some become the same answer when they are aligned to words. */
+static size_t candidates_wanted(const struct question_answering_args *args) {
+    const size_t top_k = (size_t)arg_int(&args->top_k, 1);
+    return arg_bool(&args->align_to_words, true) ? 2 * top_k + 10 : top_k;
+}
+
+/* All windows' candidates are held and compared: over all inputs they are bounded. */
+static enum status check_candidates(struct job *job, size_t n_tokens, struct error *err) {
+    const struct question_answering_args *args = job->args;
+    struct question_answering_job *shared = job->state;
+    const size_t longest = (size_t)arg_int(&args->max_answer_len, DEFAULT_ANSWER_LEN);
+    const size_t spans = n_tokens * (longest < n_tokens ? longest : n_tokens);
+    const size_t wanted = candidates_wanted(args);
+    shared->n_candidates += wanted < spans ? wanted : spans;
+    if (shared->n_candidates > LIMIT_JOB_CANDIDATES) {
+        return ERR(err, TOO_LARGE,
+                   "top_k is %zu in so many windows of the context that more than %d answers would "
+                   "be compared: lower it, or send a shorter context",
+                   (size_t)arg_int(&args->top_k, 1), LIMIT_JOB_CANDIDATES);
+    }
+    return STATUS_OK;
+}
+
+static enum status question_answering_open(struct job *job, struct error *err) {
+    (void)err;
+    job->state = arena_zalloc(&job->arena, 1, sizeof(struct question_answering_job));
+    return STATUS_OK;
+}
+
 static enum status question_answering_begin(struct part *part, struct error *err) {
     struct job *job = part->job;
     struct question_answering_state *state = arena_zalloc(&job->arena, 1, sizeof(*state));
@@ -187,6 +220,9 @@ static enum status question_answering_begin(struct part *part, struct error *err
                          "the question is too long: with it a window has %zu tokens, "
                          "and the model takes %u",
                          encoding->n, model_limit(job->model));
+        }
+        if (status == STATUS_OK) {
+            status = check_candidates(job, encoding->n, err);
         }
         if (status == STATUS_OK) {
             struct item *item = part_item(part, encoding);
@@ -224,20 +260,50 @@ static float *probabilities(const struct part *part, const struct window *window
     return probs;
 }
 
-/* Puts a candidate into a list sorted by score; of equals the first one stays in front. */
-static size_t insert_candidate(struct candidate *top, size_t n, size_t k,
-                               struct candidate candidate) {
-    if (n == k && !(candidate.score > top[n - 1].score)) {
-        return n;
+/* Whether a is a better answer than b; of equal scores the one that comes first in the text. */
+static bool is_better(const struct candidate *a, const struct candidate *b) {
+    if (a->score != b->score) {
+        return a->score > b->score;
     }
-    size_t at = n < k ? n++ : n - 1;
-    for (; at > 0 && candidate.score > top[at - 1].score; at--) {
-        top[at] = top[at - 1];
+    return a->start != b->start ? a->start < b->start : a->end < b->end;
+}
+
+static int compare_candidates(const void *a, const void *b) {
+    return is_better(a, b) ? -1 : is_better(b, a);
+}
+
+/* Puts `candidate` into the place `at` of a heap with the worst one on top, or further down. */
+static void sift_down(struct candidate *heap, size_t n, size_t at, struct candidate candidate) {
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child + 1 < n && is_better(&heap[child], &heap[child + 1])) {
+            child++;
+        }
+        if (child >= n || !is_better(&candidate, &heap[child])) {
+            heap[at] = candidate;
+            return;
+        }
+        heap[at] = heap[child];
+        at = child;
     }
-    top[at] = candidate;
+}
+
+/* Keeps the k best: top has room for k and holds n; returns the new n. A list until it is full,
+ * then a heap. */
+static size_t keep_candidate(struct candidate *top, size_t n, size_t k,
+                             struct candidate candidate) {
+    if (n < k) {
+        top[n++] = candidate;
+        for (size_t i = n == k ? n / 2 : 0; i-- > 0;) {
+            sift_down(top, n, i, top[i]);
+        }
+    } else if (is_better(&candidate, &top[0])) {
+        sift_down(top, n, 0, candidate);
+    }
     return n;
 }
 
+/* The k best, best first. */
 static size_t best_spans(const struct part *part, const struct window *window, size_t k,
                          struct candidate *top, float *min_null) {
     const struct question_answering_args *args = part->job->args;
@@ -253,10 +319,11 @@ static size_t best_spans(const struct part *part, const struct window *window, s
         for (size_t j = i; j < n && j - i < longest && allowed[i]; j++) {
             const struct candidate candidate = {start[i] * end[j], (uint32_t)i, (uint32_t)j};
             if (allowed[j] && candidate.score > 0) {
-                found = insert_candidate(top, found, k, candidate);
+                found = keep_candidate(top, found, k, candidate);
             }
         }
     }
+    qsort(top, found, sizeof(*top), compare_candidates);
     return found;
 }
 
@@ -314,9 +381,7 @@ static size_t find_answers(const struct part *part, struct answer **items) {
     struct job *job = part->job;
     const struct question_answering_args *args = job->args;
     const struct question_answering_state *state = part->state;
-    const size_t top_k = (size_t)arg_int(&args->top_k, 1);
-    /* Some candidates become the same answer when they are aligned. */
-    const size_t k = arg_bool(&args->align_to_words, true) ? 2 * top_k + 10 : top_k;
+    const size_t top_k = (size_t)arg_int(&args->top_k, 1), k = candidates_wanted(args);
     struct candidate *top = arena_alloc(&job->arena, k * sizeof(*top));
     struct answers answers = {.buckets = arena_zalloc(&job->arena, BUCKETS, sizeof(uint32_t))};
     float min_null = 1000000;
@@ -377,6 +442,7 @@ const struct task task_question_answering = {
     .args_size = sizeof(struct question_answering_args),
     .fields = question_answering_fields,
     .supports = question_answering_supports,
+    .open = question_answering_open,
     .begin = question_answering_begin,
     .write = question_answering_write,
 };

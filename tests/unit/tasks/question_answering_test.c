@@ -149,6 +149,46 @@ static void long_contexts_are_read_in_windows(void **state) {
     fake_deinit(&fake);
 }
 
+/* More spans than are wanted: the best ones, those that come first where they are equal. */
+static void many_answers_are_ordered(void **state) {
+    struct fake fake;
+    set_up(&fake);
+    starts = "light";
+    ends = "the";
+    const struct json *got = run(&fake, ASK("a", "the light a a a a a a the a a light a a the",
+                                            "\"top_k\":4,\"align_to_words\":false"));
+    static const struct {
+        const char *text;
+        int64_t start, end;
+    } want[] = {{"light a a a a a a the", 4, 25},
+                {"light a a a a a a the a a light a a the", 4, 43},
+                {"light a a the", 30, 43}};
+    assert_int_equal(got->len, 4);
+    for (uint32_t i = 0; i < ARRAY_LEN(want); i++) {
+        assert_answer(json_at(got, i), want[i].text, want[i].start, want[i].end);
+    }
+    fake_deinit(&fake);
+}
+
+/* Windows times top_k: refused before the model runs. */
+static void very_many_answers_are_refused(void **state) {
+    struct fake fake;
+    struct buf body;
+    set_up(&fake);
+    starts = ends = "light";
+    buf_init(&body, LIMIT_BODY);
+    buf_puts(&body, "{\"inputs\":{\"question\":\"a\",\"context\":\"");
+    for (size_t i = 0; i < 20000; i++) {
+        buf_puts(&body, "the ");
+    }
+    buf_puts(&body, "\"},\"parameters\":{\"top_k\":10000,\"max_answer_len\":1000}}");
+    fake_check(&fake, "question-answering",
+               &(struct fake_row){body.data, NULL, "top_k is 10000 in so many windows"});
+    assert_false(fake.asked);
+    buf_deinit(&body);
+    fake_deinit(&fake);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_inputs_are_named),
@@ -157,6 +197,8 @@ int main(void) {
         cmocka_unit_test(equal_answers_are_added_up),
         cmocka_unit_test(impossible_answers_are_empty),
         cmocka_unit_test(long_contexts_are_read_in_windows),
+        cmocka_unit_test(many_answers_are_ordered),
+        cmocka_unit_test(very_many_answers_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
