@@ -51,9 +51,13 @@ static enum status read_pooling(struct sentence_modules *out, struct repository 
         pooling_by_name(out, json_at(mode, i));
     if (pooling_count(out) == 0)
         out->pool_mean = true; /* the library's default */
+    out->exclude_prompt = !json_get_bool(config, "include_prompt", true);
     *width *= pooling_count(out);
     return STATUS_OK;
 }
+
+/* Weights of a Dense module are not in the model's estimate, and are kept as floats. */
+#define DENSE_ELEMENTS (64u * 1024 * 1024)
 
 static const float *floats_of(struct arena *arena, const struct tensor *tensor) {
     float *floats = arena_alloc(arena, tensor->elements * sizeof(float));
@@ -120,6 +124,9 @@ static enum status read_dense(struct sentence_modules *out, struct repository *r
                    "%s/config.json: in_features %lld, out_features %lld do not follow a vector of "
                    "%u",
                    path, (long long)in, (long long)outputs, *width);
+    if (in * outputs > DENSE_ELEMENTS)
+        return ERR(err, MODEL, "%s/config.json: in_features %lld x out_features %lld are over %u",
+                   path, (long long)in, (long long)outputs, DENSE_ELEMENTS);
     *dense = (struct sentence_dense){.in = (uint32_t)in, .out = (uint32_t)outputs};
     const char *activation =
         json_get_string(config, "activation_function", "torch.nn.modules.activation.Tanh");
@@ -130,6 +137,24 @@ static enum status read_dense(struct sentence_modules *out, struct repository *r
         return STATUS_ERROR;
     out->n_dense++;
     *width = dense->out;
+    return STATUS_OK;
+}
+
+/* What may follow what: one Transformer, one Pooling, Dense modules, one Normalize. Another order
+ * gives other vectors, and is not run here. */
+enum place { PLACE_START, PLACE_TRANSFORMER, PLACE_POOLING, PLACE_DENSE, PLACE_NORMALIZE };
+
+static enum status step_to(enum place *place, enum place to, const char *type, struct error *err) {
+    if (to < *place || (to == *place && to != PLACE_DENSE))
+        return ERR(err, MODEL,
+                   "modules.json: %s stands behind %s, which is not supported; the order must be "
+                   "Transformer, Pooling, Dense, Normalize",
+                   type,
+                   *place == PLACE_NORMALIZE ? "Normalize"
+                   : *place == PLACE_DENSE   ? "Dense"
+                   : *place == PLACE_POOLING ? "Pooling"
+                                             : "Transformer");
+    *place = to;
     return STATUS_OK;
 }
 
@@ -145,24 +170,32 @@ static enum status read_transformer(struct sentence_modules *out, struct reposit
         return STATUS_ERROR;
     const int64_t length = json_get_int(config, "max_seq_length", 0);
     out->max_seq_length = length > 0 && length < LIMIT_POSITIONS ? (uint32_t)length : 0;
+    out->lower_case = json_get_bool(config, "do_lower_case", false);
     return STATUS_OK;
 }
 
 static enum status read_module(struct sentence_modules *out, struct repository *repository,
-                               const struct json *module, uint32_t *width, struct error *err) {
+                               const struct json *module, uint32_t *width, enum place *place,
+                               struct error *err) {
     const char *type = class_name(json_get_string(module, "type", ""));
     const char *path = json_get_string(module, "path", "");
     if (strstr(path, "..") != NULL || path[0] == '/')
         return ERR(err, MODEL, "modules.json: path \"%s\" leaves the folder", path);
     if (strcmp(type, "Transformer") == 0)
-        return read_transformer(out, repository, path, err);
+        return step_to(place, PLACE_TRANSFORMER, type, err) == STATUS_OK
+                   ? read_transformer(out, repository, path, err)
+                   : STATUS_ERROR;
     if (strcmp(type, "Pooling") == 0)
-        return read_pooling(out, repository, path, width, err);
+        return step_to(place, PLACE_POOLING, type, err) == STATUS_OK
+                   ? read_pooling(out, repository, path, width, err)
+                   : STATUS_ERROR;
     if (strcmp(type, "Dense") == 0)
-        return read_dense(out, repository, path, width, err);
+        return step_to(place, PLACE_DENSE, type, err) == STATUS_OK
+                   ? read_dense(out, repository, path, width, err)
+                   : STATUS_ERROR;
     if (strcmp(type, "Normalize") == 0) {
         out->normalize = true;
-        return STATUS_OK;
+        return step_to(place, PLACE_NORMALIZE, type, err);
     }
     return ERR(err, MODEL,
                "modules.json: module \"%s\" is not supported, only Transformer, Pooling, Dense and "
@@ -177,8 +210,9 @@ enum status sentence_read(struct sentence_modules *out, struct repository *repos
     if (modules == NULL)
         return STATUS_OK;
     uint32_t width = hidden_size;
+    enum place place = PLACE_START;
     for (size_t i = 0; i < modules->len; i++) {
-        if (read_module(out, repository, json_at(modules, i), &width, err) != STATUS_OK)
+        if (read_module(out, repository, json_at(modules, i), &width, &place, err) != STATUS_OK)
             return STATUS_ERROR;
     }
     const struct json *config = NULL;

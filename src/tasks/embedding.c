@@ -7,8 +7,8 @@
 
 /* ---- the text ---- */
 
-enum status embedding_prompt(struct job *job, const struct embedding_args *args,
-                             struct text *prompt, struct error *err) {
+static enum status find_prompt(const struct job *job, const struct embedding_args *args,
+                               struct text *prompt, struct error *err) {
     const struct sentence_modules *modules = &job->model->sentence;
     struct text name =
         modules->default_prompt ? text_of(modules->default_prompt) : (struct text){NULL, 0};
@@ -40,7 +40,52 @@ enum status embedding_prompt(struct job *job, const struct embedding_args *args,
     return STATUS_ERROR;
 }
 
-static struct text with_prompt(struct job *job, struct text prompt, struct text text) {
+static uint32_t length_limit(const struct task_model *model) {
+    const uint32_t limit = model_limit(model), own = model->sentence.max_seq_length;
+    return model->sentence.present && own > 0 && own < limit ? own : limit;
+}
+
+/* As sentence-transformers counts them: of the prompt alone, without a special token at its end. */
+static enum status count_prompt(struct job *job, struct embedding_prompt *prompt,
+                                struct error *err) {
+    const struct tokenizer *tokenizer = job->model->tokenizer;
+    const struct encode_options options = {.truncation = TRUNCATE_LONGEST_FIRST,
+                                           .max_length = length_limit(job->model)};
+    struct encoding encoding;
+    if (tokenizer_encode(tokenizer, &encoding, &job->arena, prompt->text.data, prompt->text.len,
+                         NULL, 0, &options, err) != STATUS_OK) {
+        return STATUS_ERROR;
+    }
+    prompt->tokens = (uint32_t)encoding.n;
+    if (encoding.n > 0 && tokenizer_is_special(tokenizer, encoding.ids[encoding.n - 1])) {
+        prompt->tokens--;
+    }
+    return STATUS_OK;
+}
+
+enum status embedding_open(struct job *job, const struct embedding_args *args, struct error *err) {
+    const struct sentence_modules *modules = &job->model->sentence;
+    struct embedding_prompt *prompt = arena_zalloc(&job->arena, 1, sizeof(*prompt));
+    job->state = prompt;
+    if (find_prompt(job, args, &prompt->text, err) != STATUS_OK) {
+        return STATUS_ERROR;
+    }
+    if (modules->present && modules->lower_case) {
+        prompt->text = text_lower(&job->arena, prompt->text);
+    }
+    const bool counts = modules->present && modules->exclude_prompt && prompt->text.len > 0;
+    return counts ? count_prompt(job, prompt, err) : STATUS_OK;
+}
+
+static struct text with_prompt(struct job *job, struct text text) {
+    const struct embedding_prompt *state = job->state;
+    const struct text prompt = state->text;
+    if (job->model->sentence.present && job->model->sentence.lower_case) {
+        text = text_lower(&job->arena, text);
+    }
+    if (prompt.len == 0) {
+        return text;
+    }
     char *both = arena_alloc(&job->arena, prompt.len + text.len + 1);
     memcpy(both, prompt.data, prompt.len);
     memcpy(both + prompt.len, text.data, text.len);
@@ -48,25 +93,26 @@ static struct text with_prompt(struct job *job, struct text prompt, struct text 
     return (struct text){both, prompt.len + text.len};
 }
 
-enum status embedding_begin(struct part *part, const struct embedding_args *args,
-                            struct text prompt, struct text text, struct embedding *out,
-                            struct error *err) {
-    const struct sentence_modules *modules = &part->job->model->sentence;
+enum status embedding_begin(struct part *part, const struct embedding_args *args, struct text text,
+                            struct embedding *out, struct error *err) {
+    const struct embedding_prompt *prompt = part->job->state;
     struct fit fit = fit_of(&args->truncation, NULL);
-    fit.limit = modules->present ? modules->max_seq_length : 0;
+    fit.limit = length_limit(part->job->model);
     fit.left = args->truncation_direction.given &&
                strcasecmp(args->truncation_direction.text.data, "left") == 0;
-    text = with_prompt(part->job, prompt, text);
+    text = with_prompt(part->job, text);
     struct encoding encoding;
     const enum status status = part_encode(part, text, NULL, fit, &encoding, err);
     if (status != STATUS_OK) {
         return status;
     }
+    out->skip = prompt->tokens;
     out->item = part_item(part, &encoding);
     return part_want(part, out->item, NULL, out->item->n, true, false, err);
 }
 
-/* ---- pooling ---- */
+/* ---- pooling ----
+ * x holds rows [first, n) of the text. */
 
 static void pool_mean(const float *x, size_t n, size_t size, float *out, double divisor) {
     double *sum = mem_zalloc(size, sizeof(*sum));
@@ -90,13 +136,15 @@ static void pool_max(const float *x, size_t n, size_t size, float *out) {
     }
 }
 
-/* Later tokens count more: weights 1, 2, 3, ... */
-static void pool_weighted(const float *x, size_t n, size_t size, float *out) {
-    const double total = (double)n * ((double)n + 1) / 2;
+/* Later tokens count more: weights 1, 2, 3, ... from the text's beginning. */
+static void pool_weighted(const float *x, size_t first, size_t n, size_t size, float *out) {
+    double total = 0;
     double *sum = mem_zalloc(size, sizeof(*sum));
     for (size_t i = 0; i < n; i++) {
+        const double weight = (double)(first + i + 1);
+        total += weight;
         for (size_t j = 0; j < size; j++) {
-            sum[j] += (double)(i + 1) * x[i * size + j];
+            sum[j] += weight * x[i * size + j];
         }
     }
     for (size_t j = 0; j < size; j++) {
@@ -120,10 +168,11 @@ static size_t pooled_size(const struct task_model *model) {
 }
 
 /* The order is sentence-transformers': cls, max, mean, mean_sqrt_len, weighted mean, last. */
-static void pool(const struct task_model *model, const struct item *item, float *out) {
+static void pool(const struct task_model *model, const struct embedding *embedding, float *out) {
     const struct sentence_modules *m = &model->sentence;
-    const size_t size = hidden_size(model), n = item->n_rows;
-    const float *x = item->hidden;
+    const size_t size = hidden_size(model), first = embedding->skip;
+    const size_t n = embedding->item->n_rows - first;
+    const float *x = embedding->item->hidden + first * size;
     if (pooled_size(model) == size && (!m->present || m->pool_mean)) {
         pool_mean(x, n, size, out, (double)n);
         return;
@@ -146,7 +195,7 @@ static void pool(const struct task_model *model, const struct item *item, float 
         at += size;
     }
     if (m->pool_weighted_mean) {
-        pool_weighted(x, n, size, at);
+        pool_weighted(x, first, n, size, at);
         at += size;
     }
     if (m->pool_last) {
@@ -216,8 +265,10 @@ enum status embedding_supports(const struct task_model *model, struct error *err
 
 float *embedding_vector(struct job *job, const struct embedding *embedding, size_t *n) {
     const struct sentence_modules *m = &job->model->sentence;
-    float *vector = arena_alloc(&job->arena, pooled_size(job->model) * sizeof(*vector));
-    pool(job->model, embedding->item, vector);
+    float *vector = arena_zalloc(&job->arena, pooled_size(job->model), sizeof(*vector));
+    if (embedding->skip < embedding->item->n_rows) {
+        pool(job->model, embedding, vector);
+    } /* else there is nothing but the prompt: zeros */
     for (uint32_t i = 0; m->present && i < m->n_dense; i++) {
         vector = dense(&job->arena, &m->dense[i], vector);
     }

@@ -62,21 +62,17 @@ static enum status feature_extraction_open(struct job *job, struct error *err) {
                    "has",
                    (long long)args->embedding.dimensions.integer, size);
     }
-    struct text *prompt = arena_zalloc(&job->arena, 1, sizeof(*prompt));
-    job->state = prompt;
-    return embedding_prompt(job, &args->embedding, prompt, err);
+    return embedding_open(job, &args->embedding, err);
 }
 
 static enum status feature_extraction_begin(struct part *part, struct error *err) {
     const struct feature_extraction_args *args = part->job->args;
     struct embedding *embedding = arena_zalloc(&part->job->arena, 1, sizeof(*embedding));
-    const struct text *prompt = part->job->state;
     struct text text;
     part->state = embedding;
     const enum status status = part_text(part, part->input, "inputs", &text, err);
-    return status == STATUS_OK
-               ? embedding_begin(part, &args->embedding, *prompt, text, embedding, err)
-               : status;
+    return status == STATUS_OK ? embedding_begin(part, &args->embedding, text, embedding, err)
+                               : status;
 }
 
 static void write_vector(const struct feature_extraction_args *args, float *vector, size_t n,

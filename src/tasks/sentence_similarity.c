@@ -38,19 +38,15 @@ static enum status sentence_similarity_supports(const struct task_model *model, 
 
 static enum status sentence_similarity_open(struct job *job, struct error *err) {
     const struct sentence_similarity_args *args = job->args;
-    struct text *prompt = arena_zalloc(&job->arena, 1, sizeof(*prompt));
-    job->state = prompt;
-    return embedding_prompt(job, &args->embedding, prompt, err);
+    return embedding_open(job, &args->embedding, err);
 }
 
 static enum status embed(struct part *part, const struct json *value, const char *what,
                          struct embedding *out, struct error *err) {
     const struct sentence_similarity_args *args = part->job->args;
-    const struct text *prompt = part->job->state;
     struct text text;
     const enum status status = part_text(part, value, what, &text, err);
-    return status == STATUS_OK ? embedding_begin(part, &args->embedding, *prompt, text, out, err)
-                               : status;
+    return status == STATUS_OK ? embedding_begin(part, &args->embedding, text, out, err) : status;
 }
 
 static enum status sentence_similarity_begin(struct part *part, struct error *err) {

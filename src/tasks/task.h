@@ -161,8 +161,9 @@ struct characters {
 };
 struct characters characters_of(struct arena *arena, struct text text);
 struct text characters_slice(const struct characters *characters, size_t start, size_t end);
-struct text text_strip(struct text text);                    /* as Python's str.strip() */
-bool text_equal_ignoring_case(struct text a, struct text b); /* equal as str.lower() makes them */
+struct text text_strip(struct text text);                      /* as Python's str.strip() */
+bool text_equal_ignoring_case(struct text a, struct text b);   /* equal as str.lower() makes them */
+struct text text_lower(struct arena *arena, struct text text); /* each character for itself */
 uint32_t text_hash_ignoring_case(struct text text);
 struct text text_of(const char *zero_terminated);
 void write_text(struct json_out *out, struct text text);

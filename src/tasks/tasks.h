@@ -29,6 +29,8 @@ struct sentence_modules {
     uint32_t n_dense;
     struct sentence_dense dense[SENTENCE_DENSE_MAX];
     bool normalize;
+    bool exclude_prompt;        /* "include_prompt": false: the prompt's tokens are not pooled */
+    bool lower_case;            /* "do_lower_case": texts are lowered before they are tokenized */
     uint32_t max_seq_length;    /* 0: not said */
     const struct json *prompts; /* config_sentence_transformers.json "prompts", or NULL */
     const char *default_prompt; /* name, or NULL */

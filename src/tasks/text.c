@@ -59,6 +59,21 @@ bool text_equal_ignoring_case(struct text a, struct text b) {
     return at_a == a.len && at_b == b.len;
 }
 
+/* Only U+0130 becomes two characters. No lower case is longer than twice the upper one. */
+struct text text_lower(struct arena *arena, struct text text) {
+    char *lower = arena_alloc(arena, 2 * text.len + 4);
+    size_t len = 0;
+    for (size_t at = 0; at < text.len;) {
+        const uint32_t c = utf8_next(text.data, text.len, &at);
+        len += utf8_put(lower + len, (uint32_t)utf8proc_tolower((int32_t)c));
+        if (c == 0x130) {
+            len += utf8_put(lower + len, 0x307);
+        }
+    }
+    lower[len] = 0;
+    return (struct text){lower, len};
+}
+
 uint32_t text_hash_ignoring_case(struct text text) {
     uint32_t hash = 2166136261u; /* FNV-1a over code points */
     for (size_t at = 0; at < text.len;) {

@@ -18,13 +18,14 @@
 struct row {
     const char *modules, *pooling, *dense; /* NULL: no such file */
     const char *error;                     /* a part of the text; NULL: none */
-    bool mean, cls, normalize;
+    bool mean, cls, normalize, exclude_prompt;
 };
 
 static void write_row(struct folder *folder, const struct row *row) {
     folder_make(folder);
     folder_write(folder, "config.json", "{\"model_type\":\"bert\"}");
-    folder_write(folder, "sentence_bert_config.json", "{\"max_seq_length\":128}");
+    folder_write(folder, "sentence_bert_config.json",
+                 "{\"max_seq_length\":128,\"do_lower_case\":true}");
     if (row->modules != NULL)
         folder_write(folder, "modules.json", row->modules);
     if (row->pooling != NULL)
@@ -49,6 +50,19 @@ static void modules(void **state) {
          .cls = true,
          .mean = true},
         {.modules = "[" MODULE("Transformer", "") "]", .mean = true},
+        {.modules = "[" MODULE("Transformer", "") "," MODULE("Pooling", "1_Pooling") "]",
+         .pooling = "{\"pooling_mode_mean_tokens\":true,\"include_prompt\":false}",
+         .mean = true,
+         .exclude_prompt = true},
+        {.modules = "[" MODULE("Pooling", "1_Pooling") "," MODULE("Pooling", "1_Pooling") "]",
+         .pooling = "{\"pooling_mode_mean_tokens\":true}",
+         .error = "Pooling stands behind Pooling"},
+        {.modules = "[" MODULE("Normalize", "2_N") "," MODULE("Pooling", "1_Pooling") "]",
+         .pooling = "{\"pooling_mode_mean_tokens\":true}",
+         .error = "Pooling stands behind Normalize"},
+        {.modules = "[" MODULE("Pooling", "1_Pooling") "," MODULE("Transformer", "") "]",
+         .pooling = "{\"pooling_mode_mean_tokens\":true}",
+         .error = "Transformer stands behind Pooling"},
         {.modules = "[" MODULE("Transformer", "") "," MODULE("LSTM", "1_LSTM") "]",
          .error = "LSTM"},
         {.modules = "[" MODULE("Transformer", "0_Transformer") "]", .error = "0_Transformer"},
@@ -83,6 +97,8 @@ static void modules(void **state) {
             assert_int_equal(got.pool_mean, rows[i].mean);
             assert_int_equal(got.pool_cls, rows[i].cls);
             assert_int_equal(got.normalize, rows[i].normalize);
+            assert_int_equal(got.exclude_prompt, rows[i].exclude_prompt);
+            assert_int_equal(got.lower_case, rows[i].modules != NULL);
             assert_int_equal(got.max_seq_length, rows[i].modules != NULL ? 128 : 0);
         }
         repository_close(&repository);

@@ -162,6 +162,52 @@ static void prompts_stand_in_front(void **state) {
     fake_deinit(&fake);
 }
 
+/* "include_prompt": false: the prompt's tokens, with the one in front of them, are not pooled. The
+ * text is [CLS] light light the [SEP]: rows 0 to 4 are {1, i, -i, 1}. */
+static void prompts_may_be_left_out_of_the_vector(void **state) {
+    static const struct pooling rows[] = {
+        {{.pool_mean = true}, "[1,3.5,-3.5,1]"},
+        {{.pool_cls = true}, "[1,3,-3,1]"},
+        {{.pool_max = true}, "[1,4,-3,1]"},
+        {{.pool_last = true}, "[1,4,-4,1]"},
+        {{.pool_weighted_mean = true}, "[1,3.5555556,-3.5555556,1]"}, /* (4 * 3 + 5 * 4) / 9 */
+    };
+    struct fake fake;
+    fake_init(&fake, FOLDER, HEAD_NONE, 0, "{}");
+    fake.fill = fill;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        fake.model.sentence = rows[i].modules;
+        fake.model.sentence.present = fake.model.sentence.exclude_prompt = true;
+        fake.model.sentence.prompts = fake_json(&fake, "{\"query\":\"light light \"}");
+        fake_check(&fake, "feature-extraction",
+                   &(struct fake_row){"{\"inputs\":\"the\",\"prompt_name\":\"query\"}",
+                                      rows[i].answer, NULL});
+    }
+    fake.model.sentence.max_seq_length = 2; /* nothing but the prompt is left: [CLS] [SEP] */
+    fake_check(
+        &fake, "feature-extraction",
+        &(struct fake_row){"{\"inputs\":\"the\",\"prompt_name\":\"query\"}", "[1,1,-1,1]", NULL});
+    fake_deinit(&fake);
+}
+
+/* "do_lower_case": this tokenizer keeps capitals, so LIGHT is other tokens than light. */
+static void texts_may_be_lowered(void **state) {
+    struct fake fake;
+    fake_init(&fake, "tests/golden/bert/cased", HEAD_NONE, 0, "{}");
+    fake.fill = fill;
+    fake.model.sentence = (struct sentence_modules){.present = true, .pool_mean = true};
+    int32_t lower[64], upper[64];
+    for (int lowers = 0; lowers < 2; lowers++) {
+        fake.model.sentence.lower_case = lowers;
+        fake_check(&fake, "feature-extraction", &(struct fake_row){"\"light\"", NULL, NULL});
+        memcpy(lower, fake.first, sizeof(lower));
+        fake_check(&fake, "feature-extraction", &(struct fake_row){"\"LIGHT\"", NULL, NULL});
+        memcpy(upper, fake.first, sizeof(upper));
+        assert_int_equal(memcmp(lower, upper, 3 * sizeof(lower[0])) == 0, lowers);
+    }
+    fake_deinit(&fake);
+}
+
 /* By the mean: "light" is {1, 1, -1, 1}; item 1 is {2, m, -m, 1}. */
 static const struct fake_row similar[] = {
     {"{\"inputs\":{\"source_sentence\":\"light\",\"sentences\":[\"light\"]}}", "[0.9449112]", NULL},
@@ -194,6 +240,8 @@ int main(void) {
         cmocka_unit_test(long_texts_are_cut_left_or_right),
         cmocka_unit_test(sentence_folders_give_a_vector_a_text),
         cmocka_unit_test(prompts_stand_in_front),
+        cmocka_unit_test(prompts_may_be_left_out_of_the_vector),
+        cmocka_unit_test(texts_may_be_lowered),
         cmocka_unit_test(similarity_is_the_cosine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
