@@ -55,7 +55,7 @@ enum status linear_create(struct linear *linear, enum precision precision, uint3
     if (!size_mul(padded(out) / PANEL, linear_panel_bytes(&made), &bytes)) {
         return ERR(err, MEMORY, "a linear layer of %u inputs and %u outputs is too large", in, out);
     }
-    if (mem_try_alloc(&made.panels, bytes, err) != STATUS_OK) {
+    if (block_create(&made.panels, bytes, err) != STATUS_OK) {
         return STATUS_ERROR;
     }
     made.bytes = bytes;
@@ -75,7 +75,7 @@ enum status linear_create(struct linear *linear, enum precision precision, uint3
 
 void linear_destroy(struct linear *linear) {
     if (linear->panels != NULL) {
-        mem_free_large(linear->panels, panels_bytes(linear));
+        block_destroy(linear->panels, panels_bytes(linear));
     }
     mem_free(linear->bias);
     mem_free(linear->scales);

@@ -38,7 +38,7 @@ struct counted {
     uint64_t allocations[MOST_LANES];
 };
 
-static void count_lane(struct lane *lane, void *arg) {
+static inline void count_lane(struct lane *lane, void *arg) {
     struct counted *counted = arg;
     const uint64_t before = mem_alloc_count();
     counted->fn(lane, counted->arg);
@@ -46,7 +46,7 @@ static void count_lane(struct lane *lane, void *arg) {
 }
 
 /* Runs fn on `lanes` lanes; no lane may allocate. */
-static void run_lanes(uint32_t lanes, void (*fn)(struct lane *lane, void *arg), void *arg) {
+static inline void run_lanes(uint32_t lanes, void (*fn)(struct lane *lane, void *arg), void *arg) {
     struct counted counted = {.fn = fn, .arg = arg};
     team_run(teams[lanes - 1], count_lane, &counted);
     for (uint32_t i = 0; i < lanes; i++) {
@@ -56,7 +56,7 @@ static void run_lanes(uint32_t lanes, void (*fn)(struct lane *lane, void *arg), 
 
 static uint32_t random_state = 7;
 
-static float uniform(float low, float high) {
+static inline float uniform(float low, float high) {
     random_state = random_state * 1664525u + 1013904223u;
     return low + (high - low) * (float)(random_state >> 8) / (float)(1 << 24);
 }
