@@ -126,6 +126,9 @@ static void split_text(const struct tokenizer *tokenizer, const struct trie *tri
     while ((id = trie_find(trie, text->data, text->len, from, &start, &end)) >= 0) {
         const struct added_token *token = &tokenizer->added.by_id[id];
         from = end;
+        if (tokenizer->splits_special &&
+            added_is_special(&tokenizer->added, token->content, token->len))
+            continue;
         if (token->single_word && !is_single_word(text, start, end))
             continue;
         if (token->lstrip) {

@@ -21,6 +21,14 @@ static const char *const cleanups[][2] = {
     {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
 };
 
+bool decode_may_clean(const char *data, size_t len) {
+    for (size_t i = 0; i < ARRAY_LEN(cleanups); i++)
+        for (size_t n = strlen(cleanups[i][0]) - 1; n > 0; n--)
+            if (len >= n && memcmp(data + len - n, cleanups[i][0], n) == 0)
+                return true;
+    return false;
+}
+
 /* In place from `start`: no replacement is longer than what it replaces. */
 static void replace_in_place(struct buf *out, size_t start, const char *from, const char *to) {
     const size_t from_len = strlen(from), to_len = strlen(to);
@@ -77,6 +85,10 @@ static void strip_decoded(const struct tokenizer *tokenizer, struct buf *out, si
     }
 }
 
+bool decode_cleans(const struct tokenizer *tokenizer, struct decode_options options) {
+    return options.clean_up > 0 || (options.clean_up == 0 && tokenizer->clean_up);
+}
+
 void tokenizer_decode(const struct tokenizer *tokenizer, struct buf *out, const int32_t *ids,
                       size_t n, struct decode_options options) {
     struct arena scratch = {0};
@@ -94,7 +106,7 @@ void tokenizer_decode(const struct tokenizer *tokenizer, struct buf *out, const 
     arena_deinit(&scratch);
     if (tokenizer->strip_decoded)
         strip_decoded(tokenizer, out, start);
-    if (options.clean_up > 0 || (options.clean_up == 0 && tokenizer->clean_up))
+    if (decode_cleans(tokenizer, options))
         for (size_t i = 0; i < ARRAY_LEN(cleanups); i++)
             replace_in_place(out, start, cleanups[i][0], cleanups[i][1]);
 }

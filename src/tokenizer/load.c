@@ -160,6 +160,8 @@ static void settings_apply(struct loader *loader) {
         json_get_bool(config, "clean_up_tokenization_spaces",
                       loader->legacy && loader->class && loader->class->legacy_clean_up);
     tokenizer->trims_offsets = trims(tokenizer->post_processor);
+    tokenizer->splits_special =
+        loader->class && json_get_bool(config, "split_special_tokens", false);
 }
 
 /* ---- public -------------------------------------------------------------------------------- */

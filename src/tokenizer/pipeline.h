@@ -236,6 +236,7 @@ struct tokenizer {
     int32_t roles[TOKEN_ROLES];
     uint32_t max_length;
     bool pads_left, clean_up, strip_decoded, trims_offsets;
+    bool splits_special; /* special tokens in a text are text */
 };
 
 /* What is known while loading. */
@@ -250,6 +251,10 @@ struct loader {
 
 int32_t tokenizer_token_to_id(const struct tokenizer *tokenizer, const char *token, size_t len);
 const char *tokenizer_token_n(const struct tokenizer *tokenizer, int32_t id, size_t *len);
+
+bool decode_cleans(const struct tokenizer *tokenizer, struct decode_options options);
+/* True when the text ends in the beginning of something that cleaning up replaces. */
+bool decode_may_clean(const char *data, size_t len);
 
 /* Truncation and post-processing of both sequences into the public encoding. */
 enum status post_process(const struct tokenizer *tokenizer, struct encoding *out,

@@ -4,12 +4,16 @@
 
 Each folder holds the tokenizer's files and cases.json: {"cases": [...], "decodes": [...]}. A case
 is a text, perhaps a pair and options, and the windows they give (or "error"); a decode is a list of
-ids, how, and the text. Run from the repository root.
+ids, how, and the text. Run from the repository root; --check makes them elsewhere and compares.
 """
+import filecmp
 import json
 import os
+import pathlib
 import random
 import shutil
+import sys
+import tempfile
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
@@ -396,7 +400,8 @@ def legacy_folders():
                                                      "normalized": True}}) + "/tokenizer.json",
                whole["roberta"])
     write_json(make("generic-class", {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<eos>",
-                                      "clean_up_tokenization_spaces": True, "model_max_length": 77})
+                                      "clean_up_tokenization_spaces": True, "model_max_length": 77,
+                                      "split_special_tokens": True})
                + "/tokenizer.json", whole["byte-bpe-trim"])
     write_json(make("clip-class", {"tokenizer_class": "CLIPTokenizer"}) + "/tokenizer.json", whole["clip"])
 
@@ -519,7 +524,7 @@ def cases(folder, texts, full):
         file.write("}\n")
 
 
-def main():
+def make():
     shutil.rmtree(OUT, ignore_errors=True)
     small, whole = small_folders(), whole_folders()
     for name, tokenizer in {**small, **whole}.items():
@@ -530,6 +535,30 @@ def main():
     for name in sorted(os.listdir(OUT)):
         full = name not in small
         cases(f"{OUT}/{name}", TEXTS if full else few, full)
+
+
+
+def differences(made, kept):
+    names = {p.relative_to(root) for root in (made, kept) for p in root.rglob("*") if p.is_file()}
+    return [str(n) for n in sorted(names)
+            if not ((made / n).exists() and (kept / n).exists() and
+                    filecmp.cmp(made / n, kept / n, shallow=False))]
+
+
+def main():
+    global OUT
+    if "--check" not in sys.argv:
+        make()
+        return
+    kept = pathlib.Path(OUT)
+    with tempfile.TemporaryDirectory() as folder:
+        OUT = folder + "/tokenizer"
+        make()
+        found = differences(pathlib.Path(OUT), kept)
+    for name in found:
+        print("differs:", name)
+    print("no difference" if not found else f"{len(found)} files differ")
+    sys.exit(bool(found))
 
 
 main()

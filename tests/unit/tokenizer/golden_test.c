@@ -153,7 +153,7 @@ static void check_settings(const char *name, const struct tokenizer *tokenizer,
 
 /* What streaming gives in pieces is what decoding gives at once. */
 static void check_stream(const char *where, const struct tokenizer *tokenizer,
-                         const struct json *row) {
+                         const struct json *row, int clean_up) {
     const struct json *ids = json_get(row, "ids");
     struct buf whole, streamed;
     buf_init(&whole, LIMIT_TEXT);
@@ -161,7 +161,7 @@ static void check_stream(const char *where, const struct tokenizer *tokenizer,
     struct arena arena = {0};
     int32_t *list = arena_alloc(&arena, ids->len * sizeof *list);
     struct decode_stream stream;
-    decode_stream_init(&stream, tokenizer, (struct decode_options){.clean_up = -1});
+    decode_stream_init(&stream, tokenizer, (struct decode_options){.clean_up = clean_up});
     for (uint32_t i = 0; i < ids->len; i++) {
         list[i] = (int32_t)int_at(ids, i);
         decode_stream_push(&stream, list[i], &streamed);
@@ -169,7 +169,8 @@ static void check_stream(const char *where, const struct tokenizer *tokenizer,
             fail_msg("%s: half a character was given out", where);
     }
     decode_stream_finish(&stream, &streamed);
-    tokenizer_decode(tokenizer, &whole, list, ids->len, (struct decode_options){.clean_up = -1});
+    tokenizer_decode(tokenizer, &whole, list, ids->len,
+                     (struct decode_options){.clean_up = clean_up});
     if (streamed.len != whole.len ||
         (whole.len > 0 && memcmp(streamed.data, whole.data, whole.len)))
         fail_msg("%s: wanted \"%s\", streamed \"%s\"", where, whole.data ? whole.data : "",
@@ -206,9 +207,9 @@ static void check_folder(const char *name) {
         check_decode(arena_printf(&arena, "%s: decode %u", name, i), tokenizer,
                      json_at(decodes, i));
     for (uint32_t i = 0; i < decodes->len; i++)
-        if (streams(name, json_at(decodes, i)))
+        for (int clean_up = -1; clean_up <= 1 && streams(name, json_at(decodes, i)); clean_up += 2)
             check_stream(arena_printf(&arena, "%s: stream %u", name, i), tokenizer,
-                         json_at(decodes, i));
+                         json_at(decodes, i), clean_up);
     tokenizer_destroy(tokenizer);
     arena_deinit(&arena);
 }

@@ -55,6 +55,60 @@ static void what_stays_broken_comes_at_the_end(void **state) {
     tokenizer_destroy(tokenizer);
 }
 
+/* A thousand bytes that never make a character: given out on the way, and one sign a byte. */
+static void a_long_broken_run_is_not_held_back(void **state) {
+    struct tokenizer *tokenizer = load();
+    struct decode_stream stream;
+    struct buf out;
+    size_t most_held = 0;
+    buf_init(&out, 1 * MiB);
+    decode_stream_init(&stream, tokenizer, (struct decode_options){0});
+    const int32_t id = tokenizer_find(tokenizer, "\xC3\xBF", 2); /* byte 0xFF */
+    for (int i = 0; i < 1000; i++) {
+        decode_stream_push(&stream, id, &out);
+        if (stream.n - stream.read > most_held)
+            most_held = stream.n - stream.read;
+    }
+    assert_true(most_held < 16);
+    decode_stream_finish(&stream, &out);
+    assert_int_equal(out.len, 3000);
+    decode_stream_deinit(&stream);
+    buf_deinit(&out);
+    tokenizer_destroy(tokenizer);
+}
+
+static void cleaned_up_spaces_are_never_given_out(void **state) {
+    static const char *const texts[] = {
+        "a . b , c ! d ?", "it 's they 're we 've I 'm do n't", "x ' y ' ' z", "end '", "  . . .",
+        " n' nn't 'ss",
+    };
+    struct tokenizer *tokenizer = load();
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct arena arena = {0};
+        struct encoding encoding;
+        struct error err;
+        struct buf whole, streamed;
+        struct decode_stream stream;
+        const struct decode_options options = {.clean_up = 1};
+        buf_init(&whole, 1000);
+        buf_init(&streamed, 1000);
+        assert_int_equal(tokenizer_encode(tokenizer, &encoding, &arena, texts[i], strlen(texts[i]),
+                                          NULL, 0, NULL, &err),
+                         STATUS_OK);
+        tokenizer_decode(tokenizer, &whole, encoding.ids, encoding.n, options);
+        decode_stream_init(&stream, tokenizer, options);
+        for (size_t k = 0; k < encoding.n; k++)
+            decode_stream_push(&stream, encoding.ids[k], &streamed);
+        decode_stream_finish(&stream, &streamed);
+        assert_string_equal(streamed.data, whole.data);
+        decode_stream_deinit(&stream);
+        buf_deinit(&whole);
+        buf_deinit(&streamed);
+        arena_deinit(&arena);
+    }
+    tokenizer_destroy(tokenizer);
+}
+
 static void special_tokens_are_left_out_unless_kept(void **state) {
     struct tokenizer *tokenizer = load();
     const int32_t end = tokenizer_special(tokenizer, TOKEN_EOS);
@@ -77,6 +131,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_character_waits_for_its_last_byte),
         cmocka_unit_test(what_stays_broken_comes_at_the_end),
+        cmocka_unit_test(a_long_broken_run_is_not_held_back),
+        cmocka_unit_test(cleaned_up_spaces_are_never_given_out),
         cmocka_unit_test(special_tokens_are_left_out_unless_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
