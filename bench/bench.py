@@ -119,13 +119,20 @@ class Brisk:
 
     def run(self, work):
         body = dict(work["body"], options={"use_cache": False, "wait_for_model": True})
-        self.connection.request("POST", f"/pipeline/{work['task']}/{work['model']}", json.dumps(body),
-                                {"Content-Type": "application/json"})
-        response = self.connection.getresponse()
+        try:
+            response = self.post(work, json.dumps(body))
+        except (BrokenPipeError, http.client.RemoteDisconnected):  # closed while PyTorch was measured
+            self.connect()
+            response = self.post(work, json.dumps(body))
         answer = json.loads(response.read())
         if response.status != 200:
             raise SystemExit(f"brisk answered {response.status}: {answer}")
         return answer
+
+    def post(self, work, body):
+        self.connection.request("POST", f"/pipeline/{work['task']}/{work['model']}", body,
+                                {"Content-Type": "application/json"})
+        return self.connection.getresponse()
 
     def memory_mib(self):
         with open(f"/proc/{self.process.pid}/status") as f:

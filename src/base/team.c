@@ -14,6 +14,7 @@
 #include "base/thread.h"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -174,6 +175,18 @@ enum status team_create(struct team **team, uint32_t threads, struct error *err)
 
 uint32_t team_threads(const struct team *team) {
     return team->threads;
+}
+
+void team_bind(struct team *team) {
+    cpu_set_t usable;
+    if (sched_getaffinity(0, sizeof usable, &usable) != 0 ||
+        (uint32_t)CPU_COUNT(&usable) != team->threads || team->threads != system_cores())
+        return;
+    uint32_t lane = 0;
+    for (uint32_t core = 0; core < CPU_SETSIZE && lane < team->threads; core++) {
+        if (CPU_ISSET(core, &usable))
+            thread_bind(team->seats[lane++].thread, core); /* lane 0 has none: the caller */
+    }
 }
 
 void team_run(struct team *team, void (*fn)(struct lane *lane, void *arg), void *arg) {

@@ -3,6 +3,7 @@
 #include "base/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -53,6 +54,13 @@ enum status thread_start(struct thread **thread, const char *name, void (*run)(v
     }
     *thread = made;
     return STATUS_OK;
+}
+
+void thread_bind(struct thread *thread, uint32_t core) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    (void)pthread_setaffinity_np(thread ? thread->handle : pthread_self(), sizeof one, &one);
 }
 
 void thread_join(struct thread *thread) {

@@ -15,6 +15,8 @@ struct thread;
 enum status thread_start(struct thread **thread, const char *name, void (*run)(void *), void *arg,
                          struct error *err) MUST_CHECK;
 void thread_join(struct thread *thread); /* waits, frees; NULL is fine */
+/* Keeps the thread (NULL: the calling one) on one core; best effort. */
+void thread_bind(struct thread *thread, uint32_t core);
 
 struct lock {
     pthread_mutex_t mutex;
@@ -45,6 +47,10 @@ struct lane {
 enum status team_create(struct team **team, uint32_t threads, struct error *err) MUST_CHECK;
 void team_destroy(struct team *team);
 uint32_t team_threads(const struct team *team);
+/* Called by the thread that will call team_run: each lane stays on a core of its own from now on, so
+ * that two never share one while another idles. Nothing happens unless there is a lane for every
+ * core this process may use. */
+void team_bind(struct team *team);
 /* Runs fn(lane, arg) on all lanes, returns when all have returned. No allocation. */
 void team_run(struct team *team, void (*fn)(struct lane *lane, void *arg), void *arg);
 /* All lanes wait for each other; what was written before is seen after. */

@@ -43,7 +43,7 @@ static enum status start(struct brisk *brisk, const struct brisk_options *option
         return STATUS_ERROR;
     const uint32_t threads = options->threads > 0 ? options->threads : system_cores();
     if (team_create(&brisk->team, threads, err) != STATUS_OK ||
-        scheduler_create(&brisk->scheduler, err) != STATUS_OK)
+        scheduler_create(&brisk->scheduler, brisk->team, err) != STATUS_OK)
         return STATUS_ERROR;
     const struct shelf_options shelf = {
         .repos = &brisk->repos,

@@ -9,6 +9,7 @@
 
 struct scheduler {
     struct thread *thread;
+    struct team *team;
     struct lock lock;
     struct condition wake;
     struct run *inbox, **inbox_end; /* guarded by lock; linked by run->next */
@@ -253,6 +254,7 @@ static void turn(struct scheduler *scheduler, struct model_queue *queue) {
 
 static void scheduler_main(void *arg) {
     struct scheduler *scheduler = arg;
+    team_bind(scheduler->team);
     while (inbox_take(scheduler)) {
         if (scheduler->ring == NULL)
             continue;
@@ -264,8 +266,9 @@ static void scheduler_main(void *arg) {
 
 /* ---- making it ---- */
 
-enum status scheduler_create(struct scheduler **out, struct error *err) {
+enum status scheduler_create(struct scheduler **out, struct team *team, struct error *err) {
     struct scheduler *scheduler = mem_zalloc(1, sizeof(*scheduler));
+    scheduler->team = team;
     lock_init(&scheduler->lock);
     condition_init(&scheduler->wake);
     scheduler->inbox_end = &scheduler->inbox;

@@ -14,7 +14,9 @@ struct scheduler_figures { /* since the start; read without a lock */
     size_t queued_items;
 };
 
-enum status scheduler_create(struct scheduler **out, struct error *err) MUST_CHECK;
+/* The team (borrowed) is bound to its cores by the scheduler's thread. */
+enum status scheduler_create(struct scheduler **out, struct team *team,
+                             struct error *err) MUST_CHECK;
 void scheduler_destroy(struct scheduler *scheduler); /* all runs must have finished */
 /* Checks the items against the model's limits and takes the run over. On an error (INPUT,
  * OVERLOADED) nothing was taken. Thread-safe; wakes the thread at once. */

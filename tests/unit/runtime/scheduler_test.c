@@ -41,7 +41,7 @@ struct bench {
 static void bench_open(struct bench *bench, const char *model) {
     struct error err = {0};
     runs_open(&bench->of, model);
-    assert_int_equal(scheduler_create(&bench->scheduler, &err), STATUS_OK);
+    assert_int_equal(scheduler_create(&bench->scheduler, bench->of.team, &err), STATUS_OK);
     lock_init(&back.lock);
     condition_init(&back.changed);
 }
