@@ -46,12 +46,12 @@ uint32_t config_size(struct config *config, const char *key, uint32_t most) {
     return config_size_or(config, key, 1, most);
 }
 
-float config_float(struct config *config, const char *key, float otherwise) {
+float config_eps(struct config *config, const char *key, float otherwise) {
     const struct json *value = get(config, key);
     if (!value)
         return otherwise;
-    if (!json_is(value, JSON_NUMBER) || !isfinite((float)value->number)) {
-        config_fail(config, "\"%s\" is not a finite number", key);
+    if (!json_is(value, JSON_NUMBER) || !isfinite((float)value->number) || value->number < 0) {
+        config_fail(config, "\"%s\" is not a finite number of 0 or more", key);
         return otherwise;
     }
     return (float)value->number;

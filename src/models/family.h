@@ -17,7 +17,8 @@ struct config {
 /* A whole number 1..most. An absent key is an error: without it there is no model. */
 uint32_t config_size(struct config *config, const char *key, uint32_t most);
 uint32_t config_size_or(struct config *config, const char *key, uint32_t otherwise, uint32_t most);
-float config_float(struct config *config, const char *key, float otherwise); /* finite */
+/* A norm's epsilon: finite, 0 or more (below it rows become NaN). */
+float config_eps(struct config *config, const char *key, float otherwise);
 bool config_bool(struct config *config, const char *key, bool otherwise);
 /* An id, or the first of a list of ids; null is -1. */
 int32_t config_token(struct config *config, const char *key, int32_t otherwise);

@@ -30,7 +30,7 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
         .positions = POSITIONS_LEARNED,
         .norm_kind = NORM_LAYER,
         .norm_place = NORM_PRE,
-        .norm_eps = config_float(c, "layer_norm_epsilon", 1e-5f),
+        .norm_eps = config_eps(c, "layer_norm_epsilon", 1e-5f),
         .final_norm = true,
         .activation = config_activation(c, "activation_function", ACTIVATION_GELU_TANH),
         .causal = true,

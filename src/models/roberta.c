@@ -56,7 +56,7 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
         .embed_norm = true,
         .norm_kind = NORM_LAYER,
         .norm_place = NORM_POST,
-        .norm_eps = config_float(c, "layer_norm_eps", 1e-12f),
+        .norm_eps = config_eps(c, "layer_norm_eps", 1e-12f),
         .activation = config_activation(c, "hidden_act", ACTIVATION_GELU),
         .causal = config_bool(c, "is_decoder", false),
     };

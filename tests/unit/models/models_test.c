@@ -99,6 +99,7 @@ static const struct {
     {GPT2_CONFIG ",\"activation_function\":\"mish2\"}", {"\"mish2\"", "gelu_new"}},
     {GPT2_CONFIG ",\"activation_function\":3}", {"\"activation_function\" is a number"}},
     {GPT2_CONFIG ",\"layer_norm_epsilon\":NaN}", {"\"layer_norm_epsilon\""}},
+    {GPT2_CONFIG ",\"layer_norm_epsilon\":-1}", {"\"layer_norm_epsilon\"", "0 or more"}},
     {GPT2_CONFIG ",\"scale_attn_weights\":\"yes\"}", {"\"scale_attn_weights\" is a string"}},
     {GPT2_CONFIG ",\"eos_token_id\":\"</s>\"}", {"\"eos_token_id\""}},
     {BERT_CONFIG ",\"position_embedding_type\":\"relative_key\"}",
