@@ -64,10 +64,13 @@
 #define LIMIT_TOKEN_LIST       65536 /* ids of one list in generation_config.json */
 #define LIMIT_CANDIDATE_LABELS 1024  /* zero-shot */
 #define LIMIT_JOB_FLOATS                                                                           \
-    (128 * MiB)                   /* numbers (4 bytes each) that one request takes from the model */
-#define LIMIT_JOB_TEXT (64 * MiB) /* that one request has tokenized, labels and prompts included   \
+    (128 * MiB) /* numbers (4 bytes each) that one request takes from the model */
+#define LIMIT_JOB_TEXT                                                                             \
+    (64 * MiB)                    /* that one request has tokenized, labels and prompts included   \
                                    */
-#define LIMIT_JOB_ITEMS 65536     /* runs of the model for one request */
+#define LIMIT_IGNORED_LABELS 1024 /* ignore_labels: each entity is compared with all */
+#define LIMIT_JOB_TOKENS     (8 * 1024 * 1024) /* that one request has the model read */
+#define LIMIT_JOB_ITEMS      65536             /* runs of the model for one request */
 #define LIMIT_JOB_CANDIDATES                                                                       \
     262144 /* spans of text that question answering compares in one request */
 #define LIMIT_TOP_K_ANSWERS 100000 /* top_k of classification-like tasks */

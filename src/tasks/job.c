@@ -308,6 +308,12 @@ enum status part_want(struct part *part, struct item *item, const uint32_t *rows
     const struct arch *arch = job->model->arch;
     const size_t n_hidden = hidden ? arch->stacks[arch->head.stack].hidden_size : 0;
     const size_t n_logits = logits ? arch->head.outputs : 0;
+    if (job->facts.tokens > LIMIT_JOB_TOKENS) {
+        return ERR(err, TOO_LARGE,
+                   "the request has the model read more than %d tokens (windows that overlap count "
+                   "each): send less at once, or with a smaller stride",
+                   LIMIT_JOB_TOKENS);
+    }
     job->output_floats += n_rows * (n_hidden + n_logits);
     if (job->output_floats > LIMIT_JOB_FLOATS) {
         return ERR(err, TOO_LARGE,

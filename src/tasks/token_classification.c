@@ -55,6 +55,7 @@ struct entity {
     float score;
     size_t start, end; /* code points */
     size_t index;      /* of the token in its window */
+    size_t order;      /* in which it was found, over all windows */
     bool is_subword;
     struct text group; /* of a group: its name */
 };
@@ -99,6 +100,11 @@ static enum strategy strategy_of(const struct token_classification_args *args) {
 
 static enum status token_classification_open(struct job *job, struct error *err) {
     const struct token_classification_args *args = job->args;
+    if (args->ignore_labels.given && args->ignore_labels.json->len > LIMIT_IGNORED_LABELS &&
+        json_is(args->ignore_labels.json, JSON_ARRAY)) {
+        return ERR(err, INPUT, "ignore_labels has %u elements, at most %d are taken",
+                   args->ignore_labels.json->len, LIMIT_IGNORED_LABELS);
+    }
     if (!args->stride.given) {
         return STATUS_OK;
     }
@@ -341,16 +347,17 @@ static bool is_ignored(const struct part *part, struct text label) {
     return false;
 }
 
+static int compare_starts(const void *a, const void *b) {
+    const struct entity *x = a, *y = b;
+    if (x->start != y->start) {
+        return x->start < y->start ? -1 : 1;
+    }
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
 /* Of entities that overlap, the longer one stays, then the more certain one. */
 static size_t settle_overlaps(struct entity *items, size_t n) {
-    for (size_t i = 1; i < n; i++) { /* by start; stable, nearly sorted already */
-        const struct entity item = items[i];
-        size_t at = i;
-        for (; at > 0 && items[at - 1].start > item.start; at--) {
-            items[at] = items[at - 1];
-        }
-        items[at] = item;
-    }
+    qsort(items, n, sizeof(*items), compare_starts);
     size_t kept = 0;
     for (size_t i = 1; i < n; i++) {
         const struct entity *before = &items[kept];
@@ -389,6 +396,7 @@ static struct entities entities_of(const struct part *part, enum strategy strate
                 entity->group = text_of(model_label(part->job->model, entity->label));
             }
             if (!is_ignored(part, entity->group)) {
+                entity->order = all.n;
                 all.items[all.n++] = *entity;
             }
         }

@@ -151,10 +151,82 @@ static void windows_overlap_and_are_settled(void **state) {
     fake_deinit(&fake);
 }
 
+/* Windows that start one token after the other: what is found of a word in all of them is one. */
+static void windows_may_overlap_nearly_whole(void **state) {
+    struct fake fake;
+    struct buf out, body;
+    struct error err;
+    enum { WORDS = 300 };
+    buf_init(&out, LIMIT_RESPONSE);
+    buf_init(&body, LIMIT_BODY);
+    fake_init(&fake, FOLDER, HEAD_TOKEN, 6, "{}");
+    fake.model.labels = labels;
+    fake.fill = fill_all;
+    buf_puts(&body, "{\"inputs\":\"");
+    for (int i = 0; i < WORDS; i++) {
+        buf_puts(&body, "light ");
+    }
+    buf_puts(&body, "\",\"parameters\":{\"stride\":61}}"); /* of 62 tokens of text */
+    assert_int_equal(fake_run(&fake, "ner", body.data, &out, &err), STATUS_OK);
+    const struct json *entities = fake_json(&fake, out.data);
+    assert_int_equal(entities->len, WORDS);
+    for (uint32_t i = 0; i < WORDS; i++) {
+        assert_int_equal(json_get_int(json_at(entities, i), "start", -1), i * 6);
+    }
+    buf_deinit(&out);
+    buf_deinit(&body);
+    fake_deinit(&fake);
+}
+
+/* A text of 140,000 words in windows one word apart: 62 times as many tokens to read. */
+static void windows_are_bounded_together(void **state) {
+    struct fake fake;
+    struct buf body;
+    buf_init(&body, LIMIT_BODY);
+    fake_init(&fake, FOLDER, HEAD_TOKEN, 6, "{}");
+    fake.model.labels = labels;
+    fake.fill = fill_all;
+    buf_puts(&body, "{\"inputs\":[\"\"");
+    for (int j = 0; j < 4; j++) {
+        buf_puts(&body, ",\"");
+        for (int i = 0; i < 35000; i++) {
+            buf_puts(&body, "light ");
+        }
+        buf_putc(&body, '"');
+    }
+    buf_puts(&body, "],\"parameters\":{\"stride\":61}}");
+    fake_check(&fake, "token-classification",
+               &(struct fake_row){body.data, NULL, "the model read more than 8388608 tokens"});
+    assert_false(fake.asked);
+    buf_deinit(&body);
+    fake_deinit(&fake);
+}
+
+static void very_many_ignored_labels_are_refused(void **state) {
+    struct fake fake;
+    struct buf body;
+    buf_init(&body, LIMIT_BODY);
+    fake_init(&fake, FOLDER, HEAD_TOKEN, 6, "{}");
+    fake.model.labels = labels;
+    fake.fill = fill_all;
+    buf_puts(&body, "{\"inputs\":\"light\",\"parameters\":{\"ignore_labels\":[\"\"");
+    for (int i = 0; i < LIMIT_IGNORED_LABELS; i++) {
+        buf_puts(&body, ",\"\"");
+    }
+    buf_puts(&body, "]}}");
+    fake_check(&fake, "token-classification",
+               &(struct fake_row){body.data, NULL, "ignore_labels has 1025 elements"});
+    buf_deinit(&body);
+    fake_deinit(&fake);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_answered),
         cmocka_unit_test(windows_overlap_and_are_settled),
+        cmocka_unit_test(windows_may_overlap_nearly_whole),
+        cmocka_unit_test(windows_are_bounded_together),
+        cmocka_unit_test(very_many_ignored_labels_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
