@@ -130,6 +130,16 @@ enum status generation_open(struct job *job, const struct generation_args *args,
     return status;
 }
 
+enum status check_start(const struct job *job, const char *name, int32_t id, struct error *err) {
+    const struct arch *arch = job->model->arch;
+    const uint32_t vocab_size = arch->stacks[arch->head.stack].vocab_size;
+    if (id >= 0 && (uint32_t)id < vocab_size) {
+        return STATUS_OK;
+    }
+    return ERR(err, INPUT, "%s is %d, must be below %u, the size of the model's vocabulary", name,
+               id, vocab_size);
+}
+
 struct text generation_prefix(const struct job *job, const char *task) {
     const char *prefix = json_get_string(job->model->config, "prefix", "");
     return text_of(json_get_string(task_params(job, task), "prefix", prefix));

@@ -75,7 +75,7 @@ enum status seq2seq_open(struct job *job, struct error *err) {
                    "config.json: decoder_start_token_id or bos_token_id is needed to "
                    "generate");
     }
-    return STATUS_OK;
+    return check_start(job, "decoder_start_token_id", state->start, err);
 }
 
 enum status seq2seq_begin(struct part *part, struct error *err) {

@@ -210,6 +210,9 @@ struct generation_presets {
 enum status generation_open(struct job *job, const struct generation_args *args,
                             const struct generation_presets *presets, const char *task,
                             struct generation_config **out, struct error *err) MUST_CHECK;
+/* That the token a text begins with, which a request may set, is one of the model's. */
+enum status check_start(const struct job *job, const char *name, int32_t id,
+                        struct error *err) MUST_CHECK;
 /* The text in front of every input (config.prefix, task_specific_params). */
 struct text generation_prefix(const struct job *job, const char *task);
 /* Makes item one that generates num_return_sequences texts. */

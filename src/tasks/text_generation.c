@@ -96,7 +96,7 @@ static enum status use_bos(struct part *part, struct encoding *encoding, struct 
     int32_t *ids = arena_alloc(&part->job->arena, sizeof(*ids));
     ids[0] = config->bos;
     *encoding = (struct encoding){.n = 1, .ids = ids};
-    return STATUS_OK;
+    return check_start(part->job, "bos_token_id", ids[0], err);
 }
 
 static enum status text_generation_begin(struct part *part, struct error *err) {

@@ -122,6 +122,7 @@ static const struct fake_row answers[] = {
     {ASK("\"num_beam_groups\":2"), NULL, "num_beam_groups is 2, must be at most 1"},
     {ASK("\"early_stopping\":\"soon\""), NULL, "parameters: \"early_stopping\""},
     {ASK("\"eos_token_id\":[\"x\"]"), NULL, "parameters: \"eos_token_id\""},
+    {"{\"inputs\":\"\",\"bos_token_id\":99999}", NULL, "bos_token_id is 99999, must be below"},
     {ASK("\"stop\":[\"\"]"), NULL, "stop[0] has 0 bytes"},
     {ASK("\"stop\":[\"a\",5]"), NULL, "stop is 5 (number), must be a list of strings only"},
     {ASK("\"stop\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",\"12\","
@@ -160,6 +161,8 @@ static const struct fake_row summaries[] = {
      NULL},
     {"5", "[{\"summary_text\":\"BCD\"}]", NULL},
     {"{\"inputs\":5}", NULL, "inputs is 5 (number), must be a string"},
+    {"{\"inputs\":\"a\",\"decoder_start_token_id\":99999}", NULL,
+     "decoder_start_token_id is 99999, must be below"},
 };
 
 static void summaries_are_nested(void **state) {
