@@ -39,6 +39,9 @@ static enum status read_pooling(struct sentence_modules *out, struct repository 
     const struct json *config = NULL;
     if (module_config(&config, repository, path, err) != STATUS_OK)
         return STATUS_ERROR;
+    if (!json_is(config, JSON_OBJECT)) /* a guess would give other vectors */
+        return ERR(err, MODEL, "modules.json: %s/config.json is %s: download it again", path,
+                   config == NULL ? "missing" : "not an object");
     out->pool_cls = json_get_bool(config, "pooling_mode_cls_token", false);
     out->pool_mean = json_get_bool(config, "pooling_mode_mean_tokens", false);
     out->pool_max = json_get_bool(config, "pooling_mode_max_tokens", false);
