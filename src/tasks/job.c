@@ -102,12 +102,19 @@ static enum status start(struct job *job, struct error *err) {
 
 enum status job_create(struct job **out, const struct task *task, const struct task_model *model,
                        const struct json *body, struct error *err) {
+    return job_create_as(out, task, task->name, model, body, err);
+}
+
+enum status job_create_as(struct job **out, const struct task *task, const char *name,
+                          const struct task_model *model, const struct json *body,
+                          struct error *err) {
     const enum status supported = task_supports(task, model, err);
     if (supported != STATUS_OK) {
         return supported;
     }
     struct job *job = mem_zalloc(1, sizeof(*job));
     job->task = task;
+    job->name = name;
     job->model = model;
     job->body = body;
     job->facts.deterministic = true;

@@ -41,11 +41,12 @@ enum status seq2seq_supports(const struct task_model *model, struct error *err) 
                model->id, arch->stacks[arch->head.stack].causal ? "text-generation" : "fill-mask");
 }
 
-/* The key of task_specific_params: with the languages for translation. */
+/* The key of task_specific_params: with the languages for translation, of the parameters or of the
+ * name that the task was asked under. */
 static const char *specific_name(struct job *job) {
     const struct seq2seq_args *args = job->args;
     if (!args->src_lang.given || !args->tgt_lang.given) {
-        return job->task->name;
+        return job->name;
     }
     return arena_printf(&job->arena, "%s_%.*s_to_%.*s", job->task->name,
                         (int)args->src_lang.text.len, args->src_lang.text.data,

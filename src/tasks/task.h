@@ -83,6 +83,7 @@ struct part {
 struct job {
     struct arena arena;
     const struct task *task;
+    const char *name; /* under which it was asked for; lives as long as the body */
     const struct task_model *model;
     const struct json *body, *inputs, *options;
     struct param_sources sources;

@@ -101,6 +101,11 @@ void task_write_parameters(const struct task *task, struct json_out *out);
  * caller. INPUT: what is wrong and what to do. */
 enum status job_create(struct job **out, const struct task *task, const struct task_model *model,
                        const struct json *body, struct error *err) MUST_CHECK;
+/* The same for a task that was asked for under this name: "translation_en_to_fr" has settings of
+ * its own in task_specific_params. Answers may depend on it (so does the key of a cache). */
+enum status job_create_as(struct job **out, const struct task *task, const char *name,
+                          const struct task_model *model, const struct json *body,
+                          struct error *err) MUST_CHECK;
 void job_destroy(struct job *job); /* NULL is fine */
 struct arena *job_arena(struct job *job);
 struct item *job_items(struct job *job); /* the list; items not done are to be run */

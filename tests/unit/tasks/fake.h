@@ -104,7 +104,7 @@ static inline enum status fake_run(struct fake *fake, const char *task, const ch
     const struct task *found = task_find(task);
     struct job *job = NULL;
     assert_non_null(found);
-    enum status status = job_create(&job, found, &fake->model, fake_json(fake, body), err);
+    enum status status = job_create_as(&job, found, task, &fake->model, fake_json(fake, body), err);
     fake->asked = false;
     while (status == STATUS_OK) {
         uint32_t index = 0;

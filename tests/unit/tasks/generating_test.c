@@ -49,6 +49,16 @@ static void make_bart(struct fake *fake) {
     fake->arch.eos = 2;
 }
 
+/* Under the name with the languages, which a repository has settings for. */
+#define T5(name, beams) "\"translation_" name "\":{\"num_beams\":" beams "}"
+static const struct want translating[] = {
+    {NULL, "{\"task_specific_params\":{" T5("en_to_fr", "3") "," T5("en_to_de", "5") "}}", "",
+     false, 1, 256, 0, 3},
+    {NULL, "{\"task_specific_params\":{" T5("en_to_fr", "3") "," T5("en_to_de", "5") "}}",
+     "\"src_lang\":\"en\",\"tgt_lang\":\"de\"", false, 1, 256, 0, 5},
+    {NULL, "{\"task_specific_params\":{" T5("en_to_de", "5") "}}", "", false, 1, 256, 0, 4},
+};
+
 static void check_settings(const char *task, const char *folder, const struct want *want) {
     static const int32_t ids[] = {20, 21};
     struct fake fake;
@@ -86,6 +96,9 @@ static void settings_win_in_order(void **state) {
     }
     for (size_t i = 0; i < ARRAY_LEN(summarizing); i++) {
         check_settings("summarization", BART, &summarizing[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(translating); i++) {
+        check_settings("translation_en_to_fr", BART, &translating[i]);
     }
 }
 
