@@ -47,8 +47,8 @@ struct lane {
 enum status team_create(struct team **team, uint32_t threads, struct error *err) MUST_CHECK;
 void team_destroy(struct team *team);
 uint32_t team_threads(const struct team *team);
-/* Called by the thread that will call team_run: each lane stays on a core of its own from now on, so
- * that two never share one while another idles. Nothing happens unless there is a lane for every
+/* Called by the thread that will call team_run: each lane stays on a core of its own from now on,
+ * so that two never share one while another idles. Nothing happens unless there is a lane for every
  * core this process may use. */
 void team_bind(struct team *team);
 /* Runs fn(lane, arg) on all lanes, returns when all have returned. No allocation. */
