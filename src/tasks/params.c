@@ -236,16 +236,22 @@ static void write_preset(const char *preset, struct json_out *out) {
     struct arena arena = {0};
     struct error err;
     const struct json *value = NULL;
-    if (json_parse(&value, &arena, preset, strlen(preset), JSON_STRICT, &err) == STATUS_OK) {
-        json_key(out, "default");
+    json_key(out, "default");
+    if (preset &&
+        json_parse(&value, &arena, preset, strlen(preset), JSON_STRICT, &err) == STATUS_OK)
         json_value(out, value);
-    }
+    else
+        json_null(out);
     arena_deinit(&arena);
 }
 
 static void write_words(const char *key, const char *list, struct json_out *out) {
     struct text word;
     json_key(out, key);
+    if (list == NULL) {
+        json_null(out);
+        return;
+    }
     json_open_array(out);
     while (next_word(&list, &word)) {
         json_string_n(out, word.data, word.len);
@@ -253,6 +259,18 @@ static void write_words(const char *key, const char *list, struct json_out *out)
     json_close_array(out);
 }
 
+static void write_limit(const char *key, const struct param *param, double limit,
+                        struct json_out *out) {
+    json_key(out, key);
+    if (param->min == 0 && param->max == 0)
+        json_null(out);
+    else if (param->type == PARAM_INT)
+        json_int(out, (int64_t)limit);
+    else
+        json_double(out, limit);
+}
+
+/* Every row has every member, null where there is none, so that the list reads as a table. */
 void params_write(const struct param *params, size_t n, struct json_out *out) {
     json_open_array(out);
     for (size_t i = 0; i < n; i++) {
@@ -261,21 +279,11 @@ void params_write(const struct param *params, size_t n, struct json_out *out) {
         json_string(out, params[i].name);
         json_key(out, "type");
         json_string(out, type_names[params[i].type]);
-        if (params[i].min != 0 || params[i].max != 0) {
-            json_key(out, "minimum");
-            json_double(out, params[i].min);
-            json_key(out, "maximum");
-            json_double(out, params[i].max);
-        }
-        if (params[i].choices) {
-            write_words("choices", params[i].choices, out);
-        }
-        if (params[i].preset) {
-            write_preset(params[i].preset, out);
-        }
-        if (params[i].aliases) {
-            write_words("aliases", params[i].aliases, out);
-        }
+        write_preset(params[i].preset, out);
+        write_limit("minimum", &params[i], params[i].min, out);
+        write_limit("maximum", &params[i], params[i].max, out);
+        write_words("choices", params[i].choices, out);
+        write_words("aliases", params[i].aliases, out);
         json_key(out, "help");
         json_string(out, params[i].help);
         json_close_object(out);

@@ -179,8 +179,9 @@ static void tables_are_written_as_json(void **state) {
             const struct json *row = json_at(table, i);
             assert_string_equal(json_get_string(row, "name", ""), task_at(t)->params[i].name);
             assert_true(strlen(json_get_string(row, "type", "")) > 0);
-            /* A preset that is not JSON would be missing. */
-            assert_int_equal(json_get(row, "default") != NULL,
+            assert_non_null(json_get(row, "default"));
+            /* A preset that is not JSON would be null. */
+            assert_int_equal(!json_is_null(json_get(row, "default")),
                              task_at(t)->params[i].preset != NULL);
         }
         buf_deinit(&buf);
