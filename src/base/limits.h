@@ -70,7 +70,7 @@
                                    */
 #define LIMIT_IGNORED_LABELS 1024 /* ignore_labels: each entity is compared with all */
 #define LIMIT_JOB_TOKENS     (8 * 1024 * 1024) /* that one request has the model read */
-#define LIMIT_JOB_ITEMS      65536             /* runs of the model for one request */
+#define LIMIT_JOB_ITEMS      16384 /* runs of the model for one request: a quarter of QUEUED_ITEMS */
 #define LIMIT_JOB_CANDIDATES                                                                       \
     262144 /* spans of text that question answering compares in one request */
 #define LIMIT_TOP_K_ANSWERS 100000 /* top_k of classification-like tasks */

@@ -305,6 +305,7 @@ struct item *part_item(struct part *part, const struct encoding *encoding) {
         job->first = item;
     }
     job->last = item;
+    job->n_items++;
     job->facts.tokens += item->n;
     return item;
 }
@@ -315,6 +316,13 @@ enum status part_want(struct part *part, struct item *item, const uint32_t *rows
     const struct arch *arch = job->model->arch;
     const size_t n_hidden = hidden ? arch->stacks[arch->head.stack].hidden_size : 0;
     const size_t n_logits = logits ? arch->head.outputs : 0;
+    if (job->n_items > LIMIT_JOB_ITEMS) {
+        return ERR(
+            err, TOO_LARGE,
+            "the request needs more than %d runs of the model (each text, label or window is "
+            "one): send several requests",
+            LIMIT_JOB_ITEMS);
+    }
     if (job->facts.tokens > LIMIT_JOB_TOKENS) {
         return ERR(err, TOO_LARGE,
                    "the request has the model read more than %d tokens (windows that overlap count "

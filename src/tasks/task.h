@@ -93,6 +93,7 @@ struct job {
     uint32_t n_parts;
     bool single; /* inputs was not a list */
     struct item *first, *last;
+    size_t n_items;
     size_t text_bytes;    /* given to the tokenizer so far */
     size_t output_floats; /* of all items */
     struct job_facts facts;

@@ -234,6 +234,28 @@ static void similarity_is_the_cosine(void **state) {
     fake_deinit(&fake);
 }
 
+static void very_many_sentences_are_refused(void **state) {
+    struct fake fake;
+    struct buf body;
+    fake_init(&fake, FOLDER, HEAD_NONE, 0, "{}");
+    fake.fill = fill;
+    buf_init(&body, LIMIT_BODY);
+    buf_putc(&body, '[');
+    for (int i = 0; i < LIMIT_JOB_ITEMS / LIMIT_INPUTS; i++) {
+        buf_puts(&body, i ? "," : "");
+        buf_puts(&body, "{\"source_sentence\":\"\",\"sentences\":[\"\"");
+        for (int j = 1; j < LIMIT_INPUTS; j++) {
+            buf_puts(&body, ",\"\"");
+        }
+        buf_puts(&body, "]}");
+    }
+    buf_putc(&body, ']');
+    fake_check(&fake, "sentence-similarity",
+               &(struct fake_row){body.data, NULL, "needs more than 16384 runs of the model"});
+    buf_deinit(&body);
+    fake_deinit(&fake);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_models_give_a_vector_a_token),
@@ -242,6 +264,7 @@ int main(void) {
         cmocka_unit_test(prompts_stand_in_front),
         cmocka_unit_test(prompts_may_be_left_out_of_the_vector),
         cmocka_unit_test(texts_may_be_lowered),
+        cmocka_unit_test(very_many_sentences_are_refused),
         cmocka_unit_test(similarity_is_the_cosine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
