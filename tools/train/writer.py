@@ -54,7 +54,9 @@ def make_tokenizer(text):
     tokenizer.train_from_iterator([text], trainer)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=END, eos_token=END,
                                    unk_token=END, model_max_length=CONTEXT,
-                                   clean_up_tokenization_spaces=False)
+                                   clean_up_tokenization_spaces=False,
+                                   # GPT-2 would add token types to the embeddings.
+                                   model_input_names=["input_ids", "attention_mask"])
 
 
 def batches(ids, epochs, batch):
