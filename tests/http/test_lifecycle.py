@@ -9,7 +9,12 @@ import driver
 from harness import equal, rows, test, true
 
 WRITER = "brisk/tiny-writer"
-JOB = {"do_sample": False, "max_new_tokens": 200, "min_new_tokens": 200, "num_beams": 4}
+
+
+def long_job(server):
+    """Work of a good while, but of less than the server's patience when it stops."""
+    tokens = 200 if server.slow < 10 else 40
+    return {"do_sample": False, "max_new_tokens": tokens, "min_new_tokens": tokens, "num_beams": 4}
 
 
 def together(n, function):
@@ -61,7 +66,7 @@ def running_requests_are_finished(context):
     """SIGTERM in the middle: all that were being answered get their whole answer, then exit 0."""
     with driver.Server(context.binary) as server:
         server.client().run(WRITER, "a", {"max_new_tokens": 2})
-        threads, results = together(12, lambda i: server.client().run(WRITER, f"KING {i}:", JOB))
+        threads, results = together(12, lambda i: server.client().run(WRITER, f"KING {i}:", long_job(server)))
         true(server.wait_for(lambda: server.metrics()["brisk_queued_items"] >= 6), "the work did not begin")
         server.terminate()
         for thread in threads:
@@ -87,7 +92,7 @@ def no_new_work_while_stopping(context):
         server.client().run(WRITER, "a", {"max_new_tokens": 2})
         late = server.client()
         late.call("GET", "/health")
-        threads, _ = together(8, lambda i: server.client().run(WRITER, f"QUEEN {i}:", JOB))
+        threads, _ = together(8, lambda i: server.client().run(WRITER, f"QUEEN {i}:", long_job(server)))
         true(server.wait_for(lambda: server.metrics()["brisk_queued_items"] >= 4), "the work did not begin")
         server.terminate()
         server.wait_for(lambda: refuses(server))
@@ -104,7 +109,7 @@ def no_new_work_while_stopping(context):
 def two_signals(context):
     """A second SIGTERM must not crash it."""
     with driver.Server(context.binary) as server:
-        together(4, lambda i: server.client().run(WRITER, f"{i}", JOB))
+        together(4, lambda i: server.client().run(WRITER, f"{i}", long_job(server)))
         true(server.wait_for(lambda: server.metrics()["brisk_queued_items"] >= 1), "the work did not begin")
         server.terminate()
         server.terminate()
