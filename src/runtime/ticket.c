@@ -193,13 +193,14 @@ static bool is_zero_shot(const struct task *task) {
     return strcmp(task_name(task), "zero-shot-classification") == 0;
 }
 
-/* Everything that the answer depends on: model, revision, precision, task, body but for options. */
-static void make_key(struct brisk_ticket *ticket, const struct task *task) {
+/* Everything that the answer depends on: model, revision, precision, the name that the task was
+ * asked under (translation_en_to_fr has settings of its own), body but for options. */
+static void make_key(struct brisk_ticket *ticket, const struct task *task, const char *name) {
     struct buf buf;
     buf_init(&buf, LIMIT_CACHE_KEY);
     buf_printf(&buf, "%s\n%016llx\n%s\n%s\n%d\n", ticket->model,
                (unsigned long long)ticket->loaded->stamp,
-               precision_name(model_precision(ticket->loaded->model)), task_name(task),
+               precision_name(model_precision(ticket->loaded->model)), name,
                ticket->zero_shot_list && is_zero_shot(task));
     body_write_question(&buf, ticket->json);
     if (!buf.overflow)
@@ -208,10 +209,11 @@ static void make_key(struct brisk_ticket *ticket, const struct task *task) {
 }
 
 /* True when the cache had the answer; the ticket is gone then. */
-static bool answer_from_cache(struct brisk_ticket *ticket, const struct task *task) {
+static bool answer_from_cache(struct brisk_ticket *ticket, const struct task *task,
+                              const char *name) {
     if (ticket->no_cache)
         return false;
-    make_key(ticket, task);
+    make_key(ticket, task, name);
     struct cached_answer cached = {0};
     if (ticket->key == NULL ||
         !answers_find(ticket->brisk->answers, ticket->key, ticket->key_len, &cached))
@@ -312,15 +314,17 @@ static const char *asked_task(const struct brisk_ticket *ticket) {
 static void begin(struct brisk_ticket *ticket) {
     const struct task *task = NULL;
     struct error err = {0};
-    if (loaded_task(ticket->loaded, asked_task(ticket), &task, &err) != STATUS_OK) {
+    const char *asked = asked_task(ticket);
+    if (loaded_task(ticket->loaded, asked, &task, &err) != STATUS_OK) {
         fail(ticket, &err);
         return;
     }
-    if (answer_from_cache(ticket, task))
+    const char *name = asked != NULL ? asked : task_name(task);
+    if (answer_from_cache(ticket, task, name))
         return;
     if (ticket->zero_shot_list && is_zero_shot(task))
         ticket->json = body_with_zero_shot_list(ticket->json, &ticket->arena);
-    if (job_create(&ticket->job, task, &ticket->loaded->task_model, ticket->json, &err) ==
+    if (job_create_as(&ticket->job, task, name, &ticket->loaded->task_model, ticket->json, &err) ==
         STATUS_OK)
         go_on(ticket);
     else

@@ -17,6 +17,8 @@
 #define CLASSIFIER "bert/text-classification"
 #define WRITER     "gpt2/text-generation"
 
+#define CONFIG_FILE "org/model/config.json"
+
 static struct brisk *runtime_of(const char *folder, size_t memory_bytes, double load_wait_s) {
     struct brisk *brisk = NULL;
     char error[LIMIT_ERROR_TEXT];
@@ -143,6 +145,48 @@ static void facts_are_told(void **state) {
     assert_true(answer.compute_time_s > 0 && answer.load_time_s > 0);
     brisk_answer_free(&answer);
     brisk_destroy(brisk);
+}
+
+/* Writes the golden with members in front of those that its config.json has. */
+static void copy_with_config(struct folder *folder, const char *golden, const char *members) {
+    char *text = NULL;
+    size_t len = 0;
+    struct error err = {0};
+    folder_copy(folder, golden, "org/model");
+    assert_int_equal(file_read(&text, &len, &folder->arena, folder_path(folder, CONFIG_FILE),
+                               LIMIT_CONFIG_FILE, &err),
+                     STATUS_OK);
+    const char *open = memchr(text, '{', len);
+    assert_non_null(open);
+    folder_write(folder, CONFIG_FILE,
+                 arena_printf(&folder->arena, "{%s,%.*s", members,
+                              (int)(len - (size_t)(open + 1 - text)), open + 1));
+}
+
+/* The cache must not give the one's answer to the other, either. */
+static void tasks_run_under_the_name_asked_for(void **state) {
+    static const struct {
+        const char *task;
+        size_t tokens;
+    } rows[] = {{"translation_en_to_fr", 3}, {"translation_en_to_de", 5}};
+    struct folder folder;
+    folder_make(&folder);
+    copy_with_config(&folder, GOLDEN_FOLDER "/bart/summarization",
+                     "\"task_specific_params\":{"
+                     "\"translation_en_to_fr\":{\"max_new_tokens\":3,\"min_new_tokens\":3},"
+                     "\"translation_en_to_de\":{\"max_new_tokens\":5,\"min_new_tokens\":5}}");
+    struct brisk *brisk = runtime_of(folder.path, 0, 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct brisk_request request = request_of("org/model", "{\"inputs\":\"The one\"}");
+        struct brisk_answer answer = {0};
+        request.task = rows[i].task;
+        request.no_cache = false;
+        brisk_run(brisk, &request, &answer);
+        assert_int_equal(answer.generated_tokens, rows[i].tokens);
+        expect(&answer, 200, "translation_text");
+    }
+    brisk_destroy(brisk);
+    folder_remove(&folder);
 }
 
 /* ---- leaving ---- */
@@ -454,6 +498,7 @@ int main(void) {
         cmocka_unit_test(errors_have_their_status),
         cmocka_unit_test(cached_when_deterministic),
         cmocka_unit_test(facts_are_told),
+        cmocka_unit_test(tasks_run_under_the_name_asked_for),
         cmocka_unit_test(cancelled_work_ends),
         cmocka_unit_test(late_work_is_told_so),
         cmocka_unit_test(drained_runtime_takes_no_more),
