@@ -32,6 +32,7 @@
 #define LIMIT_CACHE_BYTES       (64 * MiB)  /* response cache */
 #define LIMIT_CACHE_KEY         (256 * KiB) /* a longer question is not cached */
 #define LIMIT_QUEUED_BYTES      (1 * GiB)   /* bodies of all requests on their way; above: 503 */
+#define LIMIT_HELD_PERCENT      10          /* of memory: parsed bodies and jobs; above: 503 */
 #define LIMIT_QUEUED_ITEMS      65536       /* items waiting in all queues; above: 503 */
 #define LIMIT_WORKERS           16          /* threads that parse and tokenize */
 

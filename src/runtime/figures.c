@@ -124,9 +124,11 @@ void brisk_metrics(struct brisk *brisk, struct brisk_answer *answer) {
     write_scheduler(&buf, &figures);
     write_models(&buf, brisk);
     lock_take(&brisk->lock);
-    const size_t active = brisk->active;
+    const size_t active = brisk->active, held_bytes = brisk->held_bytes;
     lock_drop(&brisk->lock);
     whole(&buf, "requests_active", "gauge", active, "Requests taken and not yet answered.");
+    whole(&buf, "requests_bytes", "gauge", held_bytes,
+          "Memory of their parsed bodies, items and outputs.");
     whole(&buf, "cache_bytes", "gauge", answers_bytes(brisk->answers),
           "Bytes of the response cache.");
     whole(&buf, "resident_bytes", "gauge", system_rss(), "Resident memory of the process.");

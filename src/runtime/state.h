@@ -20,12 +20,14 @@ struct brisk {
     struct answers *answers;
     struct figures figures;
     size_t memory_bytes;
+    size_t held_limit; /* of held_bytes, while others are on their way */
     double load_wait_s;
 
     struct lock lock;
     struct condition idle; /* active is 0 */
     size_t active;         /* tickets on their way; guarded by lock, as all below */
     size_t body_bytes;     /* of their bodies */
+    size_t held_bytes;     /* of the trees of their bodies, and of their jobs */
     bool draining;
     uint64_t started_ns;
 };

@@ -73,13 +73,34 @@ static enum status admit(struct brisk *brisk, struct brisk_ticket *ticket, struc
     return status;
 }
 
-static void count_out(struct brisk *brisk, size_t body_len) {
+static void count_out(struct brisk *brisk, size_t body_len, size_t held_bytes) {
     lock_take(&brisk->lock);
     brisk->active--;
     brisk->body_bytes -= body_len;
+    brisk->held_bytes -= held_bytes;
     if (brisk->active == 0)
         condition_wake_all(&brisk->idle);
     lock_drop(&brisk->lock);
+}
+
+/* Counts what the body's tree and the job hold by now. A tree is up to twenty times its text, and
+ * outputs are in no body, so admit() cannot foresee them; a request that is alone may hold more. */
+static enum status account(struct brisk_ticket *ticket, struct error *err) {
+    struct brisk *brisk = ticket->brisk;
+    const size_t bytes =
+        ticket->arena.total + (ticket->job == NULL ? 0 : job_arena(ticket->job)->total);
+    lock_take(&brisk->lock);
+    brisk->held_bytes += bytes - ticket->held_bytes; /* it may wrap and comes out right */
+    ticket->held_bytes = bytes;
+    const bool over = brisk->active > 1 && brisk->held_bytes > brisk->held_limit;
+    const size_t others = brisk->active - 1;
+    lock_drop(&brisk->lock);
+    if (over)
+        return ERR(err, OVERLOADED,
+                   "Service overloaded: this request needs %zu MB of memory beside %zu others, try "
+                   "again later or send less at once",
+                   bytes / (size_t)MiB + 1, others);
+    return STATUS_OK;
 }
 
 void ticket_dispatch(struct brisk_ticket *ticket) {
@@ -162,7 +183,10 @@ static void finish(struct brisk_ticket *ticket, struct brisk_answer *answer) {
         shelf_release(brisk->shelf, ticket->entry);
     ticket->entry = NULL;
     ticket->loaded = NULL;
-    const size_t body_len = ticket->body_len;
+    const size_t body_len = ticket->body_len, held_bytes = ticket->held_bytes;
+    arena_deinit(&ticket->arena); /* whoever can cancel it may keep the ticket for long */
+    mem_free(ticket->body);
+    ticket->body = NULL;
     ticket->done(ticket->user, answer);
     if (ticket->owned) {
         lock_take(&ticket->lock);
@@ -170,7 +194,7 @@ static void finish(struct brisk_ticket *ticket, struct brisk_answer *answer) {
         lock_drop(&ticket->lock);
     }
     ticket_unref(ticket);
-    count_out(brisk, body_len); /* last: brisk_destroy waits for it */
+    count_out(brisk, body_len, held_bytes); /* last: brisk_destroy waits for it */
 }
 
 /* ---- the steps ---- */
@@ -186,7 +210,7 @@ static enum status parse(struct brisk_ticket *ticket, struct error *err) {
     const uint64_t until = ticket->taken_ns + (uint64_t)(ticket->brisk->load_wait_s * 1e9);
     ticket->hold_until_ns =
         ticket->wait_for_model || until > ticket->deadline_ns ? ticket->deadline_ns : until;
-    return STATUS_OK;
+    return account(ticket, err);
 }
 
 static bool is_zero_shot(const struct task *task) {
@@ -280,7 +304,7 @@ static void go_on(struct brisk_ticket *ticket) {
         write_answer(ticket);
         return;
     }
-    if (status == STATUS_AGAIN) {
+    if (status == STATUS_AGAIN && account(ticket, &ticket->error) == STATUS_OK) {
         ticket->run = (struct run){
             .loaded = ticket->loaded,
             .arena = job_arena(ticket->job),

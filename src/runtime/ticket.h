@@ -42,6 +42,7 @@ struct brisk_ticket {
     struct job *job;
     struct run run;
     double queue_s, load_s;
+    size_t held_bytes; /* of arena and job, as counted in brisk->held_bytes */
 
     /* While it waits for its model; guarded by the shelf's lock. */
     struct shelf_entry *waits_for;

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/runtime.h"
+#include "runtime/state.h"
 #include "unit/runtime/folder.h"
 #include "unit/runtime/goldens.h"
 
@@ -187,6 +187,49 @@ static void tasks_run_under_the_name_asked_for(void **state) {
     }
     brisk_destroy(brisk);
     folder_remove(&folder);
+}
+
+/* As if another request were on its way, or no longer. */
+static void another_request(struct brisk *brisk, bool there) {
+    lock_take(&brisk->lock);
+    brisk->active += there ? 1 : (size_t)-1;
+    lock_drop(&brisk->lock);
+}
+
+/* A tree is many times its text, and outputs are none of its bytes: both count. What is too much
+ * beside others is taken alone. */
+static void memory_of_requests_is_bounded(void **state) {
+    static const struct {
+        const char *element;
+        size_t count, limit;
+        int status; /* when it is alone */
+    } rows[] = {
+        {"0", 200000, 4 * MiB, 413}, /* the tree: refused only after it was parsed */
+        {"\"a b c d e f g h\"", 500, 400 * KiB, 200}, /* the job: the tree is below */
+    };
+    struct brisk *brisk = runtime_of(GOLDEN_FOLDER, 0, 0);
+    assert_true(brisk->held_limit > LIMIT_BODY);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf body;
+        buf_init(&body, LIMIT_BODY);
+        buf_puts(&body, "{\"inputs\":[");
+        for (size_t k = 0; k < rows[i].count; k++)
+            buf_printf(&body, "%s%s", k == 0 ? "" : ",", rows[i].element);
+        buf_puts(&body, "]}");
+        buf_putc(&body, '\0');
+        brisk->held_limit = rows[i].limit;
+        another_request(brisk, true);
+        struct brisk_answer answer = ask(brisk, "bert/feature-extraction", body.data);
+        expect(&answer, 503, "memory");
+        assert_int_equal(brisk->held_bytes, 0);
+        another_request(brisk, false);
+        answer = ask(brisk, "bert/feature-extraction", body.data);
+        expect(&answer, rows[i].status, "");
+        assert_int_equal(brisk->held_bytes, 0);
+        buf_deinit(&body);
+    }
+    assert_true(figure(brisk, "requests_bytes") == 0);
+    brisk_destroy(brisk);
 }
 
 /* ---- leaving ---- */
@@ -499,6 +542,7 @@ int main(void) {
         cmocka_unit_test(cached_when_deterministic),
         cmocka_unit_test(facts_are_told),
         cmocka_unit_test(tasks_run_under_the_name_asked_for),
+        cmocka_unit_test(memory_of_requests_is_bounded),
         cmocka_unit_test(cancelled_work_ends),
         cmocka_unit_test(late_work_is_told_so),
         cmocka_unit_test(drained_runtime_takes_no_more),
