@@ -9,6 +9,9 @@
 #define PASS_ROWS 512
 /* Rows of prompts and new items beside running generations: bounds the time between two tokens. */
 #define PASS_ROWS_BESIDE 256
+/* A text that so many passes had no room for goes before all others: it may be longer than what
+ * generations ever leave. It makes one step of theirs longer. */
+#define PASS_SKIPS 4
 /* Sequences generating at once. */
 #define ACTIVE_WIDTH (LIMIT_BATCH_SEQS / 2)
 
@@ -59,8 +62,19 @@ static uint32_t config_width(const struct generation_config *config) {
     return beams > config->num_return_sequences ? beams : config->num_return_sequences;
 }
 
-/* OK: it generates from now on; AGAIN: no room at the moment; ERROR: its run has failed. */
-static enum status begin_generation(struct model_queue *queue, struct work *work) {
+/* With nobody else to wait for, what there is room for will never be more. */
+static void fail_too_large(struct work *work, const char *what) {
+    struct error err = {0};
+    error_set(&err, ERROR_TOO_LARGE,
+              "%s of one input (%u tokens) need more memory than one model has for them: ask for "
+              "less max_new_tokens, num_beams or num_return_sequences, or shorten the input",
+              what, work->item->n);
+    run_fail(work->run, &err);
+}
+
+/* OK: it generates from now on; AGAIN: no room until others end, if there are any; ERROR: its run
+ * has failed. */
+static enum status begin_generation(struct model_queue *queue, struct work *work, bool others) {
     const struct item *item = work->item;
     struct loaded *loaded = queue->loaded;
     const bool decoder = has_decoder(queue);
@@ -78,12 +92,16 @@ static enum status begin_generation(struct model_queue *queue, struct work *work
     struct error err = {0};
     if (generation_create(&work->generation, &input, &err) != STATUS_OK) {
         work->generation = NULL;
-        if (err.code == ERROR_MEMORY && queue->active != NULL) {
-            queue->pages_tight = true;
-            return STATUS_AGAIN;
+        if (err.code != ERROR_MEMORY) {
+            run_fail(work->run, &err);
+            return STATUS_ERROR;
         }
-        run_fail(work->run, &err);
-        return STATUS_ERROR;
+        if (!others) {
+            fail_too_large(work, "the keys and values of the generation");
+            return STATUS_ERROR;
+        }
+        queue->pages_tight = true;
+        return STATUS_AGAIN;
     }
     work->width = generation_width(work->generation);
     work->prompt_left = input.n_prompt;
@@ -135,11 +153,19 @@ void pass_drop(struct model_queue *queue, struct run *run) {
 /* ---- gathering ---- */
 
 static void pass_begin(struct pass *pass, struct model_queue *queue, uint32_t stack) {
-    const uint32_t max_rows = model_max_rows(queue->loaded->model);
     pass->queue = queue;
     pass->stack = stack;
     pass->rows = pass->n_segments = pass->n_works = pass->decoded = 0;
-    pass->row_limit = max_rows < PASS_ROWS ? max_rows : PASS_ROWS;
+    pass->taken = pass->taken_width = 0;
+    pass->row_limit = model_max_rows(queue->loaded->model);
+}
+
+/* From here on the pass takes no more rows than it should; before, what the model can. */
+static void limit_rows(struct pass *pass) {
+    if (pass->row_limit > PASS_ROWS)
+        pass->row_limit = PASS_ROWS;
+    if (pass->decoded > 0 && pass->row_limit > pass->rows + PASS_ROWS_BESIDE)
+        pass->row_limit = pass->rows + PASS_ROWS_BESIDE;
 }
 
 /* Rows that may still be added, if `segments` more may. An empty pass takes what the model can. */
@@ -174,7 +200,8 @@ static bool fails(const struct work *work) {
     return work->run->error.code != ERROR_NONE;
 }
 
-/* Steps of generations whose prompt has been read. They always fit: ACTIVE_WIDTH sees to it. */
+/* Steps of generations whose prompt has been read. ACTIVE_WIDTH sees to it that they always fit,
+ * except beside a text that was skipped too often and is about as long as a pass can be. */
 static void gather_steps(struct pass *pass) {
     for (struct work *work = pass->queue->active; work != NULL; work = work->next) {
         if (work->phase != WORK_GENERATING || work->prompt_left > 0 || fails(work))
@@ -185,9 +212,6 @@ static void gather_steps(struct pass *pass) {
         plan(pass, work, work->width);
         pass->decoded += pass->n_segments - before;
     }
-    const uint32_t beside = pass->rows + PASS_ROWS_BESIDE;
-    if (pass->rows > 0 && pass->row_limit > beside)
-        pass->row_limit = beside;
 }
 
 /* Prompts of generations, as much of each as there is room for. */
@@ -216,6 +240,11 @@ static bool decodes(const struct model_queue *queue, const struct item *item) {
     return has_decoder(queue) && (item->kind == ITEM_GENERATE || item->decoder_tokens != NULL);
 }
 
+/* Segments of a step, once it has begun. */
+static uint32_t work_width(const struct item *item) {
+    return item->kind == ITEM_GENERATE ? config_width(item->config) : 1;
+}
+
 /* Puts the item's text into the pass; false when there is no room now. */
 static bool add_text(struct pass *pass, struct work *work) {
     struct model_queue *queue = pass->queue;
@@ -228,14 +257,17 @@ static bool add_text(struct pass *pass, struct work *work) {
         const uint32_t stack = queue->loaded->arch.decoder_stack;
         if (memory_create(&work->memory, queue->loaded->model, stack, item->n, &err) != STATUS_OK) {
             work->memory = NULL;
-            if (err.code == ERROR_MEMORY && (queue->active != NULL || pass->n_works > 0)) {
+            if (err.code != ERROR_MEMORY)
+                run_fail(work->run, &err);
+            else if (queue->active == NULL && pass->taken == 0)
+                fail_too_large(work, "the keys and values");
+            else
                 queue->pages_tight = true;
-                return false;
-            }
-            run_fail(work->run, &err);
             return false;
         }
         segment.remember = work->memory;
+        pass->taken++;
+        pass->taken_width += work_width(item);
     } else {
         want_rows(&segment, item);
     }
@@ -256,19 +288,85 @@ static struct work *next_new(struct run *run) {
 static bool take_new(struct pass *pass, struct work *work) {
     struct model_queue *queue = pass->queue;
     if (work->item->kind == ITEM_GENERATE || decodes(queue, work->item)) {
-        const uint32_t width =
-            work->item->kind == ITEM_GENERATE ? config_width(work->item->config) : 1;
-        const bool full = queue->active_width > 0 && queue->active_width + width > ACTIVE_WIDTH;
+        const uint32_t others = queue->active_width + pass->taken_width;
+        const bool full = others > 0 && others + work_width(work->item) > ACTIVE_WIDTH;
         if (full || queue->pages_tight)
             return false;
     }
     bool taken = false;
     if (work->item->kind == ITEM_GENERATE && !has_decoder(queue))
-        taken = begin_generation(queue, work) == STATUS_OK;
+        taken = begin_generation(queue, work, queue->active != NULL) == STATUS_OK;
     else
         taken = add_text(pass, work);
     work->run->cursor += taken;
     return taken;
+}
+
+struct run *pass_oldest(const struct model_queue *queue) {
+    struct run *oldest = NULL, *run = queue->runs;
+    if (run == NULL)
+        return NULL;
+    do {
+        if (next_new(run) != NULL && (oldest == NULL || run->asked_ns < oldest->asked_ns))
+            oldest = run;
+        run = run->next;
+    } while (run != queue->runs);
+    return oldest;
+}
+
+/* A request of many or long items would wait for a round of all others for each of them, and of
+ * pages or width there would never be as much left as it needs. So the oldest request, once it is
+ * old, comes before the turns of all: with half of the rows that are left, and nobody younger
+ * begins to generate before it. False: it waits for that. */
+static bool gather_oldest(struct pass *pass, enum item_kind kind) {
+    struct run *run = pass_oldest(pass->queue);
+    if (run == NULL || clock_now_ns() < run->asked_ns + PASS_OLD_NS)
+        return true;
+    const uint32_t half = (pass->rows + pass->row_limit) / 2;
+    struct work *work = next_new(run);
+    if (work == NULL || work->item->kind != kind)
+        return true;
+    if (kind == ITEM_GENERATE)
+        return take_new(pass, work) || fails(work);
+    while (work != NULL && work->item->kind == kind && pass->rows < half && take_new(pass, work))
+        work = next_new(run);
+    return true;
+}
+
+/* A forward item of the run that has not begun, or NULL. */
+static struct work *new_forward(struct run *run) {
+    struct work *work = next_new(run);
+    return work != NULL && work->item->kind == ITEM_FORWARD ? work : NULL;
+}
+
+/* The text that was skipped most, if that is too often, into the empty pass. */
+static void gather_skipped(struct pass *pass) {
+    struct work *most = NULL;
+    struct run *run = pass->queue->runs;
+    if (run == NULL)
+        return;
+    do {
+        struct work *work = new_forward(run);
+        if (work != NULL && work->skipped >= PASS_SKIPS &&
+            (most == NULL || work->skipped > most->skipped))
+            most = work;
+        run = run->next;
+    } while (run != pass->queue->runs);
+    if (most != NULL)
+        (void)take_new(pass, most);
+}
+
+/* At the end: those that had no room. */
+static void count_skipped(struct pass *pass) {
+    struct run *run = pass->queue->runs;
+    if (run == NULL)
+        return;
+    do {
+        struct work *work = new_forward(run);
+        if (work != NULL)
+            work->skipped += work->item->n > room(pass, 1);
+        run = run->next;
+    } while (run != pass->queue->runs);
 }
 
 /* One item of each run in turn, until nothing more fits; the next pass goes on behind the last run
@@ -295,35 +393,61 @@ static void gather_new(struct pass *pass, enum item_kind kind) {
 
 void pass_gather_text(struct pass *pass, struct model_queue *queue) {
     pass_begin(pass, queue, queue->loaded->arch.text_stack);
+    if (queue->active == NULL) /* nobody holds pages: nobody would give some back */
+        queue->pages_tight = false;
+    gather_skipped(pass);
+    if (has_decoder(queue))
+        limit_rows(pass);
+    if (gather_oldest(pass, ITEM_GENERATE))
+        gather_new(pass, ITEM_GENERATE);
     if (!has_decoder(queue)) {
-        gather_new(pass, ITEM_GENERATE);
         gather_steps(pass);
+        limit_rows(pass);
         gather_prompts(pass);
-    } else {
-        gather_new(pass, ITEM_GENERATE);
     }
+    (void)gather_oldest(pass, ITEM_FORWARD);
     gather_new(pass, ITEM_FORWARD);
+    count_skipped(pass);
 }
 
-/* Forward items whose encoder has run. */
-static void gather_decoding(struct pass *pass) {
+static bool add_decoding(struct pass *pass, struct work *work) {
+    const struct item *item = work->item;
+    if (room(pass, 1) < item->n_decoder)
+        return false;
+    struct segment *segment = &pass->segments[pass->n_segments];
+    *segment = (struct segment){
+        .tokens = item->decoder_tokens, .n = item->n_decoder, .memory = work->memory};
+    want_rows(segment, item);
+    pass_add(pass, work, 1);
+    return true;
+}
+
+/* As gather_skipped: of the forward items whose encoder has run. Returns it, or NULL. */
+static const struct work *gather_skipped_decoding(struct pass *pass) {
+    struct work *most = NULL;
     for (struct work *work = pass->queue->active; work != NULL; work = work->next) {
-        const struct item *item = work->item;
-        if (work->phase != WORK_DECODING || fails(work) || room(pass, 1) < item->n_decoder)
-            continue;
-        struct segment *segment = &pass->segments[pass->n_segments];
-        *segment = (struct segment){
-            .tokens = item->decoder_tokens, .n = item->n_decoder, .memory = work->memory};
-        want_rows(segment, item);
-        pass_add(pass, work, 1);
+        if (work->phase == WORK_DECODING && !fails(work) && work->skipped >= PASS_SKIPS &&
+            (most == NULL || work->skipped > most->skipped))
+            most = work;
+    }
+    return most != NULL && add_decoding(pass, most) ? most : NULL;
+}
+
+/* Forward items whose encoder has run, but for the one that is in the pass. */
+static void gather_decoding(struct pass *pass, const struct work *first) {
+    for (struct work *work = pass->queue->active; work != NULL; work = work->next) {
+        if (work->phase == WORK_DECODING && !fails(work) && work != first)
+            work->skipped += !add_decoding(pass, work);
     }
 }
 
 void pass_gather_decoder(struct pass *pass, struct model_queue *queue) {
     pass_begin(pass, queue, queue->loaded->arch.decoder_stack);
+    const struct work *first = gather_skipped_decoding(pass);
     gather_steps(pass);
+    limit_rows(pass);
     gather_prompts(pass);
-    gather_decoding(pass);
+    gather_decoding(pass, first);
 }
 
 /* ---- after the pass ---- */
@@ -333,11 +457,16 @@ static void after_text(struct pass *pass, struct work *work) {
     struct model_queue *queue = pass->queue;
     if (!decodes(queue, work->item)) {
         work_done(work);
-    } else if (work->item->kind == ITEM_FORWARD) {
+        return;
+    }
+    pass->taken--; /* what is left of them holds pages, as the active ones do */
+    if (work->item->kind == ITEM_FORWARD) {
         work->phase = WORK_DECODING;
         work->width = 1;
+        work->skipped = 0;
         active_add(queue, work);
-    } else if (begin_generation(queue, work) == STATUS_AGAIN) {
+    } else if (begin_generation(queue, work, queue->active != NULL || pass->taken > 0) ==
+               STATUS_AGAIN) {
         /* No pages now: its encoder runs again when a generation has ended. */
         work_release(work);
         work->phase = WORK_NEW;

@@ -8,10 +8,11 @@
 /* What the scheduler keeps of one model. Owned by the scheduler's thread; freed with the model. */
 struct model_queue {
     struct loaded *loaded;
-    struct run *runs;                /* ring; the next one whose turn it is */
-    struct work *active;             /* list: works that have begun and go on */
-    uint32_t active_width;           /* segments a step of the active ones may need */
-    bool pages_tight;                /* a generation found no room: none begins until one ends */
+    struct run *runs;      /* ring; the next one whose turn it is */
+    struct work *active;   /* list: works that have begun and go on */
+    uint64_t oldest_ns;    /* when the oldest request that waits here was asked; UINT64_MAX: none */
+    uint32_t active_width; /* segments a step of the active ones may need */
+    bool pages_tight;      /* a generation found no room: none begins until one ends */
     struct model_queue *next, *prev; /* ring of models with runs */
 };
 
@@ -19,14 +20,22 @@ struct pass {
     struct model_queue *queue;
     uint32_t stack;
     uint32_t rows, row_limit;
+    uint32_t taken, taken_width; /* texts that a decoder is to follow, and its segments a step */
     uint32_t n_segments, n_works;
     uint32_t decoded; /* segments that are one step of a generation */
     struct segment segments[LIMIT_BATCH_SEQS];
     struct work *works[LIMIT_BATCH_SEQS];
 };
 
-/* Gathers what can run on the model's first stack: steps of generations first, then chunks of
- * prompts, then new items, one a request in turn. */
+/* A request that has waited so long is old: it comes before those that are younger, with half of
+ * what there is. */
+#define PASS_OLD_NS (1000ull * 1000 * 1000)
+
+/* The run of the oldest request that has something which has not begun, or NULL. */
+struct run *pass_oldest(const struct model_queue *queue);
+/* Gathers what can run on the model's first stack: a text that was skipped too often, steps of
+ * generations, chunks of prompts, then new items: half for the oldest request once it is old, the
+ * rest one a request in turn. */
 void pass_gather_text(struct pass *pass, struct model_queue *queue);
 /* The same for the decoder of a model that has one. */
 void pass_gather_decoder(struct pass *pass, struct model_queue *queue);

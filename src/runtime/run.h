@@ -23,6 +23,7 @@ struct work {
     struct memory *memory;    /* what cross-attention reads, or NULL */
     uint32_t prompt_left;     /* tokens of the prompt not yet planned */
     uint32_t width;           /* most segments of a step */
+    uint32_t skipped;         /* passes that had no room for it */
     struct work *next, *prev; /* among the active ones of the model */
 };
 
@@ -30,6 +31,7 @@ struct run {
     struct loaded *loaded; /* referenced by the owner */
     struct arena *arena;   /* outputs of generations are copied into it */
     struct item *items;    /* the list; those not done are run */
+    uint64_t asked_ns;     /* when its request came: the oldest is favoured; 0: now */
     uint64_t deadline_ns;
     const atomic_bool *cancelled;      /* set by anyone, seen before the next step */
     void (*finished)(struct run *run); /* called from the scheduler's thread, last thing it does */

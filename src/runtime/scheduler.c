@@ -1,6 +1,6 @@
 /* The thread that runs all passes. Requests come in through a locked inbox; everything else is the
  * thread's own and needs no lock. Between two passes it takes in what is new, drops what was
- * cancelled or is late, and gives the next model in the ring its turn. It sleeps when there is
+ * cancelled or is late, and gives the next model its turn. It sleeps when there is
  * nothing to run. */
 #include "runtime/scheduler.h"
 
@@ -16,6 +16,7 @@ struct scheduler {
     bool stopping;                  /* guarded by lock */
 
     struct model_queue *ring; /* the thread's own, as all below */
+    bool ring_next;           /* whose turn the next one is: the ring's or the oldest request's */
     struct pass pass;
 
     /* Published to whoever reads figures; relaxed, they order nothing. */
@@ -37,10 +38,12 @@ static bool ids_below(const int32_t *ids, uint32_t n, uint32_t limit) {
     return true;
 }
 
+/* `whole`: in one pass, as attention has to see it. Prompts of a stack that generates are read in
+ * pieces: only positions limit them. */
 static enum status check_text(const struct loaded *loaded, uint32_t stack_index,
-                              const int32_t *tokens, uint32_t n, struct error *err) {
+                              const int32_t *tokens, uint32_t n, bool whole, struct error *err) {
     const struct stack_spec *stack = &loaded->arch.stacks[stack_index];
-    const uint32_t max_rows = model_max_rows(loaded->model);
+    const uint32_t max_rows = whole ? model_max_rows(loaded->model) : UINT32_MAX;
     const uint32_t longest = stack->max_positions > 0 && stack->max_positions < max_rows
                                  ? stack->max_positions
                                  : max_rows;
@@ -57,7 +60,9 @@ static enum status check_text(const struct loaded *loaded, uint32_t stack_index,
 static enum status check_item(const struct loaded *loaded, const struct item *item,
                               struct error *err) {
     const struct arch *arch = &loaded->arch;
-    if (check_text(loaded, arch->text_stack, item->tokens, item->n, err) != STATUS_OK)
+    const bool generates = item->kind == ITEM_GENERATE;
+    if (check_text(loaded, arch->text_stack, item->tokens, item->n, arch->has_decoder || !generates,
+                   err) != STATUS_OK)
         return STATUS_ERROR;
     const uint32_t types = arch->stacks[arch->text_stack].token_types;
     if (item->types != NULL && types > 0 && !ids_below(item->types, item->n, types))
@@ -65,7 +70,8 @@ static enum status check_item(const struct loaded *loaded, const struct item *it
                    types);
     if (!arch->has_decoder || item->decoder_tokens == NULL)
         return STATUS_OK;
-    return check_text(loaded, arch->decoder_stack, item->decoder_tokens, item->n_decoder, err);
+    return check_text(loaded, arch->decoder_stack, item->decoder_tokens, item->n_decoder,
+                      !generates, err);
 }
 
 static enum status make_works(struct run *run, struct error *err) {
@@ -99,6 +105,8 @@ enum status scheduler_submit(struct scheduler *scheduler, struct run *run, struc
     run->error.code = ERROR_NONE;
     run->next = NULL;
     run->submitted_ns = clock_now_ns();
+    if (run->asked_ns == 0)
+        run->asked_ns = run->submitted_ns;
     run->started_ns = 0;
     lock_take(&scheduler->lock);
     *scheduler->inbox_end = run;
@@ -153,9 +161,12 @@ static void take_in(struct scheduler *scheduler, struct run *run) {
     if (loaded->queue == NULL) {
         struct model_queue *queue = mem_zalloc(1, sizeof(*queue));
         queue->loaded = loaded;
+        queue->oldest_ns = UINT64_MAX;
         loaded->queue = queue;
     }
     struct model_queue *queue = loaded->queue;
+    if (run->asked_ns < queue->oldest_ns)
+        queue->oldest_ns = run->asked_ns;
     if (queue->runs == NULL)
         ring_add(scheduler, queue);
     run_add(queue, run);
@@ -229,6 +240,8 @@ static void retire(struct scheduler *scheduler, struct model_queue *queue) {
             end = &run->next;
         }
     }
+    const struct run *oldest = pass_oldest(queue);
+    queue->oldest_ns = oldest == NULL ? UINT64_MAX : oldest->asked_ns;
     if (queue->runs == NULL)
         ring_remove(scheduler, queue);
     while (finished != NULL) {
@@ -252,15 +265,31 @@ static void turn(struct scheduler *scheduler, struct model_queue *queue) {
     retire(scheduler, queue);
 }
 
+/* Models take turns in a ring, and every second turn goes to the model of the oldest request that
+ * waits, once it is old. So a request of many long texts, of which a pass takes one or two, does
+ * not wait a round of all models for each of them, and small requests to other models wait no more
+ * than twice as long. In one model pass.c does the same. A request that goes through the scheduler
+ * several times keeps its age. */
+static struct model_queue *next_queue(struct scheduler *scheduler) {
+    struct model_queue *queue = scheduler->ring, *oldest = queue;
+    scheduler->ring_next = !scheduler->ring_next;
+    if (!scheduler->ring_next) {
+        for (struct model_queue *at = queue->next; at != queue; at = at->next)
+            oldest = at->oldest_ns < oldest->oldest_ns ? at : oldest;
+        const uint64_t now = clock_now_ns();
+        if (oldest->oldest_ns < now && now - oldest->oldest_ns >= PASS_OLD_NS)
+            return oldest;
+    }
+    scheduler->ring = queue->next;
+    return queue;
+}
+
 static void scheduler_main(void *arg) {
     struct scheduler *scheduler = arg;
     team_bind(scheduler->team);
     while (inbox_take(scheduler)) {
-        if (scheduler->ring == NULL)
-            continue;
-        struct model_queue *queue = scheduler->ring;
-        scheduler->ring = queue->next;
-        turn(scheduler, queue);
+        if (scheduler->ring != NULL)
+            turn(scheduler, next_queue(scheduler));
     }
 }
 

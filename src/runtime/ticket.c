@@ -309,6 +309,7 @@ static void go_on(struct brisk_ticket *ticket) {
             .loaded = ticket->loaded,
             .arena = job_arena(ticket->job),
             .items = job_items(ticket->job),
+            .asked_ns = ticket->taken_ns,
             .deadline_ns = ticket->deadline_ns,
             .cancelled = &ticket->cancelled,
             .finished = run_finished,

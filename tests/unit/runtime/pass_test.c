@@ -20,10 +20,14 @@ struct bench { /* a queue with runs, driven by the test's thread */
     struct pass pass;
 };
 
-static void bench_open(struct bench *bench, const char *model) {
+static void bench_open_pages(struct bench *bench, const char *model, size_t page_bytes) {
     memset(bench, 0, sizeof(*bench));
-    runs_open(&bench->of, model);
+    runs_open_pages(&bench->of, model, page_bytes);
     bench->queue.loaded = bench->of.loaded;
+}
+
+static void bench_open(struct bench *bench, const char *model) {
+    bench_open_pages(bench, model, 0);
 }
 
 /* As scheduler_submit and the scheduler's thread do. */
@@ -33,6 +37,7 @@ static struct run *bench_run(struct bench *bench, size_t at, uint32_t count, uin
     *run = runs_run(&bench->of, count, n, new_tokens);
     run->works = arena_zalloc(&bench->of.arena, count, sizeof(*run->works));
     run->n_works = run->pending = count;
+    run->asked_ns = UINT64_MAX / 2; /* young, however slow the machine is */
     uint32_t i = 0;
     for (struct item *item = run->items; item != NULL; item = item->next)
         run->works[i++] = (struct work){.item = item, .run = run};
@@ -46,6 +51,15 @@ static struct run *bench_run(struct bench *bench, size_t at, uint32_t count, uin
         run->prev->next = run->next->prev = run;
     }
     return run;
+}
+
+/* As the scheduler does with a run that is done. */
+static void bench_leave(struct bench *bench, struct run *run) {
+    struct model_queue *queue = &bench->queue;
+    run->prev->next = run->next;
+    run->next->prev = run->prev;
+    if (queue->runs == run)
+        queue->runs = run->next == run ? NULL : run->next;
 }
 
 /* One turn; returns the rows that went through. */
@@ -184,6 +198,148 @@ static void failed_run_stands_in_nobodys_way(void **state) {
     bench_close(&bench);
 }
 
+/* ---- waiting is fair ---- */
+
+static void pages_stay_tight_only_while_somebody_holds_some(void **state) {
+    static const char *const models[] = {"gpt2/text-generation", "bart/summarization"};
+    for (size_t i = 0; i < ARRAY_LEN(models); i++) {
+        static struct bench bench;
+        bench_open(&bench, models[i]);
+        struct run *run = bench_run(&bench, 0, 1, 6, 2);
+        bench.queue.pages_tight = true; /* and nothing is active that could end */
+        for (int turn = 0; turn < 5 && run->pending > 0; turn++)
+            bench_turn(&bench);
+        assert_int_equal(run->pending, 0);
+        bench_close(&bench);
+    }
+}
+
+/* The works of a pass count before they are active: no more than ACTIVE_WIDTH generate at once, so
+ * that each step of all has room in a pass. */
+static void width_counts_what_the_pass_has_taken(void **state) {
+    static const char *const models[] = {"gpt2/text-generation", "bart/summarization"};
+    for (size_t i = 0; i < ARRAY_LEN(models); i++) {
+        static struct bench bench;
+        bench_open(&bench, models[i]);
+        struct run *run = bench_run(&bench, 0, 400, 1, 3);
+        uint32_t most = 0;
+        while (run->pending > 0) {
+            assert_true(bench_turn(&bench) > 0);
+            most = bench.queue.active_width > most ? bench.queue.active_width : most;
+        }
+        if (most > LIMIT_BATCH_SEQS / 2 || most < LIMIT_BATCH_SEQS / 4)
+            fail_msg("%s: %u wide", models[i], most);
+        bench_close(&bench);
+    }
+}
+
+/* Turns until the run is done, beside a stream of requests that would fill every pass. */
+static int turns_beside_a_stream(struct bench *bench, struct run *run, uint32_t n,
+                                 uint32_t tokens) {
+    for (int turn = 0; turn < 40; turn++) {
+        for (size_t i = 1; i < RUNS_MAX; i++) {
+            struct run *other = &bench->runs[i];
+            if (other->works == NULL) {
+                bench_run(bench, i, 4, n, tokens);
+            } else if (other->pending == 0) { /* it retires, and the client asks again */
+                bench_leave(bench, other);
+                bench_run(bench, i, 4, n, tokens);
+            }
+        }
+        bench_turn(bench);
+        if (run->pending == 0)
+            return turn + 1;
+    }
+    fail_msg("still waits after 40 turns");
+    return 0;
+}
+
+static void long_texts_get_their_turn(void **state) {
+    static const struct {
+        const char *model;
+        uint32_t n, others, tokens; /* of the long text; of those beside it */
+    } rows[] = {
+        {"bert/text-classification", 60, 40, 0}, /* 32 rows are left, never 60 */
+        {"gpt2/text-generation", 60, 50, 9},     /* prompts take all that is left beside steps */
+        {"bart/summarization", 60, 60, 2},       /* so do the texts of new generations */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        static struct bench bench;
+        bench_open(&bench, rows[i].model);
+        struct run *run = bench_run(&bench, 0, 1, rows[i].n, 0);
+        /* The ring goes on behind it. */
+        bench_run(&bench, 1, 4, rows[i].others, rows[i].tokens);
+        bench.queue.runs = run->next;
+
+        const int turns = turns_beside_a_stream(&bench, run, rows[i].others, rows[i].tokens);
+        if (turns > 6)
+            fail_msg("%s: %d turns", rows[i].model, turns);
+        bench_close(&bench);
+    }
+}
+
+/* Half of the rows, beside one item of each of the others in turn. */
+static void oldest_request_has_half(void **state) {
+    static struct bench bench;
+    bench_open(&bench, "bert/text-classification");
+    for (size_t i = 0; i < RUNS_MAX; i++)
+        bench_run(&bench, i, 20, 40, 0);
+    struct run *old = &bench.runs[RUNS_MAX - 1];
+    assert_ptr_equal(pass_oldest(&bench.queue), &bench.runs[0]);
+    old->asked_ns = 1;
+    assert_ptr_equal(pass_oldest(&bench.queue), old);
+    bench_turn(&bench);
+    assert_int_equal(bench.pass.n_works, 12);
+    assert_int_equal(old->pending, 20 - 7); /* 280 rows: the half and what was begun of it */
+    for (size_t i = 0; i < RUNS_MAX - 1; i++)
+        assert_int_equal(bench.runs[i].pending, i < 5 ? 19 : 20);
+    while (old->pending > 0)
+        bench_turn(&bench);
+    assert_ptr_not_equal(pass_oldest(&bench.queue), old);
+    bench_close(&bench);
+}
+
+/* Wide generations beside a stream of narrow ones, of which each leaves less than they need. */
+static void oldest_generation_is_not_overtaken(void **state) {
+    static struct bench bench;
+    bench_open(&bench, "gpt2/text-generation");
+    for (uint32_t i = 1; i < RUNS_MAX; i++) /* a few of them end at each turn */
+        bench_run(&bench, i, 100, 1, 4 + i);
+    bench_turn(&bench);
+    struct run *wide = bench_run(&bench, 0, 1, 1, 2);
+    struct generation_config *config =
+        arena_copy(&bench.of.arena, wide->items->config, sizeof(*config));
+    config->num_return_sequences = LIMIT_RETURN_SEQUENCES;
+    config->do_sample = true;
+    wide->items->config = config;
+    wide->asked_ns = 1;
+    for (int turn = 0; turn < 15 && wide->pending > 0; turn++)
+        bench_turn(&bench);
+    assert_int_equal(wide->pending, 0);
+    for (size_t i = 1; i < RUNS_MAX; i++)
+        pass_drop(&bench.queue, &bench.runs[i]);
+    bench_close(&bench);
+}
+
+/* Too much for the pages there are, when nobody else holds any: waiting would not help. */
+static void what_never_fits_is_too_large(void **state) {
+    static const struct {
+        const char *model;
+        uint32_t count; /* texts of the same pass hold pages, too, until they have begun */
+    } rows[] = {{"gpt2/text-generation", 1}, {"bart/summarization", 3}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        static struct bench bench;
+        bench_open_pages(&bench, rows[i].model, 1);
+        struct run *run = bench_run(&bench, 0, rows[i].count, 20, 30);
+        for (int turn = 0; turn < 8 && run->error.code == ERROR_NONE; turn++)
+            bench_turn(&bench);
+        assert_int_equal(run->error.code, ERROR_TOO_LARGE);
+        assert_non_null(strstr(run->error.text, "max_new_tokens"));
+        pass_drop(&bench.queue, run);
+        bench_close(&bench);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_of_each_request_in_turn),
@@ -193,6 +349,12 @@ int main(void) {
         cmocka_unit_test(dropped_runs_hold_nothing),
         cmocka_unit_test(a_step_allocates_nothing),
         cmocka_unit_test(failed_run_stands_in_nobodys_way),
+        cmocka_unit_test(pages_stay_tight_only_while_somebody_holds_some),
+        cmocka_unit_test(width_counts_what_the_pass_has_taken),
+        cmocka_unit_test(long_texts_get_their_turn),
+        cmocka_unit_test(oldest_request_has_half),
+        cmocka_unit_test(oldest_generation_is_not_overtaken),
+        cmocka_unit_test(what_never_fits_is_too_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

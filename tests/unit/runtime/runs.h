@@ -11,7 +11,9 @@ struct bench_of_runs { /* a model, its team, and an arena for the runs */
     struct arena arena;
 };
 
-static inline void runs_open(struct bench_of_runs *runs, const char *model) {
+/* With so many bytes for keys and values; 0: what the system has. */
+static inline void runs_open_pages(struct bench_of_runs *runs, const char *model,
+                                   size_t page_bytes) {
     struct error err = {0};
     struct arena arena = {0};
     *runs = (struct bench_of_runs){0};
@@ -22,10 +24,15 @@ static inline void runs_open(struct bench_of_runs *runs, const char *model) {
         .folder = arena_printf(&arena, "tests/golden/%s", model),
         .precision = {.precision = PRECISION_FP32},
         .team = runs->team,
+        .page_bytes = page_bytes,
     };
     if (loaded_create(&runs->loaded, &load, &err) != STATUS_OK)
         PANIC("%s", err.text);
     arena_deinit(&arena);
+}
+
+static inline void runs_open(struct bench_of_runs *runs, const char *model) {
+    runs_open_pages(runs, model, 0);
 }
 
 static inline void runs_close(struct bench_of_runs *runs) {

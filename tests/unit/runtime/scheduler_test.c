@@ -164,12 +164,87 @@ static void mixed_runs_all_come_back(void **state) {
     }
 }
 
+static struct run young[4]; /* of other models than the old one's */
+
+/* On the scheduler's thread: how much of the young ones is left when the old one is done. */
+static void old_is_done(struct run *run) {
+    for (size_t i = 0; i < ARRAY_LEN(young); i++) {
+        if (young[i].pending < young[i].n_works / 3)
+            fail_msg("%u of %u are left", young[i].pending, young[i].n_works);
+    }
+    came_back(run);
+}
+
+/* Half of the turns, whichever model it is of: with five models they would all end together. */
+static void old_requests_are_not_left_behind(void **state) {
+    static const char *const models[] = {"distilbert/text-classification",
+                                         "roberta/text-classification", "bert/feature-extraction",
+                                         "bert/token-classification"};
+    struct bench bench;
+    struct bench_of_runs others[ARRAY_LEN(models)];
+    struct error err = {0};
+    bench_open(&bench, "bert/text-classification");
+    for (size_t i = 0; i < ARRAY_LEN(models); i++)
+        runs_open(&others[i], models[i]);
+    struct run old = run_of(&bench, 400, 50, 0);
+    old.asked_ns = 1;
+    old.finished = old_is_done;
+    for (size_t i = 0; i < ARRAY_LEN(models); i++) {
+        young[i] = runs_run(&others[i], 400, 50, 0);
+        young[i].asked_ns = UINT64_MAX / 2;
+        young[i].finished = came_back;
+    }
+    /* The old one comes second, so that the first turns are those of a ring of several. */
+    assert_int_equal(scheduler_submit(bench.scheduler, &young[0], &err), STATUS_OK);
+    assert_int_equal(scheduler_submit(bench.scheduler, &old, &err), STATUS_OK);
+    for (size_t i = 1; i < ARRAY_LEN(models); i++)
+        assert_int_equal(scheduler_submit(bench.scheduler, &young[i], &err), STATUS_OK);
+    wait_back(1 + ARRAY_LEN(models));
+    bench_close(&bench);
+    for (size_t i = 0; i < ARRAY_LEN(models); i++)
+        runs_close(&others[i]);
+}
+
+/* Generations read their prompts in pieces: only positions limit them. */
+static void long_prompts_are_taken(void **state) {
+    static const struct {
+        uint32_t n, new_tokens, positions;
+        const char
+            *refused; /* at the border; NULL: later, by the positions that there really are */
+    } rows[] = {
+        {3000, 4, 5000, NULL},
+        {3000, 4, 2500, "3000 tokens, the model reads at most 2500"},
+        {3000, 0, 5000, "3000 tokens, the model reads at most 2048"},
+    };
+    struct bench bench;
+    bench_open(&bench, "gpt2/text-generation");
+    struct stack_spec *stack = &bench.of.loaded->arch.stacks[bench.of.loaded->arch.text_stack];
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct run run = run_of(&bench, 1, rows[i].n, rows[i].new_tokens);
+        struct error err = {0};
+        stack->max_positions = rows[i].positions;
+        if (scheduler_submit(bench.scheduler, &run, &err) == STATUS_OK) {
+            wait_back(1);
+            err = run.error;
+            assert_null(rows[i].refused);
+        }
+        assert_int_equal(err.code, ERROR_INPUT);
+        if (rows[i].refused != NULL && strstr(err.text, rows[i].refused) == NULL)
+            fail_msg("\"%s\" does not say \"%s\"", err.text, rows[i].refused);
+        if (rows[i].refused == NULL && strstr(err.text, "the model takes 64") == NULL)
+            fail_msg("\"%s\"", err.text);
+    }
+    bench_close(&bench);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(impossible_items_are_refused),
         cmocka_unit_test(full_queue_is_told),
         cmocka_unit_test(unwanted_runs_never_begin),
         cmocka_unit_test(mixed_runs_all_come_back),
+        cmocka_unit_test(old_requests_are_not_left_behind),
+        cmocka_unit_test(long_prompts_are_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
