@@ -1,60 +1,40 @@
-/* Two queues, small and heavy requests, and the threads that serve them. What is done for a request
+/* Two lines, small and heavy requests, and the threads that serve them. What is done for a request
  * stands in ticket.c. */
 #include "runtime/workers.h"
 
 #include <stdio.h>
 
+#include "runtime/line.h"
 #include "base/banned.h"
-
-struct queue {
-    struct brisk_ticket *first, **end;
-};
 
 struct workers {
     struct lock lock;
     struct condition wake_small; /* the thread for small ones waits here */
     struct condition wake;       /* the others wait here */
-    struct queue small, heavy;   /* guarded by lock, as all below */
+    struct line small, heavy;    /* guarded by lock, as all below */
     bool small_waits;            /* and nobody has woken it yet */
     bool stopping;
     uint32_t n_threads;
     struct thread *threads[LIMIT_WORKERS];
 };
 
-static void queue_push(struct queue *queue, struct brisk_ticket *ticket) {
-    ticket->next = NULL;
-    *queue->end = ticket;
-    queue->end = &ticket->next;
-}
-
-static struct brisk_ticket *queue_pop(struct queue *queue) {
-    struct brisk_ticket *ticket = queue->first;
-    if (ticket == NULL)
-        return NULL;
-    queue->first = ticket->next;
-    if (queue->first == NULL)
-        queue->end = &queue->first;
-    ticket->next = NULL;
-    return ticket;
-}
-
 /* Waits for a ticket; NULL: stop. */
 static struct brisk_ticket *take_small(struct workers *workers) {
     lock_take(&workers->lock);
-    struct brisk_ticket *ticket = queue_pop(&workers->small);
+    struct brisk_ticket *ticket = line_pop(&workers->small);
     while (ticket == NULL && !workers->stopping) {
         workers->small_waits = true;
         condition_wait(&workers->wake_small, &workers->lock);
         workers->small_waits = false;
-        ticket = queue_pop(&workers->small);
+        ticket = line_pop(&workers->small);
     }
     lock_drop(&workers->lock);
     return ticket;
 }
 
 static struct brisk_ticket *pop_any(struct workers *workers) {
-    struct brisk_ticket *ticket = queue_pop(&workers->heavy);
-    return ticket != NULL ? ticket : queue_pop(&workers->small);
+    struct brisk_ticket *ticket = line_pop(&workers->heavy);
+    return ticket != NULL ? ticket : line_pop(&workers->small);
 }
 
 static struct brisk_ticket *take_any(struct workers *workers) {
@@ -80,7 +60,7 @@ static void any_main(void *arg) {
 
 void workers_push(struct workers *workers, struct brisk_ticket *ticket) {
     lock_take(&workers->lock);
-    queue_push(ticket->heavy ? &workers->heavy : &workers->small, ticket);
+    line_push(ticket->heavy ? &workers->heavy : &workers->small, ticket);
     if (!ticket->heavy && workers->small_waits) {
         workers->small_waits = false;
         condition_wake_one(&workers->wake_small);
@@ -95,8 +75,6 @@ enum status workers_create(struct workers **out, uint32_t threads, struct error 
     lock_init(&workers->lock);
     condition_init(&workers->wake_small);
     condition_init(&workers->wake);
-    workers->small.end = &workers->small.first;
-    workers->heavy.end = &workers->heavy.first;
     const uint32_t n = threads < 2 ? 2 : threads > LIMIT_WORKERS ? LIMIT_WORKERS : threads;
     for (uint32_t i = 0; i < n; i++) {
         char name[16];
