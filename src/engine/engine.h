@@ -25,8 +25,12 @@ struct model_options {
     struct team *load_team; /* packs the weights while `team` runs passes; NULL: team does both */
     size_t page_limit;      /* most bytes of a stack's page pool; 0: what the system has */
 };
+/* That the checkpoint has all tensors the arch needs, in their shapes; reads no weights. MODEL: a
+ * tensor is absent or has another shape: names both. */
+enum status model_check(const struct arch *arch, const struct checkpoint *checkpoint,
+                        struct error *err) MUST_CHECK;
 /* Packs the weights of the checkpoint (which may be closed afterwards). The arch is copied; its
- * strings must outlive the model. MODEL: a tensor is absent or has another shape: names both. */
+ * strings must outlive the model. MODEL: as model_check. */
 enum status model_create(struct model **out, const struct arch *arch,
                          const struct checkpoint *checkpoint, const struct model_options *options,
                          struct error *err) MUST_CHECK;

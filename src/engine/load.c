@@ -11,14 +11,19 @@ enum status model_own(struct model *model, void **block, size_t bytes, struct er
     return STATUS_OK;
 }
 
+static enum status load_parts(struct loader *loader, const struct arch *arch, struct error *err) {
+    for (uint32_t i = 0; i < arch->n_stacks; i++)
+        if (load_stack(loader, i, err) != STATUS_OK)
+            return STATUS_ERROR;
+    return load_head(loader, err);
+}
+
 static enum status load(struct model *model, const struct checkpoint *checkpoint,
                         const struct model_options *options, struct error *err) {
     struct loader *loader = NULL;
     enum status status = loader_create(&loader, model, checkpoint, options, err);
-    for (uint32_t i = 0; status == STATUS_OK && i < model->arch.n_stacks; i++)
-        status = load_stack(loader, i, err);
     if (status == STATUS_OK)
-        status = load_head(loader, err);
+        status = load_parts(loader, &model->arch, err);
     loader_destroy(loader);
     for (size_t i = 0; i < model->n_owned; i++)
         model->weight_bytes += model->owned[i].bytes;
@@ -26,11 +31,31 @@ static enum status load(struct model *model, const struct checkpoint *checkpoint
     return status == STATUS_OK ? step_create(model, err) : status;
 }
 
+enum status model_check(const struct arch *arch, const struct checkpoint *checkpoint,
+                        struct error *err) {
+    struct model *model = mem_zalloc(1, sizeof *model);
+    struct loader *loader = NULL;
+    model->arch = *arch;
+    for (uint32_t i = 0; i < arch->n_stacks; i++)
+        model->stacks[i].layers =
+            mem_zalloc(arch->stacks[i].layers, sizeof *model->stacks[i].layers);
+    enum status status = loader_create(&loader, model, checkpoint, NULL, err);
+    if (status == STATUS_OK)
+        status = load_parts(loader, arch, err);
+    loader_destroy(loader);
+    for (uint32_t i = 0; i < arch->n_stacks; i++)
+        mem_free(model->stacks[i].layers);
+    mem_free(model);
+    return status;
+}
+
 enum status model_create(struct model **out, const struct arch *arch,
                          const struct checkpoint *checkpoint, const struct model_options *options,
                          struct error *err) {
     ASSERT(arch->n_stacks > 0 && arch->n_stacks <= ARCH_STACKS &&
            arch->head.n_steps <= ARCH_HEAD_STEPS);
+    if (model_check(arch, checkpoint, err) != STATUS_OK) /* before anything large is made */
+        return STATUS_ERROR;
     struct model *model = mem_zalloc(1, sizeof *model);
     model->arch = *arch;
     model->precision = options->precision;

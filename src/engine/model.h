@@ -117,6 +117,7 @@ enum status model_own(struct model *model, void **block, size_t bytes,
 
 /* ---- weights.c: from the checkpoint's tensors to packed weights ---- */
 struct loader;
+/* Without options nothing is loaded: load_stack and load_head then only check names and shapes. */
 enum status loader_create(struct loader **out, struct model *model,
                           const struct checkpoint *checkpoint, const struct model_options *options,
                           struct error *err) MUST_CHECK;

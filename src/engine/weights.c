@@ -1,4 +1,5 @@
 /* From the checkpoint's mapped tensors to packed weights: names of slots, shapes, fusing, packing.
+ * The same walk without packing checks a checkpoint against a description.
  *
  * Every shape is checked before anything of that size is allocated. Lanes divide a linear's outputs
  * and pack them in pieces that fit their cache; tensors stored [in, out] are turned tile by tile.
@@ -23,7 +24,7 @@ struct loader {
     const struct checkpoint *checkpoint;
     void (*progress)(void *user, double share);
     void *user;
-    float *buffer; /* [lanes, buffer_floats] */
+    float *buffer; /* [lanes, buffer_floats]; NULL: names and shapes are checked, nothing is made */
     size_t buffer_floats;
     size_t done, total;                   /* elements */
     struct table tables[3 * ARCH_STACKS]; /* loaded so far: stacks may share one */
@@ -238,6 +239,8 @@ static enum status pack(struct loader *l, struct linear *linear, enum precision 
         out += sources[i].outputs;
         has_bias |= sources[i].bias != NULL;
     }
+    if (!l->buffer)
+        return STATUS_OK;
     if (linear_create(linear, precision, in, out, has_bias, err) != STATUS_OK)
         return STATUS_ERROR;
     struct packing packing = {l, linear, sources, n_sources};
@@ -288,6 +291,8 @@ static enum status read_norm(struct loader *l, struct norm *norm, const struct s
     if (check_vector(source->weight, size, err) != STATUS_OK ||
         (source->bias && check_vector(source->bias, size, err) != STATUS_OK))
         return STATUS_ERROR;
+    if (!l->buffer)
+        return STATUS_OK;
     void *block = NULL;
     if (model_own(l->model, &block, 2 * size * sizeof(float), err) != STATUS_OK)
         return STATUS_ERROR;
@@ -334,6 +339,8 @@ static enum status load_table(struct loader *l, const float **table, uint32_t st
         return STATUS_ERROR;
     if (slot == SLOT_EMBED_TOKENS)
         l->embeddings[stack] = source.weight;
+    if (!l->buffer)
+        return STATUS_OK;
     for (uint32_t i = 0; i < l->n_tables; i++)
         if (l->tables[i].tensor == source.weight) {
             *table = l->tables[i].data;
@@ -473,14 +480,14 @@ enum status loader_create(struct loader **out, struct model *model,
     const size_t smallest = (size_t)16 * arch_max_in(&model->arch);
     const size_t floats = smallest > PIECE_FLOATS ? smallest : PIECE_FLOATS;
     void *buffer = NULL;
-    if (mem_try_alloc(&buffer, team_threads(model->team) * floats * sizeof(float), err) !=
-        STATUS_OK)
+    if (options && mem_try_alloc(&buffer, team_threads(model->team) * floats * sizeof(float),
+                                 err) != STATUS_OK)
         return STATUS_ERROR;
     struct loader *l = mem_zalloc(1, sizeof *l);
     *l = (struct loader){.model = model,
                          .checkpoint = checkpoint,
-                         .progress = options->progress,
-                         .user = options->user,
+                         .progress = options ? options->progress : NULL,
+                         .user = options ? options->user : NULL,
                          .buffer = buffer,
                          .buffer_floats = floats,
                          .total = head_elements(&model->arch)};
@@ -496,6 +503,7 @@ enum status loader_create(struct loader **out, struct model *model,
 void loader_destroy(struct loader *l) {
     if (!l)
         return;
-    mem_free_large(l->buffer, team_threads(l->model->team) * l->buffer_floats * sizeof(float));
+    if (l->buffer)
+        mem_free_large(l->buffer, team_threads(l->model->team) * l->buffer_floats * sizeof(float));
     mem_free(l);
 }
