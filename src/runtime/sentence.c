@@ -68,8 +68,22 @@ static const float *floats_of(struct arena *arena, const struct tensor *tensor) 
     return floats;
 }
 
-static enum status dense_weights(struct sentence_dense *dense, struct repository *repository,
+/* What may follow what: one Transformer, one Pooling, Dense modules, one Normalize. Another order
+ * gives other vectors, and is not run here. */
+enum place { PLACE_START, PLACE_TRANSFORMER, PLACE_POOLING, PLACE_DENSE, PLACE_NORMALIZE };
+
+/* What reading carries along. */
+struct reading {
+    struct sentence_modules *out;
+    struct repository *repository;
+    bool weights;   /* take them, too; else they are only looked at */
+    uint32_t width; /* of the vector behind the modules so far */
+    enum place place;
+};
+
+static enum status dense_weights(const struct reading *reading, struct sentence_dense *dense,
                                  const char *path, struct error *err) {
+    struct repository *repository = reading->repository;
     struct checkpoint *checkpoint = NULL;
     const char *folder = path_join(&repository->arena, repository->folder, path);
     if (checkpoint_open(&checkpoint, folder, err) != STATUS_OK)
@@ -87,9 +101,11 @@ static enum status dense_weights(struct sentence_dense *dense, struct repository
         error_set(err, ERROR_MODEL, "%s: linear.bias must be [%u]", path, dense->out);
         goto out;
     }
+    status = STATUS_OK;
+    if (!reading->weights)
+        goto out;
     dense->weight = floats_of(&repository->arena, weight);
     dense->bias = bias == NULL ? NULL : floats_of(&repository->arena, bias);
-    status = STATUS_OK;
 out:
     checkpoint_close(checkpoint);
     return status;
@@ -112,21 +128,21 @@ static bool dense_activation(const char *text, enum activation *out) {
     return false;
 }
 
-static enum status read_dense(struct sentence_modules *out, struct repository *repository,
-                              const char *path, uint32_t *width, struct error *err) {
+static enum status read_dense(struct reading *reading, const char *path, struct error *err) {
+    struct sentence_modules *out = reading->out;
     if (out->n_dense == SENTENCE_DENSE_MAX)
         return ERR(err, MODEL, "modules.json: more than %d Dense modules", SENTENCE_DENSE_MAX);
     const struct json *config = NULL;
-    if (module_config(&config, repository, path, err) != STATUS_OK)
+    if (module_config(&config, reading->repository, path, err) != STATUS_OK)
         return STATUS_ERROR;
     struct sentence_dense *dense = &out->dense[out->n_dense];
     const int64_t in = json_get_int(config, "in_features", 0);
     const int64_t outputs = json_get_int(config, "out_features", 0);
-    if (in != (int64_t)*width || outputs < 1 || outputs > LIMIT_HIDDEN_SIZE)
+    if (in != (int64_t)reading->width || outputs < 1 || outputs > LIMIT_HIDDEN_SIZE)
         return ERR(err, MODEL,
                    "%s/config.json: in_features %lld, out_features %lld do not follow a vector of "
                    "%u",
-                   path, (long long)in, (long long)outputs, *width);
+                   path, (long long)in, (long long)outputs, reading->width);
     if (in * outputs > DENSE_ELEMENTS)
         return ERR(err, MODEL, "%s/config.json: in_features %lld x out_features %lld are over %u",
                    path, (long long)in, (long long)outputs, DENSE_ELEMENTS);
@@ -136,16 +152,12 @@ static enum status read_dense(struct sentence_modules *out, struct repository *r
     if (!dense_activation(activation, &dense->activation))
         return ERR(err, MODEL, "%s/config.json: activation_function \"%s\" is not supported", path,
                    activation);
-    if (dense_weights(dense, repository, path, err) != STATUS_OK)
+    if (dense_weights(reading, dense, path, err) != STATUS_OK)
         return STATUS_ERROR;
     out->n_dense++;
-    *width = dense->out;
+    reading->width = dense->out;
     return STATUS_OK;
 }
-
-/* What may follow what: one Transformer, one Pooling, Dense modules, one Normalize. Another order
- * gives other vectors, and is not run here. */
-enum place { PLACE_START, PLACE_TRANSFORMER, PLACE_POOLING, PLACE_DENSE, PLACE_NORMALIZE };
 
 static enum status step_to(enum place *place, enum place to, const char *type, struct error *err) {
     if (to < *place || (to == *place && to != PLACE_DENSE))
@@ -161,6 +173,9 @@ static enum status step_to(enum place *place, enum place to, const char *type, s
     return STATUS_OK;
 }
 
+/* Tokens of the shortest text: one, and one special at each end. */
+#define SHORTEST_TEXT 3
+
 /* The transformer's own settings: how long a text may be. */
 static enum status read_transformer(struct sentence_modules *out, struct repository *repository,
                                     const char *path, struct error *err) {
@@ -171,34 +186,41 @@ static enum status read_transformer(struct sentence_modules *out, struct reposit
     const struct json *config = NULL;
     if (repository_json(repository, "sentence_bert_config.json", &config, err) != STATUS_OK)
         return STATUS_ERROR;
-    const int64_t length = json_get_int(config, "max_seq_length", 0);
-    out->max_seq_length = length > 0 && length < LIMIT_POSITIONS ? (uint32_t)length : 0;
+    const struct json *said = json_get(config, "max_seq_length");
+    int64_t length = 0;
+    if (!json_is_null(said) && (!json_to_int(said, &length) || length < SHORTEST_TEXT))
+        return ERR(
+            err, MODEL,
+            "sentence_bert_config.json: \"max_seq_length\" must be null or a whole number of "
+            "%d or more: a text with its special tokens",
+            SHORTEST_TEXT);
+    out->max_seq_length = length < LIMIT_POSITIONS ? (uint32_t)length : 0;
     out->lower_case = json_get_bool(config, "do_lower_case", false);
     return STATUS_OK;
 }
 
-static enum status read_module(struct sentence_modules *out, struct repository *repository,
-                               const struct json *module, uint32_t *width, enum place *place,
+static enum status read_module(struct reading *reading, const struct json *module,
                                struct error *err) {
     const char *type = class_name(json_get_string(module, "type", ""));
     const char *path = json_get_string(module, "path", "");
+    struct sentence_modules *out = reading->out;
     if (strstr(path, "..") != NULL || path[0] == '/')
         return ERR(err, MODEL, "modules.json: path \"%s\" leaves the folder", path);
     if (strcmp(type, "Transformer") == 0)
-        return step_to(place, PLACE_TRANSFORMER, type, err) == STATUS_OK
-                   ? read_transformer(out, repository, path, err)
+        return step_to(&reading->place, PLACE_TRANSFORMER, type, err) == STATUS_OK
+                   ? read_transformer(out, reading->repository, path, err)
                    : STATUS_ERROR;
     if (strcmp(type, "Pooling") == 0)
-        return step_to(place, PLACE_POOLING, type, err) == STATUS_OK
-                   ? read_pooling(out, repository, path, width, err)
+        return step_to(&reading->place, PLACE_POOLING, type, err) == STATUS_OK
+                   ? read_pooling(out, reading->repository, path, &reading->width, err)
                    : STATUS_ERROR;
     if (strcmp(type, "Dense") == 0)
-        return step_to(place, PLACE_DENSE, type, err) == STATUS_OK
-                   ? read_dense(out, repository, path, width, err)
+        return step_to(&reading->place, PLACE_DENSE, type, err) == STATUS_OK
+                   ? read_dense(reading, path, err)
                    : STATUS_ERROR;
     if (strcmp(type, "Normalize") == 0) {
         out->normalize = true;
-        return step_to(place, PLACE_NORMALIZE, type, err);
+        return step_to(&reading->place, PLACE_NORMALIZE, type, err);
     }
     return ERR(err, MODEL,
                "modules.json: module \"%s\" is not supported, only Transformer, Pooling, Dense and "
@@ -206,16 +228,15 @@ static enum status read_module(struct sentence_modules *out, struct repository *
                type);
 }
 
-enum status sentence_read(struct sentence_modules *out, struct repository *repository,
-                          uint32_t hidden_size, struct error *err) {
-    *out = (struct sentence_modules){0};
+static enum status read_all(struct reading *reading, struct error *err) {
+    struct sentence_modules *out = reading->out;
+    struct repository *repository = reading->repository;
     const struct json *modules = repository->modules;
+    *out = (struct sentence_modules){0};
     if (modules == NULL)
         return STATUS_OK;
-    uint32_t width = hidden_size;
-    enum place place = PLACE_START;
     for (size_t i = 0; i < modules->len; i++) {
-        if (read_module(out, repository, json_at(modules, i), &width, &place, err) != STATUS_OK)
+        if (read_module(reading, json_at(modules, i), err) != STATUS_OK)
             return STATUS_ERROR;
     }
     const struct json *config = NULL;
@@ -228,4 +249,17 @@ enum status sentence_read(struct sentence_modules *out, struct repository *repos
         out->pool_mean = true;
     out->present = true;
     return STATUS_OK;
+}
+
+enum status sentence_read(struct sentence_modules *out, struct repository *repository,
+                          uint32_t hidden_size, struct error *err) {
+    struct reading reading = {
+        .out = out, .repository = repository, .weights = true, .width = hidden_size};
+    return read_all(&reading, err);
+}
+
+enum status sentence_check(struct repository *repository, uint32_t hidden_size, struct error *err) {
+    struct sentence_modules modules;
+    struct reading reading = {.out = &modules, .repository = repository, .width = hidden_size};
+    return read_all(&reading, err);
 }

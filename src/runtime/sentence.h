@@ -10,5 +10,8 @@
  * repository's arena. MODEL: a module that is not supported or does not fit the one before it. */
 enum status sentence_read(struct sentence_modules *out, struct repository *repository,
                           uint32_t hidden_size, struct error *err) MUST_CHECK;
+/* Whether sentence_read would do, without taking weights. */
+enum status sentence_check(struct repository *repository, uint32_t hidden_size,
+                           struct error *err) MUST_CHECK;
 
 #endif

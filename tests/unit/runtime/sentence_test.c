@@ -17,6 +17,7 @@
 
 struct row {
     const char *modules, *pooling, *dense; /* NULL: no such file */
+    const char *transformer;               /* sentence_bert_config.json; NULL: the usual */
     const char *error;                     /* a part of the text; NULL: none */
     bool mean, cls, normalize, exclude_prompt;
 };
@@ -25,7 +26,8 @@ static void write_row(struct folder *folder, const struct row *row) {
     folder_make(folder);
     folder_write(folder, "config.json", "{\"model_type\":\"bert\"}");
     folder_write(folder, "sentence_bert_config.json",
-                 "{\"max_seq_length\":128,\"do_lower_case\":true}");
+                 row->transformer != NULL ? row->transformer
+                                          : "{\"max_seq_length\":128,\"do_lower_case\":true}");
     if (row->modules != NULL)
         folder_write(folder, "modules.json", row->modules);
     if (row->pooling != NULL)
@@ -78,6 +80,21 @@ static void modules(void **state) {
         {.modules = "[" MODULE("Dense", "2_Dense") "]",
          .dense = "{\"in_features\":8,\"out_features\":4,\"activation_function\":\"x.Mish\"}",
          .error = "Mish"},
+        {.modules = "[" MODULE("Transformer", "") "]",
+         .transformer = "{\"max_seq_length\":2}",
+         .error = "max_seq_length"},
+        {.modules = "[" MODULE("Transformer", "") "]",
+         .transformer = "{\"max_seq_length\":0}",
+         .error = "max_seq_length"},
+        {.modules = "[" MODULE("Transformer", "") "]",
+         .transformer = "{\"max_seq_length\":-1}",
+         .error = "max_seq_length"},
+        {.modules = "[" MODULE("Transformer", "") "]",
+         .transformer = "{\"max_seq_length\":1.5}",
+         .error = "max_seq_length"},
+        {.modules = "[" MODULE("Transformer", "") "]",
+         .transformer = "{\"max_seq_length\":\"x\"}",
+         .error = "max_seq_length"},
         {.modules = "[" MODULE("Dense", "2_Dense") "]",
          .dense = "{\"in_features\":8,\"out_features\":4}",
          .error = "2_Dense"},
