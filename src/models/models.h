@@ -24,5 +24,7 @@ uint32_t models_label_count(const struct repository *repository);
 /* The task a repository serves when none is asked for: pipeline_tag of its card, else modules.json,
  * else from architectures[0] (reference, section 8). Static text, or NULL when nothing fits. */
 const char *models_default_task(const struct repository *repository, const struct arch *arch);
+/* The same whatever its card says: for a pipeline_tag that is no task here. */
+const char *models_own_task(const struct repository *repository, const struct arch *arch);
 
 #endif

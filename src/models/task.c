@@ -30,8 +30,10 @@ static const char *lm_task(const struct json *config, const struct arch *arch) {
 }
 
 const char *models_default_task(const struct repository *repository, const struct arch *arch) {
-    if (repository->pipeline_tag)
-        return repository->pipeline_tag;
+    return repository->pipeline_tag ? repository->pipeline_tag : models_own_task(repository, arch);
+}
+
+const char *models_own_task(const struct repository *repository, const struct arch *arch) {
     if (repository->modules)
         return "sentence-similarity";
     if (serves_no_task(family_class(repository->config)))

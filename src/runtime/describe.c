@@ -188,10 +188,22 @@ static void write_check(struct json_out *out, const struct brisk *brisk, const c
     json_close_object(out);
 }
 
+static enum status check_files(struct described *described, const char *folder, struct error *err) {
+    struct checkpoint *checkpoint = NULL;
+    struct tokenizer *tokenizer = NULL;
+    if (checkpoint_open(&checkpoint, folder, err) != STATUS_OK)
+        return STATUS_ERROR;
+    enum status status = described_check(described, checkpoint, err);
+    checkpoint_close(checkpoint);
+    if (status == STATUS_OK)
+        status = tokenizer_load(&tokenizer, folder, err);
+    tokenizer_destroy(tokenizer);
+    return status;
+}
+
 static enum status check(struct brisk *brisk, const char *model, const char *folder,
                          struct buf *buf, bool *fits, struct error *err) {
     struct described described;
-    struct tokenizer *tokenizer = NULL;
     if (described_open(&described, folder, err) != STATUS_OK)
         return STATUS_ERROR;
     uint64_t parameters = 0;
@@ -200,8 +212,7 @@ static enum status check(struct brisk *brisk, const char *model, const char *fol
     enum status status =
         shelf_estimate(&brisk->precision, &described, &parameters, &precision, &bytes, err);
     if (status == STATUS_OK)
-        status = tokenizer_load(&tokenizer, folder, err);
-    tokenizer_destroy(tokenizer);
+        status = check_files(&described, folder, err);
     if (status == STATUS_OK) {
         struct json_out out = json_out_begin(buf);
         *fits = bytes <= brisk->memory_bytes;

@@ -32,6 +32,16 @@ uint64_t checkpoint_parameters(const struct checkpoint *checkpoint) {
     return parameters;
 }
 
+/* A tag that no task has ("text-ranking") says nothing against what the head can do; when that is
+ * nothing either, the tag is what requests are refused with. */
+static const char *default_task(const struct repository *repository, const struct arch *arch) {
+    const char *said = models_default_task(repository, arch);
+    if (said == NULL || task_find(said) != NULL)
+        return said;
+    const char *own = models_own_task(repository, arch);
+    return own != NULL ? own : said;
+}
+
 enum status described_open(struct described *described, const char *folder, struct error *err) {
     *described = (struct described){0};
     if (repository_open(&described->repository, folder, err) != STATUS_OK)
@@ -40,8 +50,42 @@ enum status described_open(struct described *described, const char *folder, stru
         repository_close(&described->repository);
         return STATUS_ERROR;
     }
-    described->default_task = models_default_task(&described->repository, &described->arch);
+    described->default_task = default_task(&described->repository, &described->arch);
     return STATUS_OK;
+}
+
+static bool generates(const struct arch *arch) {
+    return arch->head.kind == HEAD_LM && arch->stacks[arch->head.stack].causal;
+}
+
+/* What every request that generates would start from: wrong here, it would fail them all. */
+static enum status check_generation(const struct repository *repository, const struct arch *arch,
+                                    struct error *err) {
+    if (!generates(arch))
+        return STATUS_OK;
+    struct generation_config config;
+    struct arena arena = {0};
+    generation_config_default(&config);
+    enum status status = generation_config_read(&config, &arena, repository->generation_config,
+                                                repository->config, NULL, err);
+    if (status == STATUS_OK && generation_config_check(&config, err) != STATUS_OK) {
+        status = error_prefix(err, "%s: ",
+                              repository->generation_config != NULL ? "generation_config.json"
+                                                                    : "config.json");
+        err->code = ERROR_MODEL;
+    }
+    arena_deinit(&arena);
+    return status;
+}
+
+enum status described_check(struct described *described, const struct checkpoint *checkpoint,
+                            struct error *err) {
+    struct repository *repository = &described->repository;
+    const struct arch *arch = &described->arch;
+    if (check_generation(repository, arch, err) != STATUS_OK ||
+        sentence_check(repository, arch->stacks[arch->text_stack].hidden_size, err) != STATUS_OK)
+        return STATUS_ERROR;
+    return model_check(arch, checkpoint, err);
 }
 
 void described_close(struct described *described) {
@@ -87,6 +131,7 @@ static void fill_task_model(struct loaded *loaded, const char *id) {
 static enum status load_all(struct loaded *loaded, const struct load *load, struct error *err) {
     struct repository *repository = &loaded->repository;
     if (models_describe(&loaded->arch, repository, err) != STATUS_OK ||
+        check_generation(repository, &loaded->arch, err) != STATUS_OK ||
         tokenizer_load(&loaded->tokenizer, load->folder, err) != STATUS_OK)
         return STATUS_ERROR;
     const uint32_t hidden_size = loaded->arch.stacks[loaded->arch.text_stack].hidden_size;
@@ -94,7 +139,7 @@ static enum status load_all(struct loaded *loaded, const struct load *load, stru
         load_weights(loaded, load, err) != STATUS_OK)
         return STATUS_ERROR;
     fill_task_model(loaded, load->id);
-    loaded->default_task = models_default_task(repository, &loaded->arch);
+    loaded->default_task = default_task(repository, &loaded->arch);
     loaded->compute_type =
         model_precision(loaded->model) == PRECISION_FP32 ? "cpu" : "cpu+optimized";
     loaded->bytes = model_bytes(loaded->model);

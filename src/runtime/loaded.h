@@ -49,6 +49,10 @@ struct described {
 };
 enum status described_open(struct described *described, const char *folder,
                            struct error *err) MUST_CHECK;
+/* Everything about the repository that loading would find wrong, but for its tokenizer; weights are
+ * looked at, not loaded. */
+enum status described_check(struct described *described, const struct checkpoint *checkpoint,
+                            struct error *err) MUST_CHECK;
 void described_close(struct described *described);
 /* The precision that the choice means for this many parameters, and what the weights then need. */
 enum precision precision_for(const struct precision_choice *choice, uint64_t parameters);

@@ -366,6 +366,95 @@ static void broken_model_costs_one_load(void **state) {
     folder_remove(&folder);
 }
 
+/* The golden, with one of its files written anew (from: copied from there instead). */
+static void copy_changed(struct folder *folder, const char *golden, const char *file,
+                         const char *text, const char *from) {
+    folder_copy(folder, path_join(&folder->arena, GOLDEN_FOLDER, golden), "org/model");
+    char *name = arena_printf(&folder->arena, "org/model/%s", file), *data = (char *)text;
+    size_t len = text == NULL ? 0 : strlen(text);
+    struct error err = {0};
+    if (text == NULL &&
+        file_read(&data, &len, &folder->arena,
+                  arena_printf(&folder->arena, "%s/%s/%s", GOLDEN_FOLDER, from, file),
+                  LIMIT_JSON_FILE, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    folder_write_n(folder, name, data, len);
+}
+
+/* What makes a load fail fails the check, which loads nothing, with the same words. */
+static void broken_repositories_fail_check_and_load(void **state) {
+    static const struct {
+        const char *golden, *file, *text, *from;
+        const char *says;
+    } rows[] = {
+        {"bert/feature-extraction", "config.json", NULL, CLASSIFIER, "classifier.weight"},
+        {CLASSIFIER, "model.safetensors", NULL, "distilbert/text-classification", "lack"},
+        {WRITER, "generation_config.json", "{\"temperature\":\"hot\"}", NULL,
+         "generation_config.json: \\\"temperature\\\""},
+        {WRITER, "generation_config.json", "{\"top_p\":3}", NULL, "generation_config.json: top_p"},
+        {"bart/summarization", "generation_config.json", "{\"num_beams\":1000}", NULL,
+         "generation_config.json: num_beams"},
+        {"bert/sentence-mean", "modules.json", NULL, "bert/sentence-mean", "1_Pooling"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct folder folder;
+        folder_make(&folder);
+        copy_changed(&folder, rows[i].golden, rows[i].file, rows[i].text, rows[i].from);
+        struct brisk *brisk = runtime_of(folder.path, 0, 0);
+        struct brisk_answer answer = {0};
+        brisk_model_check(brisk, "org/model", &answer);
+        expect(&answer, 500, rows[i].says);
+        answer = ask(brisk, "org/model", "{\"inputs\":\"x\"}");
+        expect(&answer, 500, rows[i].says);
+        assert_true(figure(brisk, "model_load_failures_total") == 1);
+        brisk_destroy(brisk);
+        folder_remove(&folder);
+    }
+}
+
+/* Every golden that runs passes the check. */
+static void sound_repositories_pass_the_check(void **state) {
+    static const char *const models[] = {CLASSIFIER,
+                                         WRITER,
+                                         "bart/summarization",
+                                         "bert/cased",
+                                         "bert/sentence-mean",
+                                         "roberta/text-classification",
+                                         "distilbert/text-classification"};
+    struct brisk *brisk = runtime_of(GOLDEN_FOLDER, 0, 0);
+    for (size_t i = 0; i < ARRAY_LEN(models); i++) {
+        struct brisk_answer answer = {0};
+        brisk_model_check(brisk, models[i], &answer);
+        expect(&answer, 200, "\"runs\":true");
+    }
+    brisk_destroy(brisk);
+}
+
+/* A tag that no task has says nothing against what the head can do. */
+static void unknown_tags_fall_back_to_the_head(void **state) {
+    static const struct {
+        const char *golden, *tag;
+        int status;
+        const char *says;
+    } rows[] = {
+        {CLASSIFIER, "text-ranking", 200, "label"},
+        {"bert/feature-extraction", "image-to-poem", 200, "["},
+        {CLASSIFIER, "fill-mask", 400, "fill-mask"}, /* known, and not what it can do */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct folder folder;
+        folder_make(&folder);
+        copy_changed(&folder, rows[i].golden, "README.md",
+                     arena_printf(&folder.arena, "---\npipeline_tag: %s\n---\n", rows[i].tag),
+                     NULL);
+        struct brisk *brisk = runtime_of(folder.path, 0, 0);
+        struct brisk_answer answer = ask(brisk, "org/model", "{\"inputs\":\"x\"}");
+        expect(&answer, rows[i].status, rows[i].says);
+        brisk_destroy(brisk);
+        folder_remove(&folder);
+    }
+}
+
 /* What the model will need, as `brisk check` tells. */
 static size_t memory_of(const char *model) {
     struct brisk *brisk = runtime_of(GOLDEN_FOLDER, 0, 0);
@@ -548,6 +637,9 @@ int main(void) {
         cmocka_unit_test(drained_runtime_takes_no_more),
         cmocka_unit_test(cold_model_within_the_wait_or_503),
         cmocka_unit_test(broken_model_costs_one_load),
+        cmocka_unit_test(broken_repositories_fail_check_and_load),
+        cmocka_unit_test(sound_repositories_pass_the_check),
+        cmocka_unit_test(unknown_tags_fall_back_to_the_head),
         cmocka_unit_test(models_share_too_little_memory),
         cmocka_unit_test(model_larger_than_memory_is_told),
         cmocka_unit_test(told_of_models),
