@@ -106,18 +106,12 @@ static void sequence_head(struct arch *arch, struct config *c) {
     head_add(arch, "classification_head.out_proj", config_labels(c));
 }
 
-static void span_head(struct arch *arch, struct config *c) {
-    (void)c;
-    head_begin(arch, HEAD_SPAN, ROWS_ALL);
-    head_add(arch, "qa_outputs", 2);
-}
-
 static const struct head_row heads[] = {
     {"Model", NULL},
     {"ForConditionalGeneration", lm_head},
     {"ForCausalLM", lm_head},
     {"ForSequenceClassification", sequence_head},
-    {"ForQuestionAnswering", span_head},
+    {"ForQuestionAnswering", head_of_spans},
     {0},
 };
 

@@ -83,25 +83,14 @@ static void next_sentence_head(struct arch *arch, struct config *c) {
     pooled_head(arch, "cls.seq_relationship", 2);
 }
 
-static void token_head(struct arch *arch, struct config *c) {
-    head_begin(arch, HEAD_TOKEN, ROWS_ALL);
-    head_add(arch, "classifier", config_labels(c));
-}
-
-static void span_head(struct arch *arch, struct config *c) {
-    (void)c;
-    head_begin(arch, HEAD_SPAN, ROWS_ALL);
-    head_add(arch, "qa_outputs", 2);
-}
-
 static const struct head_row heads[] = {
     {"Model", NULL},
     {"ForMaskedLM", lm_head},
     {"ForPreTraining", lm_head},
     {"LMHeadModel", lm_head},
     {"ForSequenceClassification", sequence_head},
-    {"ForTokenClassification", token_head},
-    {"ForQuestionAnswering", span_head},
+    {"ForTokenClassification", head_of_tokens},
+    {"ForQuestionAnswering", head_of_spans},
     {"ForNextSentencePrediction", next_sentence_head},
     {"ForMultipleChoice", choice_head},
     {0},

@@ -124,3 +124,14 @@ struct head_step *head_add(struct arch *arch, const char *linear, uint32_t outpu
     arch->head.outputs = outputs;
     return step;
 }
+
+void head_of_tokens(struct arch *arch, struct config *config) {
+    head_begin(arch, HEAD_TOKEN, ROWS_ALL);
+    head_add(arch, "classifier", config_labels(config));
+}
+
+void head_of_spans(struct arch *arch, struct config *config) {
+    (void)config;
+    head_begin(arch, HEAD_SPAN, ROWS_ALL);
+    head_add(arch, "qa_outputs", 2);
+}

@@ -44,6 +44,9 @@ struct head_row {
 void head_begin(struct arch *arch, enum head_kind kind, enum head_rows rows);
 struct head_step *head_add(struct arch *arch, const char *linear, uint32_t outputs);
 uint32_t config_labels(const struct config *config); /* classes of this model */
+/* The same in all families: a class of each token, start and end of an answer. */
+void head_of_tokens(struct arch *arch, struct config *config);
+void head_of_spans(struct arch *arch, struct config *config);
 
 /* ---- families ---- */
 struct family_type {

@@ -53,24 +53,13 @@ static void sequence_head(struct arch *arch, struct config *c) {
     head_add(arch, "score", config_labels(c));
 }
 
-static void token_head(struct arch *arch, struct config *c) {
-    head_begin(arch, HEAD_TOKEN, ROWS_ALL);
-    head_add(arch, "classifier", config_labels(c));
-}
-
-static void span_head(struct arch *arch, struct config *c) {
-    (void)c;
-    head_begin(arch, HEAD_SPAN, ROWS_ALL);
-    head_add(arch, "qa_outputs", 2);
-}
-
 static const struct head_row heads[] = {
     {"Model", NULL},
     {"LMHeadModel", lm_head},
     {"DoubleHeadsModel", lm_head},
     {"ForSequenceClassification", sequence_head},
-    {"ForTokenClassification", token_head},
-    {"ForQuestionAnswering", span_head},
+    {"ForTokenClassification", head_of_tokens},
+    {"ForQuestionAnswering", head_of_spans},
     {0},
 };
 
