@@ -26,6 +26,7 @@
 #define LIMIT_MODEL_ID          256         /* bytes of `namespace/name` */
 #define LIMIT_REQUEST_SECONDS   600         /* a request that waits longer is answered 504 */
 #define LIMIT_LOAD_WAIT_SECONDS 30          /* hold for a cold model before 503 (setting) */
+#define LIMIT_IDLE_SECONDS      180         /* silence of a client, whose pool may keep for 120 */
 #define LIMIT_TASK_NAME         64          /* bytes of a task's name in a path */
 #define LIMIT_PATH              1024        /* bytes of a request's path, decoded */
 #define LIMIT_REQUEST_ID        128         /* bytes of x-request-id that are echoed */

@@ -3,6 +3,7 @@
  * there, for each piece of the body, at its end, and again when it was suspended and goes on. */
 #include "server/http.h"
 
+#include <assert.h>
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -14,8 +15,9 @@
 
 /* Threads of libmicrohttpd; they only copy bytes. */
 #define HTTP_THREADS 2
-/* Seconds that a client may be silent within a request or between two. */
-#define IDLE_SECONDS 120
+/* A client may be silent within a request or between two. It must be longer than clients keep
+ * connections in their pools, or they send into one that is being closed. */
+static_assert(LIMIT_IDLE_SECONDS > 120, "pools of clients keep connections for two minutes");
 /* Answers on their way when the server stops may take so long to be sent. */
 #define FLUSH_SECONDS  5
 #define STATUS_CLASSES 6
@@ -434,7 +436,7 @@ static enum status start_daemon(struct server *server, const char *host, uint16_
         MHD_USE_EPOLL_INTERNALLY | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, server,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)HTTP_THREADS,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)LIMIT_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
+        (unsigned)LIMIT_IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_END);
     if (server->daemon != NULL)
         return STATUS_OK;
