@@ -183,17 +183,18 @@ static enum status read_transformer(struct sentence_modules *out, struct reposit
         return ERR(err, MODEL,
                    "modules.json: the transformer lies in \"%s\", must be in the folder itself",
                    path);
+    static const char file[] = "sentence_bert_config.json";
     const struct json *config = NULL;
-    if (repository_json(repository, "sentence_bert_config.json", &config, err) != STATUS_OK)
+    if (repository_json(repository, file, &config, err) != STATUS_OK)
         return STATUS_ERROR;
     const struct json *said = json_get(config, "max_seq_length");
     int64_t length = 0;
     if (!json_is_null(said) && (!json_to_int(said, &length) || length < SHORTEST_TEXT))
         return ERR(
             err, MODEL,
-            "sentence_bert_config.json: \"max_seq_length\" must be null or a whole number of "
-            "%d or more: a text with its special tokens",
-            SHORTEST_TEXT);
+            "%s: \"max_seq_length\" must be null or a whole number of %d or more: a text with its "
+            "special tokens",
+            file, SHORTEST_TEXT);
     out->max_seq_length = length < LIMIT_POSITIONS ? (uint32_t)length : 0;
     out->lower_case = json_get_bool(config, "do_lower_case", false);
     return STATUS_OK;
