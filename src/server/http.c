@@ -469,6 +469,7 @@ uint16_t server_port(const struct server *server) {
 
 void server_stop(struct server *server, double patience_s) {
     atomic_store_explicit(&server->stopping, true, memory_order_relaxed);
+    brisk_drain(server->brisk, 0); /* nothing new from here on, also not on kept connections */
     const int fd = MHD_quiesce_daemon(server->daemon);
     if (fd >= 0)
         close(fd);
