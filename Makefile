@@ -160,6 +160,7 @@ compile_commands.json:
 
 install: release
 	install -D -m 755 build/release/brisk $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/brisk
+	install -D -m 644 docs/brisk.1 $(DESTDIR)$(or $(PREFIX),/usr/local)/share/man/man1/brisk.1
 
 clean: ; rm -rf build
 
