@@ -149,10 +149,12 @@ static void mixed_runs_all_come_back(void **state) {
         struct error err = {0};
         bench_open(&bench, models[m]);
         const bool generates = strstr(models[m], "bert") == NULL;
-        for (uint32_t i = 0; i < RUNS; i++) {
+        /* All are made before the first is handed over: they share an arena, and a run's arena
+         * is the scheduler's until the run is back. */
+        for (uint32_t i = 0; i < RUNS; i++)
             runs[i] = run_of(&bench, 1 + i % 5, 1 + i % 7, generates && i % 3 > 0 ? 1 + i % 6 : 0);
+        for (uint32_t i = 0; i < RUNS; i++)
             assert_int_equal(scheduler_submit(bench.scheduler, &runs[i], &err), STATUS_OK);
-        }
         wait_back(RUNS);
         for (uint32_t i = 0; i < RUNS; i++) {
             assert_int_equal(runs[i].error.code, ERROR_NONE);
