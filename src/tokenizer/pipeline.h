@@ -194,6 +194,18 @@ void bpe_destroy(struct model *model);
 enum status bpe_add_merges(struct model *model, struct loader *loader, const char *text, size_t len,
                            struct error *err) MUST_CHECK;
 
+/* A piece of a unigram vocabulary; its id is its place in the list. */
+struct scored_piece {
+    const char *data;
+    size_t len;
+    double score; /* log probability */
+};
+/* What both tokenizer.json and SentencePiece files end in: puts the pieces into the tokenizer's
+ * vocabulary and makes the model of them. unk_id -1: none. */
+enum status unigram_build(struct model *model, struct loader *loader,
+                          const struct scored_piece *pieces, size_t n, int32_t unk_id,
+                          bool byte_fallback, struct error *err) MUST_CHECK;
+
 /* ---- added tokens -------------------------------------------------------------------------- */
 
 struct added_token {
