@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/banned.h"
 
 static const struct code_row {
@@ -21,7 +22,9 @@ static const struct code_row *row_of(enum error_code code) {
     return &codes[(size_t)code < ARRAY_LEN(codes) ? code : ERROR_INTERNAL];
 }
 
-/* Copies text[len] where it fits, else cuts it before the code point that would not. */
+/* Copies text[len] where it fits, else cuts it before the code point that would not. A text that
+ * quotes the world ("%.60s" of a name) may cut a character or hold half of one: '?' stands there.
+ */
 static void text_set(struct error *err, const char *text, size_t len) {
     if (len >= sizeof err->text) {
         len = sizeof err->text - 1;
@@ -30,6 +33,8 @@ static void text_set(struct error *err, const char *text, size_t len) {
     }
     memcpy(err->text, text, len);
     err->text[len] = 0;
+    for (size_t bad; !utf8_valid(err->text, len, &bad);)
+        err->text[bad] = '?';
 }
 
 /* Both format aside first: the arguments may point into err->text. The buffers are longer than

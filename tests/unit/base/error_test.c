@@ -62,6 +62,23 @@ static void a_cut_never_splits_a_code_point(void **state) {
         }
 }
 
+/* What a precision ("%.3s") cuts inside, and bytes that are no text. */
+static void broken_characters_become_question_marks(void **state) {
+    static const struct {
+        const char *quoted, *text;
+    } rows[] = {
+        {"aé", "aé: 1"},
+        {"aa€", "aa?: 1"},
+        {"\xED\xA0\x80", "???: 1"},
+        {"\xFF", "?: 1"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct error err = {0};
+        (void)ERR(&err, INPUT, "%.3s: 1", rows[i].quoted);
+        assert_string_equal(err.text, rows[i].text);
+    }
+}
+
 static void codes_map_to_http_and_exit(void **state) {
     static const struct {
         enum error_code code;
@@ -106,6 +123,7 @@ int main(void) {
         cmocka_unit_test(context_goes_in_front),
         cmocka_unit_test(an_error_may_quote_itself),
         cmocka_unit_test(a_cut_never_splits_a_code_point),
+        cmocka_unit_test(broken_characters_become_question_marks),
         cmocka_unit_test(codes_map_to_http_and_exit),
         cmocka_unit_test(panic_says_where_and_aborts),
     };
