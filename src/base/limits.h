@@ -41,7 +41,9 @@
 #define LIMIT_CARD_FRONT_MATTER  (4 * MiB)  /* YAML of README.md; long benchmark lists reach 1 MB */
 #define LIMIT_CONFIG_FILE        (16 * MiB) /* config.json and the like, shard indexes */
 #define LIMIT_TENSORS            65536      /* in one checkpoint */
-#define LIMIT_TENSOR_DIMS        8          /* dimensions of one tensor */
+#define LIMIT_OWNED_RATIO        8 /* bytes unpacked from a checkpoint's files, per byte of them */
+#define LIMIT_OWNED_FREE         (16 * MiB)   /* that may be unpacked whatever the files' size */
+#define LIMIT_TENSOR_DIMS        8            /* dimensions of one tensor */
 #define LIMIT_SAFETENSORS_HEADER 100000000ull /* as the safetensors library */
 #define LIMIT_SHARDS             1024         /* files of one checkpoint */
 #define LIMIT_LAYERS             512          /* of one stack */

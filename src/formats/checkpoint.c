@@ -13,56 +13,6 @@ static const struct format *const formats[] = {
 #undef FORMAT
 };
 
-/* ---- the list of tensors ---- */
-
-enum status tensor_list_add(struct tensor_list *list, struct tensor **out, const char *name,
-                            size_t len, struct error *err) {
-    if (memchr(name, 0, len) != NULL)
-        return ERR(err, MODEL, "tensor name \"%.100s\" has a zero inside: the file is damaged",
-                   name);
-    if (list->len >= LIMIT_TENSORS)
-        return ERR(err, MODEL, "holds more than %d tensors, the most that are read", LIMIT_TENSORS);
-    list->items = mem_grow(list->items, &list->cap, list->len + 1, sizeof *list->items);
-    struct listed *item = &list->items[list->len++];
-    *item = (struct listed){.file = list->file};
-    item->tensor.name = arena_strndup(&list->arena, name, len);
-    *out = &item->tensor;
-    return STATUS_OK;
-}
-
-static int compare_listed(const void *a, const void *b) {
-    return strcmp(((const struct listed *)a)->tensor.name, ((const struct listed *)b)->tensor.name);
-}
-
-enum status tensor_list_finish(struct tensor_list *list, const char *const *files,
-                               struct error *err) {
-    if (list->len == 0)
-        return STATUS_OK;
-    qsort(list->items, list->len, sizeof *list->items, compare_listed);
-    for (size_t i = 1; i < list->len; i++) {
-        const struct listed *a = &list->items[i - 1], *b = &list->items[i];
-        if (strcmp(a->tensor.name, b->tensor.name) == 0)
-            return ERR(err, MODEL,
-                       "tensor \"%.100s\" stands twice, in %.100s and %.100s: the checkpoint is "
-                       "damaged; download it again",
-                       a->tensor.name, files[a->file], files[b->file]);
-    }
-    return STATUS_OK;
-}
-
-const struct listed *tensor_list_find(const struct tensor_list *list, const char *name) {
-    if (list->len == 0)
-        return NULL;
-    const struct listed key = {.tensor.name = name};
-    return bsearch(&key, list->items, list->len, sizeof key, compare_listed);
-}
-
-void tensor_list_deinit(struct tensor_list *list) {
-    mem_free(list->items);
-    arena_deinit(&list->arena);
-    *list = (struct tensor_list){0};
-}
-
 /* ---- the files ---- */
 
 struct checkpoint {
@@ -85,6 +35,9 @@ static enum status add_file(struct checkpoint *checkpoint, const struct format *
     if (map->size == 0)
         return ERR(err, MODEL, "%.100s is empty: download it again", name);
     checkpoint->list.file = i;
+    size_t may_own = 0;
+    if (size_mul(map->size, LIMIT_OWNED_RATIO, &may_own))
+        checkpoint->list.may_own += may_own;
     if (format->list(&checkpoint->list, map->data, map->size, err) != STATUS_OK)
         return error_prefix(err, "%.100s: ", name);
     return STATUS_OK;
@@ -217,59 +170,82 @@ static enum status add_shards(struct checkpoint *checkpoint, const struct format
     return status;
 }
 
-/* ---- folders without weights that are read here ---- */
+/* ---- opening ---- */
 
-#define SAVE_PRETRAINED "in Python with the class that config.json names under \"architectures\": "
-
-static const struct {
-    const char *pattern, *advice;
-} foreign[] = {
-    {"pytorch_model*.bin", "convert it " SAVE_PRETRAINED "from_pretrained(FOLDER)"
-                           ".save_pretrained(FOLDER, safe_serialization=True)"},
-    {"tf_model*.h5", "convert it " SAVE_PRETRAINED "from_pretrained(FOLDER, from_tf=True)"
-                     ".save_pretrained(FOLDER, safe_serialization=True)"},
-    {"flax_model*.msgpack", "convert it " SAVE_PRETRAINED "from_pretrained(FOLDER, from_flax=True)"
-                            ".save_pretrained(FOLDER, safe_serialization=True)"},
-    {"adapter_model.*", "this is an adapter: merge it into its base model (peft: "
-                        "merge_and_unload) and save that"},
-    {"*.safetensors", "rename it when it holds the whole model, else download the missing file"},
-    {"*.incomplete", "the download did not finish: start it again"},
-    {"*.gguf", "GGUF is not read: download the original repository it was made from"},
-    {"*.onnx", "ONNX is not read: download the original repository it was made from"},
-    {"onnx", "ONNX is not read: download the original repository it was made from"},
-    {"*.ckpt*", "checkpoints of TensorFlow 1 are not read: convert it with transformers' scripts"},
-};
-
-static enum status refuse_foreign(struct arena *scratch, const char *folder, struct error *err) {
-    char **names = folder_list(scratch, folder);
-    if (names == NULL)
-        return ERR(err, NOT_FOUND, "no readable folder %.200s", folder);
-    for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
-        for (char **name = names; *name != NULL; name++) {
-            if (fnmatch(foreign[i].pattern, *name, 0) == 0)
-                return ERR(err, MODEL, "the folder holds %.100s but no model.safetensors: %s",
-                           *name, foreign[i].advice);
-        }
-    }
-    return ERR(err, NOT_FOUND, "no weights: model.safetensors is missing");
+static bool is_pattern(const char *name) {
+    return strpbrk(name, "*?[") != NULL;
 }
 
-/* ---- opening ---- */
+/* Two names of one series: equal but for the five digits of "-00001-of-". */
+static bool same_series(const char *a, const char *b) {
+    const char *x = strstr(a, "-of-"), *y = strstr(b, "-of-");
+    return x != NULL && y != NULL && x - a == y - b && x - a > 5 && strcmp(x, y) == 0 &&
+           memcmp(a, b, (size_t)(x - a) - 5) == 0;
+}
+
+/* The files that match the pattern: one, or one series. *n 0: none. */
+static enum status match_files(struct checkpoint *checkpoint, const char *folder,
+                               const char *pattern, const char ***files, uint32_t *n,
+                               struct error *err) {
+    *n = 0;
+    char **names = folder_list(&checkpoint->arena, folder);
+    size_t len = 0;
+    while (names != NULL && names[len] != NULL)
+        len++;
+    const char **found = arena_zalloc(&checkpoint->arena, len + 1, sizeof *found);
+    for (size_t i = 0; i < len; i++) {
+        if (fnmatch(pattern, names[i], FNM_PERIOD) != 0 ||
+            !file_exists(path_join(&checkpoint->arena, folder, names[i])))
+            continue;
+        if (*n > 0 && !same_series(found[0], names[i]))
+            return ERR(err, MODEL,
+                       "the folder holds %.100s and %.100s: keep the one that shall be read, move "
+                       "the others to folders of their own",
+                       found[0], names[i]);
+        if (*n == LIMIT_SHARDS)
+            return ERR(err, MODEL, "%.100s comes in more than %d parts, the most that are read",
+                       found[0], LIMIT_SHARDS);
+        found[(*n)++] = names[i];
+    }
+    *files = found;
+    return STATUS_OK;
+}
+
+/* The format's weights that are no shards of an index. *n 0: none. */
+static enum status find_files(struct checkpoint *checkpoint, const struct format *format,
+                              const char *folder, const char ***files, uint32_t *n,
+                              struct error *err) {
+    *n = 0;
+    for (size_t i = 0; i < FORMAT_NAMES && format->names[i] != NULL && *n == 0; i++) {
+        if (is_pattern(format->names[i])) {
+            if (match_files(checkpoint, folder, format->names[i], files, n, err) != STATUS_OK)
+                return STATUS_ERROR;
+        } else if (file_exists(path_join(&checkpoint->arena, folder, format->names[i]))) {
+            *files = arena_copy(&checkpoint->arena, &format->names[i], sizeof **files);
+            *n = 1;
+        }
+    }
+    return STATUS_OK;
+}
 
 static enum status open_folder(struct checkpoint *checkpoint, const char *folder,
                                struct error *err) {
     struct arena *arena = &checkpoint->arena;
+    checkpoint->list.may_own = LIMIT_OWNED_FREE;
     for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
-        if (file_exists(path_join(arena, folder, formats[i]->file))) {
-            const char **files = arena_zalloc(arena, 1, sizeof *files);
-            files[0] = formats[i]->file;
-            return add_files(checkpoint, formats[i], folder, files, 1, err);
-        }
+        const char **files = NULL;
+        uint32_t n = 0;
+        if (find_files(checkpoint, formats[i], folder, &files, &n, err) != STATUS_OK)
+            return STATUS_ERROR;
+        if (n > 0)
+            return add_files(checkpoint, formats[i], folder, files, n, err);
+        if (formats[i]->index == NULL)
+            continue;
         const char *index = path_join(arena, folder, formats[i]->index);
         if (file_exists(index))
             return add_shards(checkpoint, formats[i], folder, index, err);
     }
-    return refuse_foreign(arena, folder, err);
+    return foreign_refuse(arena, folder, err);
 }
 
 enum status checkpoint_open(struct checkpoint **out, const char *folder, struct error *err) {

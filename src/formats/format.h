@@ -13,17 +13,30 @@ struct listed {
     uint32_t file;
 };
 
+struct block {
+    void *data;
+    size_t bytes;
+};
+
 struct tensor_list {
     struct arena arena; /* names */
     struct listed *items;
     size_t len, cap;
-    uint32_t file; /* what tensor_list_add writes into `file` */
+    uint32_t file;        /* what tensor_list_add writes into `file` */
+    struct block *blocks; /* of tensor_list_own */
+    size_t n_blocks, blocks_cap;
+    size_t owned, may_own; /* bytes: of all blocks, and the most they may be */
 };
 
 /* A zeroed tensor at the end of the list, with a copy of its name; valid until the next call.
  * Refuses names with zeros inside and more than LIMIT_TENSORS. */
 enum status tensor_list_add(struct tensor_list *list, struct tensor **out, const char *name,
                             size_t len, struct error *err) MUST_CHECK;
+/* Zeroed memory for data that the file does not hold as a tensor needs it (strided, compressed): it
+ * goes with the list. MODEL when the files would need more than LIMIT_OWNED_RATIO times their size;
+ * MEMORY when there is none. */
+enum status tensor_list_own(struct tensor_list *list, void **block, size_t bytes,
+                            struct error *err) MUST_CHECK;
 /* Sorts by name and refuses a name that stands there twice. `files` names the files, for the text.
  */
 enum status tensor_list_finish(struct tensor_list *list, const char *const *files,
@@ -31,10 +44,17 @@ enum status tensor_list_finish(struct tensor_list *list, const char *const *file
 const struct listed *tensor_list_find(const struct tensor_list *list, const char *name);
 void tensor_list_deinit(struct tensor_list *list);
 
+#define FORMAT_NAMES 4
+
 struct format {
-    const char *file;  /* the weights when they are one file */
-    const char *index; /* else: JSON whose `weight_map` says which shard holds which tensor */
-    /* Checks data[size] completely and adds its tensors; they point into data. */
+    /* Names of weights that are one file, best first. A name may be a pattern (fnmatch): then one
+     * file of the folder must match, or all parts of one series "*-00001-of-00002.*". Variants
+     * (model.fp16.safetensors) have names of their own and are not taken. */
+    const char *names[FORMAT_NAMES];
+    const char
+        *index; /* else: JSON whose `weight_map` says which shard holds which tensor; or NULL */
+    /* Checks data[size] completely and adds its tensors; they point into data, which outlives the
+     * list, or into memory of tensor_list_own. */
     enum status (*list)(struct tensor_list *list, const uint8_t *data, size_t size,
                         struct error *err);
 };
@@ -42,6 +62,9 @@ struct format {
 #define FORMAT(name) extern const struct format format_##name;
 #include "formats/formats.inc"
 #undef FORMAT
+
+/* Why the folder, in which no format found its files, holds no weights that are read. */
+enum status foreign_refuse(struct arena *scratch, const char *folder, struct error *err) MUST_CHECK;
 
 /* *out = the dtype that safetensors calls text[len]; false when there is none. */
 bool dtype_parse(enum dtype *out, const char *text, size_t len);

@@ -286,7 +286,7 @@ enum status safetensors_check(const void *data, size_t size, struct error *err) 
 }
 
 const struct format format_safetensors = {
-    .file = "model.safetensors",
+    .names = {"model.safetensors"},
     .index = "model.safetensors.index.json",
     .list = safetensors_list,
 };
