@@ -30,25 +30,46 @@ enum status repository_json(struct repository *repository, const char *name,
                             const struct json **out, struct error *err) MUST_CHECK;
 
 /* ---- tensors ---- */
-/* DTYPE(name, bytes, safetensors name) */
+/* DTYPE(name, elements of a block, bytes of a block, name): plain types are blocks of one element
+ * and have the name that safetensors uses; quantized ones have ggml's and stand in GGUF files. */
+/* clang-format off */
 #define DTYPES(DTYPE)                                                                              \
-    DTYPE(F64, 8, "F64")                                                                           \
-    DTYPE(F32, 4, "F32")                                                                           \
-    DTYPE(F16, 2, "F16")                                                                           \
-    DTYPE(BF16, 2, "BF16")                                                                         \
-    DTYPE(I64, 8, "I64")                                                                           \
-    DTYPE(I32, 4, "I32")                                                                           \
-    DTYPE(I16, 2, "I16")                                                                           \
-    DTYPE(I8, 1, "I8")                                                                             \
-    DTYPE(U8, 1, "U8")                                                                             \
-    DTYPE(BOOL, 1, "BOOL")
+    DTYPE(F64, 1, 8, "F64")                                                                        \
+    DTYPE(F32, 1, 4, "F32")                                                                        \
+    DTYPE(F16, 1, 2, "F16")                                                                        \
+    DTYPE(BF16, 1, 2, "BF16")                                                                      \
+    DTYPE(F8_E4M3, 1, 1, "F8_E4M3") /* torch's float8_e4m3fn: no infinities */                     \
+    DTYPE(F8_E5M2, 1, 1, "F8_E5M2")                                                                \
+    DTYPE(F8_E8M0, 1, 1, "F8_E8M0") /* powers of two */                                            \
+    DTYPE(I64, 1, 8, "I64")                                                                        \
+    DTYPE(I32, 1, 4, "I32")                                                                        \
+    DTYPE(I16, 1, 2, "I16")                                                                        \
+    DTYPE(I8, 1, 1, "I8")                                                                          \
+    DTYPE(U64, 1, 8, "U64")                                                                        \
+    DTYPE(U32, 1, 4, "U32")                                                                        \
+    DTYPE(U16, 1, 2, "U16")                                                                        \
+    DTYPE(U8, 1, 1, "U8")                                                                          \
+    DTYPE(BOOL, 1, 1, "BOOL")                                                                      \
+    DTYPE(Q4_0, 32, 18, "Q4_0")                                                                    \
+    DTYPE(Q4_1, 32, 20, "Q4_1")                                                                    \
+    DTYPE(Q5_0, 32, 22, "Q5_0")                                                                    \
+    DTYPE(Q5_1, 32, 24, "Q5_1")                                                                    \
+    DTYPE(Q8_0, 32, 34, "Q8_0")                                                                    \
+    DTYPE(Q2_K, 256, 84, "Q2_K")                                                                   \
+    DTYPE(Q3_K, 256, 110, "Q3_K")                                                                  \
+    DTYPE(Q4_K, 256, 144, "Q4_K")                                                                  \
+    DTYPE(Q5_K, 256, 176, "Q5_K")                                                                  \
+    DTYPE(Q6_K, 256, 210, "Q6_K")
+/* clang-format on */
 
 enum dtype {
-#define DTYPE(name, bytes, text) DTYPE_##name,
+#define DTYPE(name, block, bytes, text) DTYPE_##name,
     DTYPES(DTYPE)
 #undef DTYPE
 };
-size_t dtype_size(enum dtype dtype);
+enum { TENSOR_BLOCK = 256 };          /* the most elements that a block has */
+size_t dtype_size(enum dtype dtype);  /* bytes of a block: of an element where blocks have one */
+size_t dtype_block(enum dtype dtype); /* elements of a block */
 const char *dtype_name(enum dtype dtype);
 
 struct tensor {
@@ -76,7 +97,8 @@ const struct tensor *checkpoint_find(const struct checkpoint *checkpoint,
                                      const char *name);       /* NULL: absent */
 size_t checkpoint_bytes(const struct checkpoint *checkpoint); /* of all tensors */
 
-/* Converts elements [from, from + n) to float. Any dtype; integers by value, BOOL as 0 or 1. */
+/* Converts elements [from, from + n) to float. Any dtype, any part; integers by value, BOOL as 0 or
+ * 1; whole blocks of quantized types are fastest. */
 void tensor_to_floats(const struct tensor *tensor, size_t from, size_t n, float *out);
 
 /* Lets tests and fuzzers read a safetensors file from memory: fills nothing but checks all. */
