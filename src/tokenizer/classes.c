@@ -13,9 +13,9 @@
      [TOKEN_PAD] = "<pad>", [TOKEN_CLS] = "<s>", [TOKEN_MASK] = "<mask>"}
 #define END_OF_TEXT "<|endoftext|>"
 #define BERT_LIKE                                                                                  \
-    .tokens = BERT_TOKENS, .legacy = LEGACY_BERT, .sets_normalizer = true, .legacy_clean_up = true
+    .tokens = BERT_TOKENS, .legacy = LEGACY_bert, .sets_normalizer = true, .legacy_clean_up = true
 #define ROBERTA_LIKE                                                                               \
-    .tokens = ROBERTA_TOKENS, .legacy = LEGACY_ROBERTA, .legacy_as_added = AS_NORMALIZED,          \
+    .tokens = ROBERTA_TOKENS, .legacy = LEGACY_roberta, .legacy_as_added = AS_NORMALIZED,          \
     .mask_lstrip = true, .sets_post_processor = true
 
 static const struct tokenizer_class classes[] = {
@@ -25,7 +25,7 @@ static const struct tokenizer_class classes[] = {
      .model_types = "gpt2 gpt_neo gptj gpt_bigcode opt starcoder2 dbrx exaone4 granite granitemoe "
                     "flex_olmo minimax olmo3 blip-2 instructblip",
      .tokens = {[TOKEN_BOS] = END_OF_TEXT, [TOKEN_EOS] = END_OF_TEXT, [TOKEN_UNK] = END_OF_TEXT},
-     .legacy = LEGACY_GPT2,
+     .legacy = LEGACY_gpt2,
      .legacy_as_added = AS_NORMALIZED},
     {.name = "RobertaTokenizer",
      .model_types = "roberta roberta-prelayernorm data2vec-text ibert mega mra clap bridgetower",
@@ -63,13 +63,13 @@ static const struct tokenizer_class classes[] = {
      .model_types = "clip clipseg groupvit owlvit owlv2 xclip aimv2 oneformer omdet-turbo",
      .tokens = {[TOKEN_BOS] = "<|startoftext|>", [TOKEN_EOS] = END_OF_TEXT,
                 [TOKEN_UNK] = END_OF_TEXT, [TOKEN_PAD] = END_OF_TEXT},
-     .legacy = LEGACY_CLIP,
+     .legacy = LEGACY_clip,
      .legacy_as_added = AS_NORMALIZED,
      .strips_decoded = true},
     {.name = "Qwen2Tokenizer",
      .model_types = "qwen2 qwen2_moe qwen2_vl qwen2_5_vl qwen3 qwen3_moe qwen3_vl internvl",
      .tokens = {[TOKEN_EOS] = END_OF_TEXT, [TOKEN_PAD] = END_OF_TEXT},
-     .legacy = LEGACY_QWEN2,
+     .legacy = LEGACY_qwen2,
      .as_added = AS_STRING},
     {.name = "LlamaTokenizer",
      .model_types = "llama llama4 mistral mistral3 mixtral deepseek_v2 deepseek_v3 diffllama jamba "

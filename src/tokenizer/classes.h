@@ -6,12 +6,10 @@
 #include "tokenizer/pipeline.h"
 
 enum legacy_format {
-    LEGACY_NONE,
-    LEGACY_GPT2,
-    LEGACY_ROBERTA,
-    LEGACY_CLIP,
-    LEGACY_QWEN2,
-    LEGACY_BERT
+    LEGACY_none, /* it cannot be built without tokenizer.json */
+#define LEGACY(name, files) LEGACY_##name,
+#include "tokenizer/legacy_formats.inc"
+#undef LEGACY
 };
 
 /* How a class turns a special token that is a plain string into an added token. */
