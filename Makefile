@@ -152,6 +152,10 @@ format:
 $(BUILD)/bench-kernels: bench/kernels.c $(foreach r,base kernels ops,$(BUILD)/lib$(r).a)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
+# bench/tokenizing.c: what bench/tokenizing.py compares with the tokenizers library.
+$(BUILD)/bench-tokenizing: bench/tokenizing.c $(foreach r,base tokenizer,$(BUILD)/lib$(r).a)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+
 bench: release
 	@script/bench
 
