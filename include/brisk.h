@@ -94,6 +94,12 @@ int brisk_tokenizer_open(struct brisk_tokenizer **out, struct brisk *brisk, cons
 void brisk_tokenizer_close(struct brisk_tokenizer *tokenizer);
 void brisk_tokenize(struct brisk_tokenizer *tokenizer, const char *json, size_t len,
                     struct brisk_answer *answer);
+/* The same with all that is known of each token (type_ids, special_tokens_mask, word_ids,
+ * sequence_ids, tokens) and the windows of what overflows. The line is a text or an object:
+ * {"text", "pair", "add_special_tokens", "truncation", "truncation_side", "max_length", "stride",
+ * "return_overflowing_tokens"}. */
+void brisk_tokenize_full(struct brisk_tokenizer *tokenizer, const char *json, size_t len,
+                         struct brisk_answer *answer);
 void brisk_detokenize(struct brisk_tokenizer *tokenizer, const char *json, size_t len,
                       struct brisk_answer *answer);
 

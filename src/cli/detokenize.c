@@ -26,5 +26,9 @@ int command_detokenize(int argc, char **argv) {
         .min_words = 1,
         .max_words = 1,
     };
-    return lines_command(&usage, &flags, argc, argv, brisk_detokenize);
+    struct words words;
+    int code = 0;
+    if (!options_parse(&usage, argc, argv, &words, &code))
+        return code;
+    return lines_command(&usage, &flags, words.at[0], brisk_detokenize);
 }

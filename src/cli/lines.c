@@ -46,20 +46,16 @@ static int convert_lines(const char *command, struct brisk_tokenizer *tokenizer,
     return code;
 }
 
-int lines_command(const struct usage *usage, const struct model_flags *flags, int argc, char **argv,
+int lines_command(const struct usage *usage, const struct model_flags *flags, const char *model,
                   line_convert convert) {
-    struct words words;
-    int code = 0;
-    if (!options_parse(usage, argc, argv, &words, &code))
-        return code;
     struct brisk *brisk = NULL;
     struct brisk_tokenizer *tokenizer = NULL;
     struct arena arena = {0};
     char error[LIMIT_ERROR_TEXT];
-    code = runtime_open(&brisk, usage->command, flags);
+    int code = runtime_open(&brisk, usage->command, flags);
     if (code != 0)
         return code;
-    code = brisk_tokenizer_open(&tokenizer, brisk, model_argument(&arena, words.at[0]), error,
+    code = brisk_tokenizer_open(&tokenizer, brisk, model_argument(&arena, model), error,
                                 sizeof(error));
     if (code == 0)
         code = convert_lines(usage->command, tokenizer, convert);

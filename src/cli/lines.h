@@ -7,8 +7,9 @@
 
 typedef void (*line_convert)(struct brisk_tokenizer *tokenizer, const char *json, size_t len,
                              struct brisk_answer *answer);
-/* The whole command: options, tokenizer, every line of stdin. A bad line ends it with its error. */
-int lines_command(const struct usage *usage, const struct model_flags *flags, int argc, char **argv,
+/* The command once its options are read: tokenizer, every line of stdin. A bad line ends it with
+ * its error. */
+int lines_command(const struct usage *usage, const struct model_flags *flags, const char *model,
                   line_convert convert);
 
 #endif

@@ -69,6 +69,33 @@ def tokenize_and_back(context):
 
 
 @test
+def tokenize_full(context):
+    """Pairs, windows and what is known of each token, alike with the short form."""
+    text = "What's up, what's up, what's up?"
+    asked = [text, {"text": text}, {"text": text, "pair": "ROMEO"},
+             {"text": text, "truncation": "longest_first", "max_length": 6, "stride": 2,
+              "return_overflowing_tokens": True}]
+    lines = "".join(json.dumps(value) + "\n" for value in asked)
+    out = good(brisk(context, "tokenize", SENTIMENT, "--json", "--full", text=lines)).splitlines()
+    plain, same, pair, windows = (json.loads(line) for line in out)
+    short = json.loads(good(brisk(context, "tokenize", SENTIMENT, "--json", text=json.dumps(text) + "\n")))
+    equal({key: plain[key] for key in short}, short, "the short form")
+    equal(same, plain, "an object of a text alone")
+    equal(plain["overflowing"], [], "overflow of a text that is not truncated")
+    for key in ("type_ids", "special_tokens_mask", "word_ids", "sequence_ids", "tokens", "offsets"):
+        equal(len(pair[key]), len(pair["ids"]), key)
+    equal(set(pair["sequence_ids"]), {None, 0, 1}, "sequences of a pair")
+    true(len(windows["overflowing"]) > 1, f"{windows}")
+    every = [windows] + windows["overflowing"]
+    true(all(len(w["ids"]) <= 6 for w in every), "a window is too long")
+    inside = [[i for i, s in zip(w["ids"], w["special_tokens_mask"]) if not s] for w in every]
+    equal(inside[0][-2:], inside[1][:2], "the stride")
+    for line in ({"pair": "a"}, {"text": "a", "truncation": "some"}, {"text": "a", "max_length": -1}, {"text": 1}):
+        done = brisk(context, "tokenize", WRITER, "--json", "--full", text=json.dumps(line) + "\n")
+        true(done.returncode != 0 and len(done.stderr) > 20, f"{line}: {done.stdout!r}")
+
+
+@test
 def tokenize_refuses_bad_lines(context):
     for line in ('"\\ud800"', "{", "[1]", '"a" "b"'):
         done = brisk(context, "tokenize", WRITER, "--json", text=line + "\n")
