@@ -49,6 +49,8 @@
 #define LIMIT_LAYERS             512          /* of one stack */
 #define LIMIT_HIDDEN_SIZE        65536        /* also intermediate sizes / 8 and vocabulary / 64 */
 #define LIMIT_VOCAB_SIZE         (4 * 1024 * 1024)
+#define LIMIT_PIECES_BYTES       (16 * MiB)    /* of a unigram vocabulary; 250,000 have 2 MB */
+#define LIMIT_PIECE_SCORE        1e290         /* its scores: sums over a text stay finite */
 #define LIMIT_POSITIONS          (1024 * 1024) /* max_position_embeddings */
 #define LIMIT_LABELS             65536         /* classes of one head */
 

@@ -1,5 +1,5 @@
 /* The table of models, and what they share: the vocabulary of tokenizer.json and the list of
- * tokens that a call fills. The models themselves are in bpe.c and wordpiece.c. */
+ * tokens that a call fills. The models themselves are in bpe.c, wordpiece.c and unigram.c. */
 #include "tokenizer/pipeline.h"
 
 #include "base/banned.h"
@@ -8,6 +8,11 @@ static const struct model_kind kinds[] = {
     {.type = "BPE", .parse = bpe_parse, .tokenize = bpe_tokenize, .destroy = bpe_destroy},
     {.type = "WordPiece", .parse = wordpiece_parse, .tokenize = wordpiece_tokenize},
     {.type = "WordLevel", .parse = wordlevel_parse, .tokenize = wordlevel_tokenize},
+    {.type = "Unigram",
+     .parse = unigram_parse,
+     .tokenize = unigram_tokenize,
+     .destroy = unigram_destroy,
+     .reads_vocab = true},
 };
 
 static enum status vocab_parse(struct vocab *vocab, const struct json *object, struct error *err) {
@@ -29,6 +34,8 @@ static enum status vocab_parse(struct vocab *vocab, const struct json *object, s
 static const char *untyped(const struct json *config) {
     if (json_get(config, "merges"))
         return "BPE";
+    if (json_is(json_get(config, "vocab"), JSON_ARRAY))
+        return "Unigram";
     return json_get(config, "continuing_subword_prefix") ? "WordPiece" : "WordLevel";
 }
 
@@ -41,7 +48,7 @@ enum status model_parse(struct loader *loader, const struct json *config, struct
         if (strcmp(kinds[i].type, type) != 0)
             continue;
         tokenizer->model.kind = &kinds[i];
-        if (!loader->legacy &&
+        if (!loader->legacy && !kinds[i].reads_vocab &&
             vocab_parse(&tokenizer->vocab, json_get(config, "vocab"), err) != STATUS_OK)
             return error_prefix(err, "model %s: ", type);
         if (kinds[i].parse(&tokenizer->model, loader, config, err) != STATUS_OK)

@@ -171,6 +171,7 @@ struct model_kind {
     void (*tokenize)(const struct tokenizer *tokenizer, const struct piece *piece,
                      struct model_call *call);
     void (*destroy)(struct model *model);
+    bool reads_vocab; /* parse reads "vocab" itself: it is not an object of tokens and ids */
 };
 
 enum status model_parse(struct loader *loader, const struct json *config,
@@ -194,6 +195,12 @@ void bpe_destroy(struct model *model);
 enum status bpe_add_merges(struct model *model, struct loader *loader, const char *text, size_t len,
                            struct error *err) MUST_CHECK;
 
+enum status unigram_parse(struct model *model, struct loader *loader, const struct json *config,
+                          struct error *err);
+void unigram_tokenize(const struct tokenizer *tokenizer, const struct piece *piece,
+                      struct model_call *call);
+void unigram_destroy(struct model *model);
+
 /* A piece of a unigram vocabulary; its id is its place in the list. */
 struct scored_piece {
     const char *data;
@@ -201,7 +208,8 @@ struct scored_piece {
     double score; /* log probability */
 };
 /* What both tokenizer.json and SentencePiece files end in: puts the pieces into the tokenizer's
- * vocabulary and makes the model of them. unk_id -1: none. */
+ * vocabulary and makes the model of them. unk_id -1: none. A legacy loader parses a model of type
+ * "Unigram" without "vocab" first, then calls this, which it must. */
 enum status unigram_build(struct model *model, struct loader *loader,
                           const struct scored_piece *pieces, size_t n, int32_t unk_id,
                           bool byte_fallback, struct error *err) MUST_CHECK;
