@@ -151,6 +151,20 @@ enum status bpe_add_merges(struct model *model, struct loader *loader, const cha
     return STATUS_OK;
 }
 
+enum status bpe_add_pairs(struct model *model, struct loader *loader,
+                          const struct merge_pair *pairs, size_t n, struct error *err) {
+    struct bpe *bpe = model->state;
+    mem_free(bpe->merges);
+    merges_create(bpe, n);
+    for (size_t i = 0; i < n; i++) {
+        const char *right = pairs[i].token + pairs[i].left_len;
+        if (merge_add(bpe, &loader->tokenizer->vocab, (uint32_t)i, pairs[i].token,
+                      pairs[i].left_len, right, pairs[i].len - pairs[i].left_len, err) != STATUS_OK)
+            return STATUS_ERROR;
+    }
+    return STATUS_OK;
+}
+
 /* ---- loading ------------------------------------------------------------------------------- */
 
 static void byte_ids(struct model *model, const struct vocab *vocab) {

@@ -195,6 +195,14 @@ void bpe_destroy(struct model *model);
 enum status bpe_add_merges(struct model *model, struct loader *loader, const char *text, size_t len,
                            struct error *err) MUST_CHECK;
 
+/* The merges of a SentencePiece file: token[0, left_len) and the rest of token[len], best first. */
+struct merge_pair {
+    const char *token;
+    uint32_t len, left_len;
+};
+enum status bpe_add_pairs(struct model *model, struct loader *loader,
+                          const struct merge_pair *pairs, size_t n, struct error *err) MUST_CHECK;
+
 enum status unigram_parse(struct model *model, struct loader *loader, const struct json *config,
                           struct error *err);
 void unigram_tokenize(const struct tokenizer *tokenizer, const struct piece *piece,
