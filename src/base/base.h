@@ -12,6 +12,7 @@
 #include "base/utf8.h"   /* checking, stepping, counting code points */
 #include "base/json.h"   /* JSON in (arena tree) and out (writer on a buf) */
 #include "base/file.h"   /* mapping, reading, listing, durable writing, paths */
+#include "base/region.h" /* addresses that stay while memory or a file stands behind them */
 #include "base/thread.h" /* named threads, locks, the compute team and its barrier */
 #include "base/system.h" /* clock, log, cores and memory of the machine or its cgroup */
 #include "base/random.h" /* counter-based random numbers for sampling */

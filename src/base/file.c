@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,18 @@ static enum status open_file(int *fd, struct stat *info, const char *path, struc
     return STATUS_OK;
 }
 
+static int64_t nanoseconds(struct timespec time) {
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static struct file_identity identity_of(const struct stat *info) {
+    return (struct file_identity){.device = info->st_dev,
+                                  .inode = info->st_ino,
+                                  .size = (uint64_t)info->st_size,
+                                  .modified_ns = nanoseconds(info->st_mtim),
+                                  .changed_ns = nanoseconds(info->st_ctim)};
+}
+
 enum status file_map_open(struct file_map *map, const char *path, struct error *err) {
     int fd = -1;
     struct stat info;
@@ -65,7 +78,8 @@ enum status file_map_open(struct file_map *map, const char *path, struct error *
     }
     close(fd);
     if (status == STATUS_OK)
-        *map = (struct file_map){.data = data, .size = (size_t)info.st_size};
+        *map = (struct file_map){
+            .data = data, .size = (size_t)info.st_size, .identity = identity_of(&info)};
     return status;
 }
 
@@ -192,17 +206,39 @@ static bool write_fully(int fd, const char *data, size_t len) {
     return true;
 }
 
-static bool sync_folder_of(struct arena *arena, const char *path) {
-    const char *slash = strrchr(path, '/');
-    const char *folder = "."; /* the rename is durable only when the folder is written too */
-    if (slash)
-        folder = slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
-    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+bool folder_sync(const char *path) {
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return false;
     const bool ok = fsync(fd) == 0;
     close(fd);
     return ok;
+}
+
+static bool sync_folder_of(struct arena *arena, const char *path) {
+    const char *slash = strrchr(path, '/');
+    const char *folder = "."; /* the rename is durable only when the folder is written too */
+    if (slash)
+        folder = slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
+    return folder_sync(folder);
+}
+
+enum status folder_create(const char *path, struct error *err) {
+    char part[PATH_MAX];
+    const size_t len = strlen(path);
+    if (len == 0 || len >= sizeof part)
+        return ERR(err, IO, "the path of a folder has %zu bytes, must be of 1 to %zu", len,
+                   sizeof part - 1);
+    for (size_t i = 0; i <= len; i++) {
+        if (i > 0 && (path[i] == '/' || path[i] == 0)) {
+            part[i] = 0;
+            (void)mkdir(part, 0700); /* the last one decides */
+        }
+        part[i] = path[i];
+    }
+    if (folder_exists(path))
+        return STATUS_OK;
+    return fail_errno(err, path, "making this folder");
 }
 
 enum status file_write_durable(const char *path, const void *data, size_t len, struct error *err) {

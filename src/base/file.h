@@ -5,9 +5,17 @@
 
 #include "base/mem.h"
 
+/* What tells whether a file is still the one that was read: any change of its bytes changes one of
+ * these (times are nanoseconds since 1970). */
+struct file_identity {
+    uint64_t device, inode, size;
+    int64_t modified_ns, changed_ns;
+};
+
 struct file_map {
     const uint8_t *data; /* read-only, shared; NULL for an empty file */
     size_t size;
+    struct file_identity identity; /* when it was opened */
 };
 
 /* NOT_FOUND when it is absent, IO otherwise. */
@@ -21,6 +29,11 @@ bool folder_exists(const char *path);
 /* Writes to a temporary name, fsyncs file and folder, renames: all or nothing, survives kill -9. */
 enum status file_write_durable(const char *path, const void *data, size_t len,
                                struct error *err) MUST_CHECK;
+/* Makes the folder and those above it, for the owner alone; fine when it is there. */
+enum status folder_create(const char *path, struct error *err) MUST_CHECK;
+/* What was created or renamed in the folder survives if the machine stops now. False: perhaps not.
+ */
+bool folder_sync(const char *path);
 /* "folder/name" in the arena. */
 char *path_join(struct arena *arena, const char *folder, const char *name);
 /* A sorted, NULL-terminated list of the names in a folder (no . and ..), or NULL when unreadable.

@@ -6,7 +6,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/banned.h"
@@ -61,6 +63,10 @@ void thread_bind(struct thread *thread, uint32_t core) {
     CPU_ZERO(&one);
     CPU_SET(core, &one);
     (void)pthread_setaffinity_np(thread ? thread->handle : pthread_self(), sizeof one, &one);
+}
+
+void thread_yield_to_others(void) {
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19); /* Linux: of the thread alone */
 }
 
 void thread_join(struct thread *thread) {

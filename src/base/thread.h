@@ -17,6 +17,8 @@ enum status thread_start(struct thread **thread, const char *name, void (*run)(v
 void thread_join(struct thread *thread); /* waits, frees; NULL is fine */
 /* Keeps the thread (NULL: the calling one) on one core; best effort. */
 void thread_bind(struct thread *thread, uint32_t core);
+/* The calling thread works only where no other wants the core; best effort. */
+void thread_yield_to_others(void);
 
 struct lock {
     pthread_mutex_t mutex;

@@ -189,6 +189,41 @@ static void paths_are_joined(void **state) {
         assert_string_equal(path_join(&arena, rows[i].folder, rows[i].name), rows[i].want);
 }
 
+static void folders_are_made_with_those_above(void **state) {
+    struct error err = {0};
+    struct stat info;
+    const char *path = in_folder("a/b//c");
+    assert_int_equal(folder_create(path, &err), STATUS_OK);
+    assert_int_equal(folder_create(path, &err), STATUS_OK); /* it is there */
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0700);
+    write_file("a/b/file", "x", 1);
+    assert_int_equal(folder_create(in_folder("a/b/file/d"), &err), STATUS_ERROR);
+    assert_int_equal(err.code, ERROR_NOT_FOUND); /* not a folder */
+    assert_int_equal(folder_create("", &err), STATUS_ERROR);
+    assert_true(folder_sync(in_folder("a")));
+    unlink(in_folder("a/b/file"));
+    rmdir(path);
+    rmdir(in_folder("a/b"));
+}
+
+static void a_change_changes_the_identity(void **state) {
+    struct error err = {0};
+    struct file_map map = {0}, again = {0}, changed = {0};
+    write_file("identity", "abc", 3);
+    assert_int_equal(file_map_open(&map, in_folder("identity"), &err), STATUS_OK);
+    assert_int_equal(file_map_open(&again, in_folder("identity"), &err), STATUS_OK);
+    assert_memory_equal(&map.identity, &again.identity, sizeof map.identity);
+    assert_int_equal(map.identity.size, 3);
+    assert_int_equal(unlink(in_folder("identity")), 0);
+    write_file("identity", "abd", 3);
+    assert_int_equal(file_map_open(&changed, in_folder("identity"), &err), STATUS_OK);
+    assert_memory_not_equal(&map.identity, &changed.identity, sizeof map.identity);
+    file_map_close(&map);
+    file_map_close(&again);
+    file_map_close(&changed);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read_and_mapped),
@@ -199,6 +234,8 @@ int main(void) {
         cmocka_unit_test(files_and_folders_exist),
         cmocka_unit_test(folders_are_listed_in_order),
         cmocka_unit_test(paths_are_joined),
+        cmocka_unit_test(folders_are_made_with_those_above),
+        cmocka_unit_test(a_change_changes_the_identity),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
