@@ -15,7 +15,7 @@ endif
 BUILD  := build/$(CONFIG)
 include src/modules.mk
 
-PACKAGES := libmicrohttpd oniguruma libutf8proc yaml-0.1
+PACKAGES := libmicrohttpd oniguruma libutf8proc libxxhash yaml-0.1
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wundef -Wvla -Wno-unused-parameter
 STD      := -std=c17 -D_GNU_SOURCE
