@@ -250,7 +250,8 @@ static enum status open_folder(struct checkpoint *checkpoint, const char *folder
 
 enum status checkpoint_open(struct checkpoint **out, const char *folder, struct error *err) {
     struct checkpoint *checkpoint = mem_zalloc(1, sizeof *checkpoint);
-    if (open_folder(checkpoint, folder, err) != STATUS_OK) {
+    if (open_folder(checkpoint, folder, err) != STATUS_OK ||
+        weight_norm_apply(&checkpoint->list, checkpoint->files, err) != STATUS_OK) {
         checkpoint_close(checkpoint);
         return STATUS_ERROR;
     }

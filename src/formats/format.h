@@ -25,7 +25,9 @@ struct tensor_list {
     uint32_t file;        /* what tensor_list_add writes into `file` */
     struct block *blocks; /* of tensor_list_own */
     size_t n_blocks, blocks_cap;
-    size_t owned, may_own; /* bytes: of all blocks, and the most they may be */
+    size_t owned, may_own;     /* bytes: of all blocks, and the most they may be */
+    struct scaling **scalings; /* of all changes, for their locks */
+    size_t n_scalings, scalings_cap;
 };
 
 /* A zeroed tensor at the end of the list, with a copy of its name; valid until the next call.
@@ -44,6 +46,43 @@ enum status tensor_list_finish(struct tensor_list *list, const char *const *file
 const struct listed *tensor_list_find(const struct tensor_list *list, const char *name);
 void tensor_list_deinit(struct tensor_list *list);
 
+/* ---- tensors that are computed ----
+ * A product that is added to a tensor's floats, then a factor for each index of one dimension;
+ * either may be absent. Computed piece by piece when the floats are read: a merged adapter takes no
+ * memory but its own. */
+struct change {
+    struct change *next; /* what is done after this one */
+    /* Floats [rows, cols] += left [rows, rank] * right [rank, cols]. left NULL: no product. */
+    const float *left, *right;
+    size_t rank, cols;
+    struct scaling *scaling; /* or NULL */
+};
+
+/* Element i times magnitude[j] / norm[j], j = i / inner % count, where norm[j] is the length of all
+ * elements of that j before the factor. The norms take one pass over the tensor, on first use. */
+struct scaling {
+    const float *magnitude; /* [count] */
+    size_t inner, count;
+    struct lock lock;
+    _Atomic bool ready; /* published with `factors` written, to all threads */
+    float *factors;     /* [count], guarded by lock until ready */
+};
+
+/* The changes of the tensor up to `stop` (NULL: all) on out[n], its elements from `from` on. */
+void change_apply(const struct tensor *tensor, const struct change *stop, size_t from, size_t n,
+                  float *out);
+/* A change behind those that the tensor has already; lives in the list. */
+struct change *change_add(struct tensor_list *list, struct tensor *tensor);
+/* The change's factor along dimension `dim` (or, with n_dims, one for all), magnitude[count] being
+ * copied. */
+void change_scale(struct tensor_list *list, struct change *change, const struct tensor *tensor,
+                  uint32_t dim, const struct tensor *magnitude);
+
+/* weight_g and weight_v (also parametrizations.weight.original0 and 1) become "weight", as
+ * torch.nn.utils computes it. The list is finished, before and after. */
+enum status weight_norm_apply(struct tensor_list *list, const char *const *files,
+                              struct error *err) MUST_CHECK;
+
 #define FORMAT_NAMES 4
 
 struct format {
@@ -51,8 +90,8 @@ struct format {
      * file of the folder must match, or all parts of one series "*-00001-of-00002.*". Variants
      * (model.fp16.safetensors) have names of their own and are not taken. */
     const char *names[FORMAT_NAMES];
-    const char
-        *index; /* else: JSON whose `weight_map` says which shard holds which tensor; or NULL */
+    const char *adapter; /* the name of an adapter's weights, or NULL */
+    const char *index;   /* JSON whose `weight_map` says which shard holds what, or NULL */
     /* Checks data[size] completely and adds its tensors; they point into data, which outlives the
      * list, or into memory of tensor_list_own. */
     enum status (*list)(struct tensor_list *list, const uint8_t *data, size_t size,

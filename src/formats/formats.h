@@ -72,14 +72,19 @@ size_t dtype_size(enum dtype dtype);  /* bytes of a block: of an element where b
 size_t dtype_block(enum dtype dtype); /* elements of a block */
 const char *dtype_name(enum dtype dtype);
 
+/* What is done to floats of a tensor behind the conversion (an adapter's product added, weight
+ * norm's factor): read-only for callers, who get the changed floats from tensor_to_floats. */
+struct change;
+
 struct tensor {
     const char *name; /* zero-terminated */
     enum dtype dtype;
     uint32_t n_dims;
     int64_t dims[LIMIT_TENSOR_DIMS]; /* row-major, as in the file; every one >= 0 */
     size_t elements;                 /* product of dims, checked */
-    const void *data;                /* in the mapping; may be unaligned */
+    const void *data;                /* in the mapping; may be unaligned; without the change */
     size_t bytes;
+    const struct change *change; /* or NULL */
 };
 
 struct checkpoint;

@@ -287,6 +287,7 @@ enum status safetensors_check(const void *data, size_t size, struct error *err) 
 
 const struct format format_safetensors = {
     .names = {"model.safetensors"},
+    .adapter = "adapter_model.safetensors",
     .index = "model.safetensors.index.json",
     .list = safetensors_list,
 };

@@ -103,8 +103,8 @@ static void convert_part(enum dtype dtype, const uint8_t *block, size_t from, si
     memcpy(out, whole + from, n * sizeof *out);
 }
 
-void tensor_to_floats(const struct tensor *tensor, size_t from, size_t n, float *out) {
-    ASSERT(from <= tensor->elements && n <= tensor->elements - from);
+/* As the data is, whatever is to be done to it. */
+static void convert(const struct tensor *tensor, size_t from, size_t n, float *out) {
     const size_t block = dtypes[tensor->dtype].block, bytes = dtypes[tensor->dtype].bytes;
     const uint8_t *data = (const uint8_t *)tensor->data + from / block * bytes;
     const size_t begun = from % block; /* of the first block, what is not asked for */
@@ -119,4 +119,11 @@ void tensor_to_floats(const struct tensor *tensor, size_t from, size_t n, float 
     dtypes[tensor->dtype].to_floats(data, whole, out);
     if (whole < n)
         convert_part(tensor->dtype, data + whole / block * bytes, 0, n - whole, out + whole);
+}
+
+void tensor_to_floats(const struct tensor *tensor, size_t from, size_t n, float *out) {
+    ASSERT(from <= tensor->elements && n <= tensor->elements - from);
+    convert(tensor, from, n, out);
+    if (tensor->change != NULL)
+        change_apply(tensor, NULL, from, n, out);
 }

@@ -62,6 +62,9 @@ const struct listed *tensor_list_find(const struct tensor_list *list, const char
 }
 
 void tensor_list_deinit(struct tensor_list *list) {
+    for (size_t i = 0; i < list->n_scalings; i++)
+        lock_deinit(&list->scalings[i]->lock);
+    mem_free(list->scalings);
     for (size_t i = 0; i < list->n_blocks; i++)
         mem_free_large(list->blocks[i].data, list->blocks[i].bytes);
     mem_free(list->blocks);
