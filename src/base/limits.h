@@ -45,9 +45,18 @@
 #define LIMIT_OWNED_FREE         (16 * MiB)   /* that may be unpacked whatever the files' size */
 #define LIMIT_TENSOR_DIMS        8            /* dimensions of one tensor */
 #define LIMIT_SAFETENSORS_HEADER 100000000ull /* as the safetensors library */
+#define LIMIT_GGUF_KEYS          4096         /* of one file; real ones have 30 */
 #define LIMIT_SHARDS             1024         /* files of one checkpoint */
-#define LIMIT_LAYERS             512          /* of one stack */
-#define LIMIT_HIDDEN_SIZE        65536        /* also intermediate sizes / 8 and vocabulary / 64 */
+#define LIMIT_ZIP_ENTRIES        (2 * LIMIT_TENSORS) /* of pytorch_model.bin: one a storage */
+#define LIMIT_PICKLE             (64 * MiB)          /* one pickle; 65,536 tensors have 15 MB */
+#define LIMIT_PICKLE_VALUES      (8 * 1024 * 1024)   /* values and places in containers of one */
+#define LIMIT_PICKLE_STACK       (1024 * 1024)       /* values waiting; picklers put 2000 there */
+#define LIMIT_PICKLE_MARKS       1000                /* containers open at once */
+#define LIMIT_PICKLE_MEMO        (2 * 1024 * 1024)   /* remembered values; a tensor has about 8 */
+#define LIMIT_PICKLE_NAME        256                 /* bytes of a class's module or name */
+#define LIMIT_STORAGES           LIMIT_TENSORS       /* of pytorch_model.bin's older layouts */
+#define LIMIT_LAYERS             512                 /* of one stack */
+#define LIMIT_HIDDEN_SIZE        65536 /* also intermediate sizes / 8 and vocabulary / 64 */
 #define LIMIT_VOCAB_SIZE         (4 * 1024 * 1024)
 #define LIMIT_PIECES_BYTES       (16 * MiB)    /* of a unigram vocabulary; 250,000 have 2 MB */
 #define LIMIT_PIECE_SCORE        1e290         /* its scores: sums over a text stay finite */
