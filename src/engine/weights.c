@@ -85,7 +85,7 @@ static bool find_slot(const struct loader *l, uint32_t stack, enum slot slot, ui
         expand(name, n->name, layer);
         const struct tensor *weight = find_either(l, name, ".weight", ".gamma");
         if (weight) {
-            *out = (struct source){.weight = weight, .transposed = n->transposed};
+            *out = (struct source){.weight = weight, .transposed = n->transposed != weight->turned};
             out->bias = find_either(l, name, ".bias", ".beta");
             return true;
         }

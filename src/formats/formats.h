@@ -85,6 +85,10 @@ struct tensor {
     const void *data;                /* in the mapping; may be unaligned; without the change */
     size_t bytes;
     const struct change *change; /* or NULL */
+    bool turned;                 /* dims and data are [out, in] where transformers has [in, out] */
+    /* Rows stand in groups of this many, one a head, with the two halves of a head interleaved
+     * (row 2i is i, row 2i + 1 is i + half); tensor_to_floats puts them apart. 0: they do not. */
+    uint32_t paired_rows;
 };
 
 struct checkpoint;

@@ -103,8 +103,8 @@ static void convert_part(enum dtype dtype, const uint8_t *block, size_t from, si
     memcpy(out, whole + from, n * sizeof *out);
 }
 
-/* As the data is, whatever is to be done to it. */
-static void convert(const struct tensor *tensor, size_t from, size_t n, float *out) {
+/* In the data's own order. */
+static void convert_stored(const struct tensor *tensor, size_t from, size_t n, float *out) {
     const size_t block = dtypes[tensor->dtype].block, bytes = dtypes[tensor->dtype].bytes;
     const uint8_t *data = (const uint8_t *)tensor->data + from / block * bytes;
     const size_t begun = from % block; /* of the first block, what is not asked for */
@@ -119,6 +119,31 @@ static void convert(const struct tensor *tensor, size_t from, size_t n, float *o
     dtypes[tensor->dtype].to_floats(data, whole, out);
     if (whole < n)
         convert_part(tensor->dtype, data + whole / block * bytes, 0, n - whole, out + whole);
+}
+
+/* Row by row, where the data has a head's rows in pairs: see `paired_rows`. */
+static void convert_paired(const struct tensor *tensor, size_t from, size_t n, float *out) {
+    const size_t rows = (size_t)tensor->dims[0], cols = tensor->elements / rows;
+    const size_t group = tensor->paired_rows, half = group / 2;
+    size_t row = from / cols, col = from % cols;
+    while (n > 0) {
+        const size_t part = n < cols - col ? n : cols - col;
+        const size_t in_group = row % group;
+        const size_t stored = row - in_group + in_group % half * 2 + in_group / half;
+        convert_stored(tensor, stored * cols + col, part, out);
+        out += part;
+        n -= part;
+        row++;
+        col = 0;
+    }
+}
+
+/* As the data is, whatever is to be done to it. */
+static void convert(const struct tensor *tensor, size_t from, size_t n, float *out) {
+    if (tensor->paired_rows != 0)
+        convert_paired(tensor, from, n, out);
+    else
+        convert_stored(tensor, from, n, out);
 }
 
 void tensor_to_floats(const struct tensor *tensor, size_t from, size_t n, float *out) {
