@@ -62,6 +62,7 @@
 #define LIMIT_PIECE_SCORE        1e290         /* its scores: sums over a text stay finite */
 #define LIMIT_POSITIONS          (1024 * 1024) /* max_position_embeddings */
 #define LIMIT_LABELS             65536         /* classes of one head */
+#define LIMIT_PACKED_CACHE_BYTES (20 * GiB) /* files of the packed cache (setting) */
 
 /* Engine and generation */
 #define LIMIT_BATCH_TOKENS 2048 /* tokens of one forward pass */
