@@ -50,6 +50,7 @@ static enum status add_files(struct checkpoint *checkpoint, const struct format 
     checkpoint->files = files;
     checkpoint->maps = arena_zalloc(&checkpoint->arena, n, sizeof *checkpoint->maps);
     checkpoint->n_files = n;
+    checkpoint->list.n_files = n;
     for (uint32_t i = 0; i < n; i++) {
         if (add_file(checkpoint, format, folder, i, err) != STATUS_OK)
             return STATUS_ERROR;
@@ -184,18 +185,17 @@ static bool same_series(const char *a, const char *b) {
 }
 
 /* The files that match the pattern: one, or one series. *n 0: none. */
-static enum status match_files(struct checkpoint *checkpoint, const char *folder,
-                               const char *pattern, const char ***files, uint32_t *n,
-                               struct error *err) {
+static enum status match_files(struct arena *arena, const char *folder, const char *pattern,
+                               const char ***files, uint32_t *n, struct error *err) {
     *n = 0;
-    char **names = folder_list(&checkpoint->arena, folder);
+    char **names = folder_list(arena, folder);
     size_t len = 0;
     while (names != NULL && names[len] != NULL)
         len++;
-    const char **found = arena_zalloc(&checkpoint->arena, len + 1, sizeof *found);
+    const char **found = arena_zalloc(arena, len + 1, sizeof *found);
     for (size_t i = 0; i < len; i++) {
         if (fnmatch(pattern, names[i], FNM_PERIOD) != 0 ||
-            !file_exists(path_join(&checkpoint->arena, folder, names[i])))
+            !file_exists(path_join(arena, folder, names[i])))
             continue;
         if (*n > 0 && !same_series(found[0], names[i]))
             return ERR(err, MODEL,
@@ -211,17 +211,15 @@ static enum status match_files(struct checkpoint *checkpoint, const char *folder
     return STATUS_OK;
 }
 
-/* The format's weights that are no shards of an index. *n 0: none. */
-static enum status find_files(struct checkpoint *checkpoint, const struct format *format,
-                              const char *folder, const char ***files, uint32_t *n,
-                              struct error *err) {
+enum status format_files(struct arena *arena, const struct format *format, const char *folder,
+                         const char ***files, uint32_t *n, struct error *err) {
     *n = 0;
     for (size_t i = 0; i < FORMAT_NAMES && format->names[i] != NULL && *n == 0; i++) {
         if (is_pattern(format->names[i])) {
-            if (match_files(checkpoint, folder, format->names[i], files, n, err) != STATUS_OK)
+            if (match_files(arena, folder, format->names[i], files, n, err) != STATUS_OK)
                 return STATUS_ERROR;
-        } else if (file_exists(path_join(&checkpoint->arena, folder, format->names[i]))) {
-            *files = arena_copy(&checkpoint->arena, &format->names[i], sizeof **files);
+        } else if (file_exists(path_join(arena, folder, format->names[i]))) {
+            *files = arena_copy(arena, &format->names[i], sizeof **files);
             *n = 1;
         }
     }
@@ -235,7 +233,7 @@ static enum status open_folder(struct checkpoint *checkpoint, const char *folder
     for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
         const char **files = NULL;
         uint32_t n = 0;
-        if (find_files(checkpoint, formats[i], folder, &files, &n, err) != STATUS_OK)
+        if (format_files(arena, formats[i], folder, &files, &n, err) != STATUS_OK)
             return STATUS_ERROR;
         if (n > 0)
             return add_files(checkpoint, formats[i], folder, files, n, err);
@@ -287,4 +285,9 @@ const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const 
 
 size_t checkpoint_bytes(const struct checkpoint *checkpoint) {
     return checkpoint->bytes;
+}
+
+const struct file_map *checkpoint_maps(const struct checkpoint *checkpoint, size_t *n) {
+    *n = checkpoint->n_files;
+    return checkpoint->maps;
 }

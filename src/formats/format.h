@@ -23,6 +23,8 @@ struct tensor_list {
     struct listed *items;
     size_t len, cap;
     uint32_t file;        /* what tensor_list_add writes into `file` */
+    uint32_t n_files;     /* of the checkpoint */
+    const void *kept;     /* the format's own, from one file to the next */
     struct block *blocks; /* of tensor_list_own */
     size_t n_blocks, blocks_cap;
     size_t owned, may_own;     /* bytes: of all blocks, and the most they may be */
@@ -97,6 +99,11 @@ struct format {
     enum status (*list)(struct tensor_list *list, const uint8_t *data, size_t size,
                         struct error *err);
 };
+
+/* The format's weights in the folder that are no shards of an index: one file, or the parts of a
+ * series, sorted; everything lives in the arena. *n 0: none. MODEL: several, and none to prefer. */
+enum status format_files(struct arena *arena, const struct format *format, const char *folder,
+                         const char ***files, uint32_t *n, struct error *err) MUST_CHECK;
 
 #define FORMAT(name) extern const struct format format_##name;
 #include "formats/formats.inc"
