@@ -10,6 +10,7 @@ compares it with a new one.
 import ctypes
 import ctypes.util
 import io
+import struct
 import sys
 
 from tokenizers import Regex, normalizers, pre_tokenizers
@@ -24,6 +25,10 @@ PROPERTIES = ["LETTER", "NUMBER", "SPACE", "WHITE", "NUMERIC", "PUNCT", "CONTROL
 # General categories as Oniguruma has them, from bit 16 on.
 CATEGORIES = ("Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs "
               "Co Cn").split()
+# Classes of grapheme boundaries as unicode-segmentation has them, from bit 21 on; carriage return
+# and line feed are controls here, regional indicators (which decide nothing) OTHER.
+GRAPHEMES = ("OTHER CONTROL EXTEND EXTEND_PLAIN LINKER ZWJ SPACING PREPEND L V T LV LVT PICT "
+             "CONSONANT").split()
 
 
 def kept(normalizer, text=TEXT):
@@ -132,6 +137,85 @@ def lower_exceptions(lib):
     return rows
 
 
+def byte_charsmap():
+    """A charsmap whose only keys are single bytes, all standing for "X": a grapheme of at most five
+    bytes gives one X, a longer one as many as it has characters."""
+    units = [0] * 1024
+    units[0] = 256 << 10
+    for c in range(1, 256):
+        units[256 ^ c] = c | 1 << 8 | ((256 ^ c) ^ (512 + c)) << 10
+        units[512 + c] = 1 << 31
+    return struct.pack("<I1024I", 4096, *units) + b"X\0"
+
+
+def grapheme_classes():
+    """By what a character does between others: a join shows in the count of X where the joined
+    grapheme is longer than five bytes and its parts are not."""
+    norm = normalizers.Precompiled(byte_charsmap())
+    mark, zwj, virama, ka, pict = "\u0300", "\u200d", "\u094d", "\u0915", "\u00a9"
+
+    def gives(n, *parts):
+        return len(norm.normalize_str("".join(parts))) == n
+
+    def class_of(c):
+        if gives(1, c, "a"):
+            return "PREPEND"
+        if gives(1, "a", c):
+            if c == zwj:
+                return "ZWJ"
+            if not gives(5, pict, c, zwj, pict, mark):
+                return "SPACING"
+            if gives(4, ka, c, ka, mark):
+                return "LINKER"
+            return "EXTEND" if gives(5, ka, c, virama, ka, mark) else "EXTEND_PLAIN"
+        if gives(2, c, mark, mark) and not (c < "\x80" and gives(1, c, mark)):
+            return "CONTROL"
+        if gives(4, c, virama, ka, mark):
+            return "CONSONANT"
+        if gives(4, c, zwj, pict, mark):
+            return "PICT"
+        v, t = gives(3, c, "\u1161", mark), gives(3, c, "\u11a8", mark)
+        if c < "\u0800" or not (v or t):
+            return "OTHER"
+        if v and not t:
+            return "L"
+        after_v = gives(3, "\u1161", c, mark) or c > "\uffff"
+        return ("V" if after_v else "LV") if v else ("T" if after_v else "LVT")
+
+    return [GRAPHEMES.index(class_of(chr(c))) if is_scalar(c) else 0 for c in range(0x110000)]
+
+
+def is_scalar(c):
+    return not 0xD800 <= c <= 0xDFFF
+
+
+def scripts():
+    """Where UnicodeScripts sees a script begin and end, as (first code point, script); 0 is any."""
+    split = pre_tokenizers.UnicodeScripts()
+    latin, cyrillic = "a", "\u0431"
+
+    def apart(text):
+        return len(split.pre_tokenize_str(text)) > 1
+
+    def is_any(c):
+        return not apart(latin + c) and not apart(cyrillic + c)
+
+    known, runs, last = [], [], None
+    for c in ALL:
+        if last is not None and not is_any(chr(c)) and last and not apart(known[last - 1] + chr(c)):
+            continue
+        script = 0
+        if not is_any(chr(c)):
+            script = next((i for i, r in enumerate(known, 1) if not apart(r + chr(c))), 0)
+            if not script:
+                known.append(chr(c))
+                script = len(known)
+        if script != last:
+            runs.append((c, script))
+        last = script
+    return runs
+
+
 def two_stage(values):
     size = 128
     blocks, first = {}, []
@@ -180,7 +264,8 @@ def main():
     for i, name in enumerate(PROPERTIES):
         for c in sets[name]:
             bits[c] |= 1 << i
-    bits = [b | category << 16 for b, category in zip(bits, categories)]
+    bits = [b | category << 16 | grapheme << 21
+            for b, category, grapheme in zip(bits, categories, grapheme_classes())]
     combos = sorted(set(bits))
     index = {b: i for i, b in enumerate(combos)}
     first, second = two_stage([index[b] for b in bits])
@@ -192,7 +277,9 @@ def main():
             out.write(f"/* bit {i}: {name}, {len(sets[name])} code points */\n")
         out.write("\n")
         out.write("/* bits 16 to 20: general category, " + " ".join(CATEGORIES[:15]) + "\n   " +
-                  " ".join(CATEGORIES[15:]) + " */\n\n")
+                  " ".join(CATEGORIES[15:]) + " */\n")
+        out.write("/* bits 21 to 24: class of grapheme boundaries, " + " ".join(GRAPHEMES[:6]) +
+                  "\n   " + " ".join(GRAPHEMES[6:]) + " */\n\n")
         if len(combos) > 256:
             sys.exit(f"{len(combos)} sets of properties do not fit a byte")
         write_array(out, "uint32_t", "property_sets", combos, "0x%x")
@@ -201,6 +288,8 @@ def main():
         out.write("/* Lower case where utf8proc says otherwise: code point, then its one or two. */\n")
         flat = [v for c, to in lower for v in (c, to[0], to[1] if len(to) > 1 else 0)]
         write_array(out, "uint32_t", "lower_exceptions", flat, "0x%x")
+        out.write("/* Scripts of UnicodeScripts: first code point << 8 | script, 0: any. */\n")
+        write_array(out, "uint32_t", "script_runs", [c << 8 | s for c, s in scripts()], "0x%x")
         text = out.getvalue()
     if "--check" in sys.argv:
         with open(OUT, encoding="utf-8") as file:

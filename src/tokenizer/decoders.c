@@ -137,6 +137,55 @@ static void wordpiece_run(const struct stage *stage, struct strings *strings) {
     buf_deinit(&other);
 }
 
+/* ---- CTC ----------------------------------------------------------------------------------- */
+
+struct ctc {
+    const char *pad, *delimiter;
+    bool cleanup;
+};
+
+static enum status ctc_parse(struct stage *stage, struct loader *loader, const struct json *config,
+                             struct error *err) {
+    struct ctc *state = arena_zalloc(loader_arena(loader), 1, sizeof *state);
+    state->pad = copy_string(loader, config, "pad_token", "<pad>");
+    state->delimiter = copy_string(loader, config, "word_delimiter_token", "|");
+    state->cleanup = json_get_bool(config, "cleanup", true);
+    stage->state = state;
+    return STATUS_OK;
+}
+
+/* A token that repeats is one sound; what is empty without the pad token is none. */
+static void ctc_run(const struct stage *stage, struct strings *strings) {
+    const struct ctc *state = stage->state;
+    struct buf token, other;
+    buf_init(&token, LIMIT_TEXT);
+    buf_init(&other, LIMIT_TEXT);
+    struct string last = {0};
+    size_t n = 0;
+    for (size_t i = 0; i < strings->n; i++) {
+        const struct string string = strings->items[i];
+        if (i > 0 && last.len == string.len && memcmp(last.data, string.data, last.len) == 0)
+            continue;
+        last = string;
+        replace_all(&token, string.data, string.len, state->pad, "");
+        if (token.len == 0)
+            continue;
+        if (state->cleanup) {
+            clean(&token, &other);
+            buf_reset(&other);
+            replace_all(&other, token.data, token.len, state->delimiter, " ");
+            const struct buf swap = token;
+            token = other;
+            other = swap;
+        }
+        if (token.len > 0)
+            strings_set(strings, n++, &token);
+    }
+    strings->n = n;
+    buf_deinit(&token);
+    buf_deinit(&other);
+}
+
 /* ---- BPE ----------------------------------------------------------------------------------- */
 
 static enum status bpe_decoder_parse(struct stage *stage, struct loader *loader,
@@ -344,6 +393,7 @@ static const struct stage_kind kinds[] = {
     {.type = "Replace", .parse = replace_parse, .decode = replace_run},
     {.type = "ByteFallback", .decode = byte_fallback_run},
     {.type = "Metaspace", .parse = metaspace_parse, .decode = metaspace_run},
+    {.type = "CTC", .parse = ctc_parse, .decode = ctc_run},
 };
 
 enum status decoder_parse(struct stage **out, struct loader *loader, const struct json *config,

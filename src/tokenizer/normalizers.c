@@ -186,6 +186,35 @@ static void byte_level_run(const struct stage *stage, struct text *text, struct 
     byte_level_map(text, scratch);
 }
 
+/* ---- Nmt ----------------------------------------------------------------------------------- */
+
+static bool nmt_drops(uint32_t c) {
+    return (c >= 0x1 && c <= 0x8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F ||
+           c == 0x8F || c == 0x9F;
+}
+
+static bool nmt_is_space(uint32_t c) {
+    static const uint32_t spaces[] = {0x9,    0xA,    0xC,    0xD,    0x1680,
+                                      0x2028, 0x2029, 0x2581, 0xFEFF, 0xFFFD};
+    for (size_t i = 0; i < ARRAY_LEN(spaces); i++)
+        if (spaces[i] == c)
+            return true;
+    return c >= 0x200B && c <= 0x200F;
+}
+
+/* SentencePiece's cleaning for translation: controls go, odd spaces become plain. */
+static void nmt_run(const struct stage *stage, struct text *text, struct arena *scratch) {
+    struct writer writer = writer_begin(scratch, text->len);
+    for (size_t pos = 0; pos < text->len;) {
+        size_t next = pos;
+        const uint32_t c = text_next(text->data, text->len, &next);
+        if (!nmt_drops(c))
+            writer_put(&writer, nmt_is_space(c) ? ' ' : c, text_from(text, pos, next));
+        pos = next;
+    }
+    writer_end(&writer, text);
+}
+
 /* ---- BERT ---------------------------------------------------------------------------------- */
 
 static enum status bert_parse(struct stage *stage, struct loader *loader, const struct json *config,
@@ -277,6 +306,8 @@ static const struct stage_kind kinds[] = {
     {.type = "Replace", .parse = replace_parse, .normalize = replace_run},
     {.type = "Prepend", .parse = prepend_parse, .normalize = prepend_run},
     {.type = "ByteLevel", .normalize = byte_level_run},
+    {.type = "Nmt", .normalize = nmt_run},
+    {.type = "Precompiled", .parse = precompiled_parse, .normalize = precompiled_run},
 };
 
 enum status normalizer_parse(struct stage **out, struct loader *loader, const struct json *config,

@@ -122,6 +122,12 @@ enum status stage_parse_pattern(struct pattern **out, struct loader *loader,
 void loader_own_pattern(struct loader *loader, struct pattern *pattern);
 struct arena *loader_arena(struct loader *loader);
 
+/* Stages with a file of their own. */
+enum status precompiled_parse(struct stage *stage, struct loader *loader, const struct json *config,
+                              struct error *err);
+void precompiled_run(const struct stage *stage, struct text *text, struct arena *scratch);
+void unicode_scripts_run(const struct stage *stage, struct pieces *pieces, struct arena *scratch);
+
 bool stage_is(const struct stage *stage, const char *type); /* false for NULL */
 
 /* ByteLevel's state, which transformers' add_prefix_space and trim_offsets reach into. */

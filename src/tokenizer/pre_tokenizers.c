@@ -454,6 +454,7 @@ static const struct stage_kind kinds[] = {
     {.type = "CharDelimiterSplit", .parse = delimiter_parse, .split = split_run},
     {.type = "Metaspace", .parse = metaspace_parse, .split = metaspace_run},
     {.type = "FixedLength", .parse = fixed_length_parse, .split = fixed_length_run},
+    {.type = "UnicodeScripts", .split = unicode_scripts_run},
 };
 
 enum status pre_tokenizer_parse(struct stage **out, struct loader *loader,

@@ -29,7 +29,8 @@ static OnigCodePoint *ranges[ARRAY_LEN(rows)]; /* Oniguruma keeps them as long a
 
 static bool has(size_t row, uint32_t code_point) {
     const uint32_t properties = unicode_properties(code_point);
-    return (rows[row].categories >> (properties >> 16) & 1) || (properties & rows[row].properties);
+    return (rows[row].categories >> (properties >> 16 & 31) & 1) ||
+           (properties & rows[row].properties);
 }
 
 /* Count, then first and last of each range. */

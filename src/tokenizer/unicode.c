@@ -29,6 +29,18 @@ uint32_t unicode_properties(uint32_t code_point) {
     return property_sets[property_cells[cell]];
 }
 
+uint32_t unicode_script(uint32_t code_point) {
+    size_t low = 0, high = ARRAY_LEN(script_runs); /* the run is in [low, high) */
+    while (high - low > 1) {
+        const size_t middle = (low + high) / 2;
+        if (script_runs[middle] >> 8 <= code_point)
+            low = middle;
+        else
+            high = middle;
+    }
+    return script_runs[low] & 255;
+}
+
 static const uint32_t *lower_exception(uint32_t code_point) {
     size_t low = 0, high = ARRAY_LEN(lower_exceptions) / 3;
     while (low < high) {

@@ -59,12 +59,44 @@ enum unicode_category {
     CATEGORY_CN,
 };
 
-/* A set of enum unicode_property, and the general category from bit 16 on. */
+/* Classes of grapheme boundaries (UAX 29), in the order of GRAPHEMES there; line ends are controls.
+ */
+enum grapheme_class {
+    GRAPHEME_OTHER,
+    GRAPHEME_CONTROL,
+    GRAPHEME_EXTEND,
+    GRAPHEME_EXTEND_PLAIN, /* does not stand between the consonants of a conjunct */
+    GRAPHEME_LINKER,       /* joins two consonants */
+    GRAPHEME_ZWJ,
+    GRAPHEME_SPACING,
+    GRAPHEME_PREPEND,
+    GRAPHEME_L,
+    GRAPHEME_V,
+    GRAPHEME_T,
+    GRAPHEME_LV,
+    GRAPHEME_LVT,
+    GRAPHEME_PICT,
+    GRAPHEME_CONSONANT,
+};
+
+/* A set of enum unicode_property, the general category from bit 16 on, and the class of grapheme
+ * boundaries from bit 21 on. */
 uint32_t unicode_properties(uint32_t code_point);
 
 static inline enum unicode_category unicode_category(uint32_t code_point) {
-    return (enum unicode_category)(unicode_properties(code_point) >> 16);
+    return (enum unicode_category)(unicode_properties(code_point) >> 16 & 31);
 }
+
+static inline enum grapheme_class unicode_grapheme_class(uint32_t code_point) {
+    return (enum grapheme_class)(unicode_properties(code_point) >> 21);
+}
+
+/* Where the grapheme (an extended grapheme cluster) that starts at pos of valid UTF-8 ends. Pairs
+ * of regional indicators are taken apart, which changes nothing for those who ask. */
+size_t unicode_grapheme_end(const char *data, size_t len, size_t pos);
+
+/* The script as UnicodeScripts tells them apart: Hiragana and Katakana are Han there; 0: any. */
+uint32_t unicode_script(uint32_t code_point);
 
 static inline bool unicode_is(uint32_t code_point, uint32_t properties) {
     return (unicode_properties(code_point) & properties) != 0;
