@@ -76,6 +76,7 @@ void json_close_object(struct json_out *out);
 void json_open_array(struct json_out *out);
 void json_close_array(struct json_out *out);
 void json_key(struct json_out *out, const char *key);
+void json_key_n(struct json_out *out, const char *key, size_t len);
 void json_string(struct json_out *out, const char *text);
 void json_string_n(struct json_out *out, const char *text, size_t len); /* bad UTF-8 as U+FFFD */
 void json_int(struct json_out *out, int64_t value);

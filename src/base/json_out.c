@@ -104,7 +104,7 @@ void json_string(struct json_out *out, const char *text) {
     json_string_n(out, text, strlen(text));
 }
 
-static void key_n(struct json_out *out, const char *key, size_t len) {
+void json_key_n(struct json_out *out, const char *key, size_t len) {
     ASSERT(out->depth > 0);
     json_string_n(out, key, len);
     buf_putc(out->buf, ':');
@@ -112,7 +112,7 @@ static void key_n(struct json_out *out, const char *key, size_t len) {
 }
 
 void json_key(struct json_out *out, const char *key) {
-    key_n(out, key, strlen(key));
+    json_key_n(out, key, strlen(key));
 }
 
 static void put_word(struct json_out *out, const char *word) {
@@ -186,7 +186,7 @@ static void object_value(struct json_out *out, const struct json *value) {
     json_open_object(out);
     for (uint32_t i = 0; i < value->len; i++) {
         const struct json_member *member = &value->members[i];
-        key_n(out, member->key, member->key_len);
+        json_key_n(out, member->key, member->key_len);
         json_value(out, &member->value);
     }
     json_close_object(out);
