@@ -5,7 +5,7 @@
  * a file looks like inside is the format's business; a new one adds a line to formats.inc. */
 #include <fnmatch.h>
 
-#include "formats/format.h"
+#include "formats/adapter.h"
 
 static const struct format *const formats[] = {
 #define FORMAT(name) &format_##name,
@@ -21,7 +21,7 @@ struct checkpoint {
     const char **files;    /* [n_files], sorted */
     struct file_map *maps; /* [n_files] */
     uint32_t n_files;
-    size_t bytes; /* of all tensors */
+    struct checkpoint *merged; /* the adapter, whose tensors are in the list; or NULL */
 };
 
 /* Maps file i and adds its tensors. */
@@ -229,7 +229,6 @@ enum status format_files(struct arena *arena, const struct format *format, const
 static enum status open_folder(struct checkpoint *checkpoint, const char *folder,
                                struct error *err) {
     struct arena *arena = &checkpoint->arena;
-    checkpoint->list.may_own = LIMIT_OWNED_FREE;
     for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
         const char **files = NULL;
         uint32_t n = 0;
@@ -246,15 +245,64 @@ static enum status open_folder(struct checkpoint *checkpoint, const char *folder
     return foreign_refuse(arena, folder, err);
 }
 
-enum status checkpoint_open(struct checkpoint **out, const char *folder, struct error *err) {
+typedef enum status opener(struct checkpoint *checkpoint, const char *folder, struct error *err);
+
+static enum status open_with(struct checkpoint **out, const char *folder, opener *open,
+                             struct error *err) {
     struct checkpoint *checkpoint = mem_zalloc(1, sizeof *checkpoint);
-    if (open_folder(checkpoint, folder, err) != STATUS_OK ||
+    checkpoint->list.may_own = LIMIT_OWNED_FREE;
+    if (open(checkpoint, folder, err) != STATUS_OK ||
         weight_norm_apply(&checkpoint->list, checkpoint->files, err) != STATUS_OK) {
         checkpoint_close(checkpoint);
         return STATUS_ERROR;
     }
-    for (size_t i = 0; i < checkpoint->list.len; i++) /* no overlap: fits as the mappings do */
-        checkpoint->bytes += checkpoint->list.items[i].tensor.bytes;
+    *out = checkpoint;
+    return STATUS_OK;
+}
+
+enum status checkpoint_open(struct checkpoint **out, const char *folder, struct error *err) {
+    return open_with(out, folder, open_folder, err);
+}
+
+/* ---- adapters ---- */
+
+static enum status open_adapter(struct checkpoint *checkpoint, const char *folder,
+                                struct error *err) {
+    for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+        const char *name = formats[i]->adapter;
+        if (name != NULL && file_exists(path_join(&checkpoint->arena, folder, name))) {
+            const char **files = arena_copy(&checkpoint->arena, &name, sizeof *files);
+            return add_files(checkpoint, formats[i], folder, files, 1, err);
+        }
+    }
+    return ERR(err, MODEL, "the adapter's adapter_model.safetensors is missing: download it");
+}
+
+enum status checkpoint_open_adapter(struct checkpoint **out, const char *folder,
+                                    struct error *err) {
+    return open_with(out, folder, open_adapter, err);
+}
+
+static enum status merge_adapter(struct checkpoint *checkpoint, const struct repository *repository,
+                                 struct error *err) {
+    struct adapter_settings settings;
+    if (adapter_settings_read(&settings, repository->adapter, err) != STATUS_OK ||
+        checkpoint_open_adapter(&checkpoint->merged, repository->folder, err) != STATUS_OK)
+        return STATUS_ERROR;
+    const struct tensor_list *given = &checkpoint->merged->list;
+    checkpoint->list.may_own += given->may_own;
+    return adapter_merge(&checkpoint->list, checkpoint->files, given, &settings, err);
+}
+
+enum status checkpoint_open_repository(struct checkpoint **out, const struct repository *repository,
+                                       struct error *err) {
+    struct checkpoint *checkpoint = NULL;
+    if (checkpoint_open(&checkpoint, repository->model_folder, err) != STATUS_OK)
+        return STATUS_ERROR;
+    if (repository->adapter != NULL && merge_adapter(checkpoint, repository, err) != STATUS_OK) {
+        checkpoint_close(checkpoint);
+        return STATUS_ERROR;
+    }
     *out = checkpoint;
     return STATUS_OK;
 }
@@ -265,6 +313,7 @@ void checkpoint_close(struct checkpoint *checkpoint) {
     for (uint32_t i = 0; i < checkpoint->n_files; i++)
         file_map_close(&checkpoint->maps[i]);
     tensor_list_deinit(&checkpoint->list);
+    checkpoint_close(checkpoint->merged);
     arena_deinit(&checkpoint->arena);
     mem_free(checkpoint);
 }
@@ -284,10 +333,8 @@ const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const 
 }
 
 size_t checkpoint_bytes(const struct checkpoint *checkpoint) {
-    return checkpoint->bytes;
-}
-
-const struct file_map *checkpoint_maps(const struct checkpoint *checkpoint, size_t *n) {
-    *n = checkpoint->n_files;
-    return checkpoint->maps;
+    size_t bytes = 0;
+    for (size_t i = 0; i < checkpoint->list.len; i++)
+        bytes += checkpoint->list.items[i].tensor.bytes;
+    return bytes;
 }

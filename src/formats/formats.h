@@ -12,6 +12,11 @@
 struct repository {
     struct arena arena; /* holds everything below */
     const char *folder;
+    /* Where config.json and the weights are: the folder, or one in it (sentence-transformers'
+     * "0_Transformer"), or the base model of an adapter. */
+    const char *model_folder;
+    const char *tokenizer_folder;          /* likewise, of the tokenizer's files */
+    const struct json *adapter;            /* adapter_config.json, or NULL */
     const struct json *config;             /* config.json; never NULL */
     const struct json *generation_config;  /* generation_config.json, or NULL */
     const struct json *tokenizer_config;   /* tokenizer_config.json, or NULL */
@@ -20,11 +25,25 @@ struct repository {
     const char *pipeline_tag;              /* from the front matter of README.md, or NULL */
     const char *library_name;              /* likewise */
 };
+
+/* How the model that an adapter was made for is found: from its name in adapter_config.json, an id
+ * or a path, to a folder in the arena. */
+struct locate {
+    enum status (*find)(const void *user, const char *adapter_folder, const char *name,
+                        struct arena *arena, char **folder, struct error *err);
+    const void *user;
+};
+
 /* NOT_FOUND when the folder or its config.json is absent; MODEL when a file is damaged: the text
- * names file and position. */
+ * names file and position; also when the folder is an adapter and its base model is not found.
+ * locate NULL: no base is. */
+enum status repository_open_located(struct repository *repository, const char *folder,
+                                    const struct locate *locate, struct error *err) MUST_CHECK;
 enum status repository_open(struct repository *repository, const char *folder,
-                            struct error *err) MUST_CHECK;
+                            struct error *err) MUST_CHECK; /* without locate */
 void repository_close(struct repository *repository);
+/* A file that makes a folder a repository is there: config.json, or what stands for it. */
+bool repository_exists(const char *folder);
 /* Parses folder/name into the repository's arena; *out NULL when the file is absent. */
 enum status repository_json(struct repository *repository, const char *name,
                             const struct json **out, struct error *err) MUST_CHECK;
@@ -92,12 +111,17 @@ struct tensor {
 };
 
 struct checkpoint;
-/* Opens the folder's weights: model.safetensors, or the shards of model.safetensors.index.json.
- * Everything is checked here (offsets inside the file, no overlap, sizes that match the shapes, no
- * overflow, limits); MODEL names the file, the tensor and what is wrong. A folder with only other
- * formats gets a MODEL error that says what to convert; NOT_FOUND: no weights at all. */
+/* Opens the folder's weights, in the first of the formats (formats.inc) that it holds: one file,
+ * the shards of an index, a series of parts. Everything is checked here (offsets inside the file,
+ * no overlap, sizes that match the shapes, no overflow, limits); MODEL names the file, the tensor
+ * and what is wrong. A folder with only other formats gets a MODEL error that says what to convert;
+ * NOT_FOUND: no weights at all. */
 enum status checkpoint_open(struct checkpoint **out, const char *folder,
                             struct error *err) MUST_CHECK;
+/* The same of a repository, whose adapter is merged: its tensors are as if they stood in the file.
+ */
+enum status checkpoint_open_repository(struct checkpoint **out, const struct repository *repository,
+                                       struct error *err) MUST_CHECK;
 void checkpoint_close(struct checkpoint *checkpoint);
 size_t checkpoint_count(const struct checkpoint *checkpoint);
 const struct tensor *checkpoint_at(const struct checkpoint *checkpoint,
@@ -105,6 +129,8 @@ const struct tensor *checkpoint_at(const struct checkpoint *checkpoint,
 const struct tensor *checkpoint_find(const struct checkpoint *checkpoint,
                                      const char *name);       /* NULL: absent */
 size_t checkpoint_bytes(const struct checkpoint *checkpoint); /* of all tensors */
+/* The files that it stands on, mapped; their contents decide all that its tensors hold. */
+const struct file_map *checkpoint_maps(const struct checkpoint *checkpoint, size_t *n);
 
 /* Converts elements [from, from + n) to float. Any dtype, any part; integers by value, BOOL as 0 or
  * 1; whole blocks of quantized types are fastest. */
