@@ -54,7 +54,7 @@
 #define LIMIT_PICKLE_MARKS       1000                /* containers open at once */
 #define LIMIT_PICKLE_MEMO        (2 * 1024 * 1024)   /* remembered values; a tensor has about 8 */
 #define LIMIT_PICKLE_NAME        256                 /* bytes of a class's module or name */
-#define LIMIT_STORAGES           LIMIT_TENSORS       /* of pytorch_model.bin's older layouts */
+#define LIMIT_TORCH_OBJECTS      (4 * LIMIT_TENSORS) /* tensors and storages of one file */
 #define LIMIT_LAYERS             512                 /* of one stack */
 #define LIMIT_HIDDEN_SIZE        65536 /* also intermediate sizes / 8 and vocabulary / 64 */
 #define LIMIT_VOCAB_SIZE         (4 * 1024 * 1024)

@@ -563,7 +563,10 @@ static const struct opcode opcodes[256] = {
 
 static enum status step(struct pickle *pickle, struct error *err) {
     if (pickle->at == pickle->end)
-        return ERR(err, MODEL, "has no end: the file is incomplete or damaged; " DOWNLOAD);
+        return ERR(err, MODEL,
+                   "has no end where its bytes or %llu MiB end: the file is "
+                   "incomplete or damaged; " DOWNLOAD,
+                   LIMIT_PICKLE / MiB);
     const uint8_t code = *pickle->at++;
     const struct opcode *opcode = &opcodes[code];
     if (opcode->run == NULL)
