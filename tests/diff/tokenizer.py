@@ -30,7 +30,8 @@ from texts import ROOT, SHARED, strings, sweep
 
 FOLDERS = ["tokenizers/bert-base-uncased", "tokenizers/bert-base-multilingual-cased",
            "tokenizers/gpt2", "tokenizers/roberta-base", "tokenizers/clip-vit",
-           "tokenizers/falcon", "tokenizers/llama3", "models/capp-gpt2"]
+           "tokenizers/falcon", "tokenizers/llama3", "tokenizers/t5-small",
+           "tokenizers/xlm-roberta-base", "models/capp-gpt2"]
 
 
 # ---- the two sides --------------------------------------------------------------------------
