@@ -7,6 +7,7 @@
 #define BRISK_FORMATS_FORMATS_H
 
 #include "base/base.h"
+#include "formats/packed.h" /* the packed cache */
 
 /* ---- the repository's small files ---- */
 struct repository {
