@@ -152,8 +152,13 @@ static void bench_layer(enum precision precision, uint32_t rows, uint32_t in, ui
     must(scratch_create(&l.scratch, device_cpu(), threads, rows, in, 16, &err));
     float *w = mem_alloc((size_t)out * in * sizeof(float));
     fill_weights(w, (size_t)out * in);
+    must(linear_init(&l.linear[0], precision, in, out, true, &err));
+    struct region region; /* as models keep them */
+    must(region_reserve(&region, n * l.linear[0].bytes, &err));
+    must(region_memory(&region, 0, n * l.linear[0].bytes, &err));
     for (uint32_t i = 0; i < n; i++) {
-        must(linear_create(&l.linear[i], precision, in, out, true, &err));
+        must(linear_init(&l.linear[i], precision, in, out, true, &err));
+        linear_place(&l.linear[i], region.base + i * l.linear[i].bytes);
         linear_set_weights(&l.linear[i], 0, out, w);
     }
     l.x = mem_zalloc((size_t)rows * in, sizeof(float));
@@ -176,9 +181,7 @@ static void bench_layer(enum precision precision, uint32_t rows, uint32_t in, ui
            precision_name(precision), rows, in, out, best * 1e6, operations / best / 1e9,
            100 * operations / best / peak, operations / best / limit_flops / threads,
            bytes / best / 1e9, 100 * bytes / best / limit_read_all);
-    for (uint32_t i = 0; i < n; i++) {
-        linear_destroy(&l.linear[i]);
-    }
+    region_release(&region);
     scratch_destroy(l.scratch);
     mem_free(w);
     mem_free(l.x);

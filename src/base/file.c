@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/banned.h"
 
+#define PAGE          4096
 #define NAME_ATTEMPTS 1000 /* temporary names tried before giving up */
 
 static enum status fail_errno(struct error *err, const char *path, const char *doing) {
@@ -87,6 +88,13 @@ void file_map_close(struct file_map *map) {
     if (map->data)
         munmap((void *)(uintptr_t)map->data, map->size);
     *map = (struct file_map){0};
+}
+
+void file_map_forget(const struct file_map *map, size_t from, size_t size) {
+    ASSERT(from <= map->size && size <= map->size - from);
+    const size_t first = (from + PAGE - 1) / PAGE * PAGE, end = (from + size) / PAGE * PAGE;
+    if (first < end)
+        madvise((void *)(uintptr_t)(map->data + first), end - first, MADV_DONTNEED);
 }
 
 static enum status fail_too_long(struct error *err, const char *path, size_t max) {

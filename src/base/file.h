@@ -21,6 +21,8 @@ struct file_map {
 /* NOT_FOUND when it is absent, IO otherwise. */
 enum status file_map_open(struct file_map *map, const char *path, struct error *err) MUST_CHECK;
 void file_map_close(struct file_map *map);
+/* Whole pages of data[from, from + size) no longer count as the process's until they are read. */
+void file_map_forget(const struct file_map *map, size_t from, size_t size);
 /* The whole file into the arena with a zero behind it; more than max bytes is an error. */
 enum status file_read(char **data, size_t *len, struct arena *arena, const char *path, size_t max,
                       struct error *err) MUST_CHECK;

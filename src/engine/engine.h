@@ -24,6 +24,7 @@ struct model_options {
     void *user;
     struct team *load_team; /* packs the weights while `team` runs passes; NULL: team does both */
     size_t page_limit;      /* most bytes of a stack's page pool; 0: what the system has */
+    struct packed_cache *cache; /* of packed weights; borrowed by the model; or NULL */
 };
 /* That the checkpoint has all tensors the arch needs, in their shapes; reads no weights. MODEL: a
  * tensor is absent or has another shape: names both. */
@@ -34,6 +35,11 @@ enum status model_check(const struct arch *arch, const struct checkpoint *checkp
 enum status model_create(struct model **out, const struct arch *arch,
                          const struct checkpoint *checkpoint, const struct model_options *options,
                          struct error *err) MUST_CHECK;
+/* What a load leaves for later, since it would delay the first answer: writes freshly packed
+ * weights into the cache, or moves those that are mapped from there into huge pages, where passes
+ * read them faster. Once, from any thread, while passes go on; ends early when *stop is set. */
+void model_settle(struct model *model, const atomic_bool *stop);
+bool model_is_from_cache(const struct model *model);
 void model_destroy(struct model *model); /* NULL is fine; all sequences must be gone */
 
 const struct arch *model_arch(const struct model *model);

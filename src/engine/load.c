@@ -1,72 +1,85 @@
 /* A model from its description and its checkpoint: creation, destruction, and what callers may ask.
- * Finding and packing single tensors is weights.c's work. */
+ * Its weights are one image, packed here or found in the packed cache; what stands where in it is
+ * weights.c's work. */
 #include "engine/model.h"
 
-enum status model_own(struct model *model, void **block, size_t bytes, struct error *err) {
-    if (mem_try_alloc(block, bytes, err) != STATUS_OK)
-        return STATUS_ERROR;
-    model->owned =
-        mem_grow(model->owned, &model->owned_cap, model->n_owned + 1, sizeof *model->owned);
-    model->owned[model->n_owned++] = (struct owned){.data = *block, .bytes = bytes};
-    return STATUS_OK;
-}
-
-static enum status load_parts(struct loader *loader, const struct arch *arch, struct error *err) {
-    for (uint32_t i = 0; i < arch->n_stacks; i++)
-        if (load_stack(loader, i, err) != STATUS_OK)
-            return STATUS_ERROR;
-    return load_head(loader, err);
-}
-
-static enum status load(struct model *model, const struct checkpoint *checkpoint,
-                        const struct model_options *options, struct error *err) {
-    struct loader *loader = NULL;
-    enum status status = loader_create(&loader, model, checkpoint, options, err);
-    if (status == STATUS_OK)
-        status = load_parts(loader, &model->arch, err);
-    loader_destroy(loader);
-    for (size_t i = 0; i < model->n_owned; i++)
-        model->weight_bytes += model->owned[i].bytes;
-    model->team = options->team;
-    return status == STATUS_OK ? step_create(model, err) : status;
+static struct model *model_make(const struct arch *arch, size_t page_limit) {
+    ASSERT(arch->n_stacks > 0 && arch->n_stacks <= ARCH_STACKS &&
+           arch->head.n_steps <= ARCH_HEAD_STEPS);
+    struct model *model = mem_zalloc(1, sizeof *model);
+    model->arch = *arch;
+    for (uint32_t i = 0; i < arch->n_stacks; i++) {
+        struct stack *stack = &model->stacks[i];
+        stack->spec = &model->arch.stacks[i];
+        stack->layers = mem_zalloc(stack->spec->layers, sizeof *stack->layers);
+        pool_init(&stack->pool, stack->spec, page_limit);
+    }
+    return model;
 }
 
 enum status model_check(const struct arch *arch, const struct checkpoint *checkpoint,
                         struct error *err) {
-    struct model *model = mem_zalloc(1, sizeof *model);
-    struct loader *loader = NULL;
-    model->arch = *arch;
-    for (uint32_t i = 0; i < arch->n_stacks; i++)
-        model->stacks[i].layers =
-            mem_zalloc(arch->stacks[i].layers, sizeof *model->stacks[i].layers);
-    enum status status = loader_create(&loader, model, checkpoint, NULL, err);
-    if (status == STATUS_OK)
-        status = load_parts(loader, arch, err);
-    loader_destroy(loader);
-    for (uint32_t i = 0; i < arch->n_stacks; i++)
-        mem_free(model->stacks[i].layers);
-    mem_free(model);
+    struct model *model = model_make(arch, 0);
+    const enum status status = weights_measure(model, checkpoint, NULL, err);
+    model_destroy(model);
     return status;
+}
+
+/* What the image is made of: the plan, and the contents of the files. */
+static void make_key(struct model *model, const struct checkpoint *checkpoint,
+                     const struct buf *plan) {
+    struct packed_digest parts[2];
+    size_t n = 0;
+    const struct file_map *maps = checkpoint_maps(checkpoint, &n);
+    packed_digest(&parts[0], plan->data, plan->len);
+    packed_content(model->cache, maps, n, model->team, &parts[1]);
+    packed_digest(&model->key, parts, sizeof parts);
+}
+
+static enum status pack_image(struct model *model, const struct checkpoint *checkpoint,
+                              const struct model_options *options, struct error *err) {
+    const struct packed_sizes *sizes = &model->sizes;
+    const size_t bytes = packed_region_bytes(sizes);
+    if (bytes == 0)
+        return ERR(err, MEMORY, "the weights are larger than the address space");
+    if (region_reserve(&model->image, bytes, err) != STATUS_OK ||
+        region_memory(&model->image, 0, sizes->streamed, err) != STATUS_OK ||
+        region_memory(&model->image, packed_tables_at(sizes), sizes->looked_up, err) != STATUS_OK)
+        return STATUS_ERROR;
+    return weights_pack(model, checkpoint, options, err);
+}
+
+static enum status load(struct model *model, const struct checkpoint *checkpoint,
+                        const struct model_options *options, struct error *err) {
+    struct buf plan;
+    buf_init(&plan, LIMIT_JSON_FILE);
+    model->cache = options->cache;
+    if (model->cache)
+        buf_puts(&plan, model->device->name);
+    enum status status = weights_measure(model, checkpoint, model->cache ? &plan : NULL, err);
+    if (plan.overflow)
+        model->cache = NULL;
+    if (status == STATUS_OK && model->cache) {
+        make_key(model, checkpoint, &plan);
+        model->mapped = packed_open(model->cache, &model->key, &model->sizes, model->team,
+                                    &model->image) == STATUS_OK;
+    }
+    buf_deinit(&plan);
+    if (status == STATUS_OK && model->mapped)
+        weights_take(model, checkpoint);
+    else if (status == STATUS_OK)
+        status = pack_image(model, checkpoint, options, err);
+    model->team = options->team;
+    return status == STATUS_OK ? step_create(model, err) : status;
 }
 
 enum status model_create(struct model **out, const struct arch *arch,
                          const struct checkpoint *checkpoint, const struct model_options *options,
                          struct error *err) {
-    ASSERT(arch->n_stacks > 0 && arch->n_stacks <= ARCH_STACKS &&
-           arch->head.n_steps <= ARCH_HEAD_STEPS);
-    if (model_check(arch, checkpoint, err) != STATUS_OK) /* before anything large is made */
-        return STATUS_ERROR;
-    struct model *model = mem_zalloc(1, sizeof *model);
-    model->arch = *arch;
+    struct model *model = model_make(arch, options->page_limit);
     model->precision = options->precision;
     model->team = options->load_team ? options->load_team : options->team;
     model->device = options->device ? options->device : device_cpu();
-    for (uint32_t i = 0; i < arch->n_stacks; i++) {
-        struct stack *stack = &model->stacks[i];
-        stack->spec = &model->arch.stacks[i];
-        stack->layers = mem_zalloc(stack->spec->layers, sizeof *stack->layers);
-        pool_init(&stack->pool, stack->spec, options->page_limit);
-    }
     if (load(model, checkpoint, options, err) != STATUS_OK) {
         model_destroy(model);
         return STATUS_ERROR;
@@ -75,36 +88,26 @@ enum status model_create(struct model **out, const struct arch *arch,
     return STATUS_OK;
 }
 
-/* All linears of a layer, for what is done to each. */
-static void layer_linears(struct layer *layer, struct linear *linears[static 7]) {
-    struct linear *all[] = {&layer->qkv,       &layer->attn_out, &layer->cross_q, &layer->cross_kv,
-                            &layer->cross_out, &layer->ffn_up,   &layer->ffn_down};
-    for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        linears[i] = all[i];
+bool model_is_from_cache(const struct model *model) {
+    return model->mapped;
 }
 
-static void stack_deinit(struct stack *stack) {
-    for (uint32_t i = 0; i < stack->spec->layers; i++) {
-        struct linear *linears[7];
-        layer_linears(&stack->layers[i], linears);
-        for (size_t j = 0; j < ARRAY_LEN(linears); j++)
-            linear_destroy(linears[j]);
-    }
-    mem_free(stack->layers);
-    pool_deinit(&stack->pool);
+void model_settle(struct model *model, const atomic_bool *stop) {
+    if (model->mapped)
+        region_collapse(&model->image, 0, model->sizes.streamed, stop);
+    else if (model->cache)
+        packed_store(model->cache, &model->key, &model->sizes, &model->image, stop);
 }
 
 void model_destroy(struct model *model) {
     if (!model)
         return;
-    for (uint32_t i = 0; i < model->arch.n_stacks; i++)
-        stack_deinit(&model->stacks[i]);
-    for (uint32_t i = 0; i < ARCH_HEAD_STEPS; i++)
-        linear_destroy(&model->head.linear[i]);
-    scratch_destroy(model->step.scratch);
-    for (size_t i = 0; i < model->n_owned; i++)
-        mem_free_large(model->owned[i].data, model->owned[i].bytes);
-    mem_free(model->owned);
+    for (uint32_t i = 0; i < model->arch.n_stacks; i++) {
+        mem_free(model->stacks[i].layers);
+        pool_deinit(&model->stacks[i].pool);
+    }
+    step_destroy(&model->step);
+    region_release(&model->image);
     mem_free(model);
 }
 
@@ -120,14 +123,15 @@ uint32_t model_max_rows(const struct model *model) {
     return model->step.max_rows;
 }
 
+static size_t layer_bytes(const struct layer *layer) {
+    return layer->qkv.bytes + layer->attn_out.bytes + layer->cross_q.bytes + layer->cross_kv.bytes +
+           layer->cross_out.bytes + layer->ffn_up.bytes + layer->ffn_down.bytes;
+}
+
 static size_t stack_bytes(const struct stack *stack) {
     size_t bytes = 0;
-    for (uint32_t i = 0; i < stack->spec->layers; i++) {
-        struct linear *linears[7];
-        layer_linears(&stack->layers[i], linears);
-        for (size_t j = 0; j < ARRAY_LEN(linears); j++)
-            bytes += linears[j]->bytes;
-    }
+    for (uint32_t i = 0; i < stack->spec->layers; i++)
+        bytes += layer_bytes(&stack->layers[i]);
     return bytes;
 }
 
@@ -139,10 +143,11 @@ static size_t head_bytes(const struct head *head) {
 }
 
 size_t model_bytes(const struct model *model) {
-    size_t bytes = model->weight_bytes + model->step.bytes + scratch_bytes(model->step.scratch) +
-                   head_bytes(&model->head);
+    size_t bytes = model->sizes.streamed + model->sizes.looked_up + model->step.bytes;
+    if (model->step.scratch)
+        bytes += scratch_bytes(model->step.scratch);
     for (uint32_t i = 0; i < model->arch.n_stacks; i++)
-        bytes += stack_bytes(&model->stacks[i]) + model->stacks[i].pool.bytes;
+        bytes += model->stacks[i].pool.bytes;
     return bytes;
 }
 

@@ -66,12 +66,6 @@ struct head {
     struct norm norm[ARCH_HEAD_STEPS]; /* weight NULL: none */
 };
 
-/* A block of memory owned by the model and freed with it. */
-struct owned {
-    void *data;
-    size_t bytes;
-};
-
 /* ---- scratch of one pass, made at load for the largest ---- */
 struct block_copy {
     const float *from;
@@ -96,6 +90,7 @@ struct step {
     float *head_a, *head_b; /* [head_rows, largest inner step] */
     float *logits;          /* [head_rows, outputs] where outputs are not in one piece */
     size_t bytes;
+    void *block; /* owns all the above */
 };
 
 struct model {
@@ -106,24 +101,26 @@ struct model {
     struct stack stacks[ARCH_STACKS];
     struct head head;
     struct step step;
-    struct owned *owned;
-    size_t n_owned, owned_cap;
-    size_t weight_bytes;
+    /* All weights stand in one image: linears and norms, which each pass streams through, then the
+     * tables. */
+    struct region image;
+    struct packed_sizes sizes;
+    struct packed_cache *cache; /* or NULL */
+    struct packed_digest key;   /* in the cache */
+    bool mapped;                /* the image stands on the cache's file */
 };
 
-/* Zeroed memory that lives as long as the model. */
-enum status model_own(struct model *model, void **block, size_t bytes,
-                      struct error *err) MUST_CHECK;
-
 /* ---- weights.c: from the checkpoint's tensors to packed weights ---- */
-struct loader;
-/* Without options nothing is loaded: load_stack and load_head then only check names and shapes. */
-enum status loader_create(struct loader **out, struct model *model,
-                          const struct checkpoint *checkpoint, const struct model_options *options,
-                          struct error *err) MUST_CHECK;
-void loader_destroy(struct loader *loader); /* NULL is fine */
-enum status load_stack(struct loader *loader, uint32_t stack, struct error *err) MUST_CHECK;
-enum status load_head(struct loader *loader, struct error *err) MUST_CHECK;
+
+/* Checks names and shapes, and sets model->sizes. What the image would hold is put into words in
+ * `plan` (may be NULL): equal plans and equal files make equal images. */
+enum status weights_measure(struct model *model, const struct checkpoint *checkpoint,
+                            struct buf *plan, struct error *err) MUST_CHECK;
+/* After measuring, with memory in model->image: fills it. */
+enum status weights_pack(struct model *model, const struct checkpoint *checkpoint,
+                         const struct model_options *options, struct error *err) MUST_CHECK;
+/* After measuring, with a filled image: points into it. */
+void weights_take(struct model *model, const struct checkpoint *checkpoint);
 
 /* ---- size.c: sizes that follow from the arch alone ---- */
 uint32_t stack_qkv_size(const struct stack_spec *spec);  /* outputs of the fused q, k, v */
@@ -138,6 +135,7 @@ uint32_t arch_max_in(const struct arch *arch); /* largest K of a linear */
 
 /* ---- step.c ---- */
 enum status step_create(struct model *model, struct error *err) MUST_CHECK;
+void step_destroy(struct step *step); /* zeroed is fine */
 size_t step_estimate_bytes(const struct arch *arch);
 
 /* ---- kv.c ---- */

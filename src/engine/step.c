@@ -96,10 +96,14 @@ enum status step_create(struct model *model, struct error *err) {
     s->max_pages = (uint32_t)w.pages;
     s->head_rows = (uint32_t)w.head_rows;
     s->bytes = layout(s, &w, NULL);
-    void *block = NULL;
-    if (model_own(model, &block, s->bytes, err) != STATUS_OK)
+    if (mem_try_alloc(&s->block, s->bytes, err) != STATUS_OK)
         return STATUS_ERROR;
-    layout(s, &w, block);
+    layout(s, &w, s->block);
     return scratch_create(&s->scratch, model->device, team_threads(model->team), s->max_rows,
                           arch_max_in(&model->arch), max_keys(&model->arch), err);
+}
+
+void step_destroy(struct step *step) {
+    scratch_destroy(step->scratch);
+    mem_free_large(step->block, step->bytes);
 }

@@ -1,5 +1,8 @@
 /* From the checkpoint's mapped tensors to packed weights: names of slots, shapes, fusing, packing.
- * The same walk without packing checks a checkpoint against a description.
+ *
+ * One walk, always in the same order, hands every weight its place in the model's image. It is
+ * walked to measure, which checks the checkpoint against the description and tells what the image
+ * will be; then to pack, or to take what the packed cache has in those places.
  *
  * Every shape is checked before anything of that size is allocated. Lanes divide a linear's outputs
  * and pack them in pieces that fit their cache; tensors stored [in, out] are turned tile by tile.
@@ -14,6 +17,8 @@
 #define TILE          16           /* rows of a transposed tensor turned at once */
 #define NAME_BYTES    256
 
+enum loading { LOADING_MEASURE, LOADING_PACK, LOADING_TAKE };
+
 struct table {
     const struct tensor *tensor;
     const float *data;
@@ -22,12 +27,15 @@ struct table {
 struct loader {
     struct model *model;
     const struct checkpoint *checkpoint;
+    enum loading loading;
     void (*progress)(void *user, double share);
     void *user;
-    float *buffer; /* [lanes, buffer_floats]; NULL: names and shapes are checked, nothing is made */
+    struct buf *plan; /* what is packed from what, in words, for the cache's key; or NULL */
+    float *buffer;    /* [lanes, buffer_floats], when packing */
     size_t buffer_floats;
     size_t done, total;                   /* elements */
-    struct table tables[3 * ARCH_STACKS]; /* loaded so far: stacks may share one */
+    struct packed_sizes used;             /* of the image, so far */
+    struct table tables[3 * ARCH_STACKS]; /* so far: stacks may share one */
     uint32_t n_tables;
     const struct tensor *embeddings[ARCH_STACKS]; /* EMBED_TOKENS of each stack, for tied heads */
 };
@@ -157,6 +165,48 @@ static void advance(struct loader *l, size_t elements) {
         l->progress(l->user, l->done < l->total ? (double)l->done / (double)l->total : 1.0);
 }
 
+/* ---- places in the image ---- */
+
+/* The next `bytes` of one part of the image; NULL while measuring. */
+static enum status place(struct loader *l, size_t bytes, bool looked_up, void **out,
+                         struct error *err) {
+    const struct model *model = l->model;
+    size_t *used = looked_up ? &l->used.looked_up : &l->used.streamed;
+    const size_t at = *used + (looked_up ? packed_tables_at(&model->sizes) : 0);
+    size_t rounded;
+    if (!size_add(bytes, LINEAR_ALIGN - 1, &rounded) ||
+        !size_add(*used, rounded / LINEAR_ALIGN * LINEAR_ALIGN, used))
+        return ERR(err, MEMORY, "the weights are larger than the address space");
+    *out = l->loading == LOADING_MEASURE ? NULL : model->image.base + at;
+    return STATUS_OK;
+}
+
+/* All that decides, with the tensor's own values, what is made of it. */
+static void plan_tensor(struct loader *l, const struct tensor *tensor) {
+    if (!l->plan)
+        return;
+    buf_printf(l->plan, " %s %s %d %d %u", tensor->name, dtype_name(tensor->dtype),
+               tensor->change != NULL, tensor->turned, tensor->paired_rows);
+    for (uint32_t i = 0; i < tensor->n_dims; i++)
+        buf_printf(l->plan, " %lld", (long long)tensor->dims[i]);
+}
+
+static void plan_source(struct loader *l, const struct source *source) {
+    plan_tensor(l, source->weight);
+    if (l->plan)
+        buf_printf(l->plan, " %u %d;", source->outputs, source->transposed);
+    if (source->bias)
+        plan_tensor(l, source->bias);
+}
+
+#define PLAN(l, ...) ((l)->plan ? (void)buf_printf((l)->plan, "\n" __VA_ARGS__) : (void)0)
+
+/* The mapped pages of what was read count as the process's: they can go. */
+static void forget(const struct loader *l, const struct source *sources, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++)
+        checkpoint_forget(l->checkpoint, sources[i].weight);
+}
+
 /* ---- packing ---- */
 struct packing {
     struct loader *loader;
@@ -239,14 +289,23 @@ static enum status pack(struct loader *l, struct linear *linear, enum precision 
         out += sources[i].outputs;
         has_bias |= sources[i].bias != NULL;
     }
-    if (!l->buffer)
-        return STATUS_OK;
-    if (linear_create(linear, precision, in, out, has_bias, err) != STATUS_OK)
+    void *memory = NULL;
+    if (linear_init(linear, precision, in, out, has_bias, err) != STATUS_OK ||
+        place(l, linear->bytes, false, &memory, err) != STATUS_OK)
         return STATUS_ERROR;
+    PLAN(l, "linear %s %u %u %d:", precision_name(precision), in, out, has_bias);
+    for (uint32_t i = 0; i < n_sources; i++)
+        plan_source(l, &sources[i]);
+    if (l->loading == LOADING_MEASURE)
+        return STATUS_OK;
+    linear_place(linear, memory);
+    if (l->loading == LOADING_TAKE)
+        return STATUS_OK;
     struct packing packing = {l, linear, sources, n_sources};
     team_run(l->model->team, pack_lane, &packing);
     if (has_bias)
         set_bias(linear, sources, n_sources);
+    forget(l, sources, n_sources);
     advance(l, (size_t)in * out);
     return STATUS_OK;
 }
@@ -291,15 +350,19 @@ static enum status read_norm(struct loader *l, struct norm *norm, const struct s
     if (check_vector(source->weight, size, err) != STATUS_OK ||
         (source->bias && check_vector(source->bias, size, err) != STATUS_OK))
         return STATUS_ERROR;
-    if (!l->buffer)
-        return STATUS_OK;
-    void *block = NULL;
-    if (model_own(l->model, &block, 2 * size * sizeof(float), err) != STATUS_OK)
+    void *memory = NULL;
+    if (place(l, 2 * size * sizeof(float), false, &memory, err) != STATUS_OK)
         return STATUS_ERROR;
-    float *weight = block, *bias = source->bias ? weight + size : NULL;
-    tensor_to_floats(source->weight, 0, size, weight);
-    if (bias)
-        tensor_to_floats(source->bias, 0, size, bias);
+    PLAN(l, "norm %u %d:", size, source->bias != NULL);
+    plan_source(l, source);
+    if (l->loading == LOADING_MEASURE)
+        return STATUS_OK;
+    float *weight = memory, *bias = source->bias ? weight + size : NULL;
+    if (l->loading == LOADING_PACK) {
+        tensor_to_floats(source->weight, 0, size, weight);
+        if (bias)
+            tensor_to_floats(source->bias, 0, size, bias);
+    }
     *norm = (struct norm){.kind = spec->norm_kind,
                           .size = size,
                           .eps = spec->norm_eps,
@@ -339,21 +402,27 @@ static enum status load_table(struct loader *l, const float **table, uint32_t st
         return STATUS_ERROR;
     if (slot == SLOT_EMBED_TOKENS)
         l->embeddings[stack] = source.weight;
-    if (!l->buffer)
-        return STATUS_OK;
     for (uint32_t i = 0; i < l->n_tables; i++)
         if (l->tables[i].tensor == source.weight) {
             *table = l->tables[i].data;
             return STATUS_OK;
         }
-    void *block = NULL;
-    if (model_own(l->model, &block, source.weight->elements * sizeof(float), err) != STATUS_OK)
+    void *memory = NULL;
+    size_t bytes = 0;
+    if (!size_mul(source.weight->elements, sizeof(float), &bytes))
+        return ERR(err, MEMORY, "the weights are larger than the address space");
+    if (place(l, bytes, true, &memory, err) != STATUS_OK)
         return STATUS_ERROR;
-    struct converting converting = {source.weight, block};
-    team_run(l->model->team, convert_lane, &converting);
-    l->tables[l->n_tables++] = (struct table){source.weight, block};
-    *table = block;
-    advance(l, source.weight->elements);
+    PLAN(l, "table:");
+    plan_tensor(l, source.weight);
+    if (l->loading == LOADING_PACK) {
+        struct converting converting = {source.weight, memory};
+        team_run(l->model->team, convert_lane, &converting);
+        forget(l, &source, 1);
+        advance(l, source.weight->elements);
+    }
+    l->tables[l->n_tables++] = (struct table){source.weight, memory};
+    *table = memory;
     return STATUS_OK;
 }
 
@@ -425,7 +494,7 @@ static enum status load_embeddings(struct loader *l, uint32_t stack, struct erro
                             : STATUS_OK;
 }
 
-enum status load_stack(struct loader *l, uint32_t stack, struct error *err) {
+static enum status load_stack(struct loader *l, uint32_t stack, struct error *err) {
     enum status status = load_embeddings(l, stack, err);
     for (uint32_t i = 0; status == STATUS_OK && i < l->model->arch.stacks[stack].layers; i++)
         status = load_layer(l, stack, i, err);
@@ -462,7 +531,7 @@ static enum status load_step(struct loader *l, uint32_t i, uint32_t in, struct e
                      &norm, err);
 }
 
-enum status load_head(struct loader *l, struct error *err) {
+static enum status load_head(struct loader *l, struct error *err) {
     const struct head_spec *head = &l->model->arch.head;
     uint32_t in = l->model->arch.stacks[head->stack].hidden_size;
     for (uint32_t i = 0; i < head->n_steps; i++) {
@@ -474,36 +543,53 @@ enum status load_head(struct loader *l, struct error *err) {
 }
 
 /* ---- the loader ---- */
-enum status loader_create(struct loader **out, struct model *model,
-                          const struct checkpoint *checkpoint, const struct model_options *options,
-                          struct error *err) {
-    const size_t smallest = (size_t)16 * arch_max_in(&model->arch);
-    const size_t floats = smallest > PIECE_FLOATS ? smallest : PIECE_FLOATS;
-    void *buffer = NULL;
-    if (options && mem_try_alloc(&buffer, team_threads(model->team) * floats * sizeof(float),
-                                 err) != STATUS_OK)
+static enum status walk(struct loader *l, struct error *err) {
+    for (uint32_t i = 0; i < l->model->arch.n_stacks; i++)
+        if (load_stack(l, i, err) != STATUS_OK)
+            return STATUS_ERROR;
+    return load_head(l, err);
+}
+
+enum status weights_measure(struct model *model, const struct checkpoint *checkpoint,
+                            struct buf *plan, struct error *err) {
+    struct loader l = {
+        .model = model, .checkpoint = checkpoint, .loading = LOADING_MEASURE, .plan = plan};
+    if (walk(&l, err) != STATUS_OK)
         return STATUS_ERROR;
-    struct loader *l = mem_zalloc(1, sizeof *l);
-    *l = (struct loader){.model = model,
-                         .checkpoint = checkpoint,
-                         .progress = options ? options->progress : NULL,
-                         .user = options ? options->user : NULL,
-                         .buffer = buffer,
-                         .buffer_floats = floats,
-                         .total = head_elements(&model->arch)};
-    for (uint32_t i = 0; i < model->arch.n_stacks; i++) {
-        size_t tables;
-        l->total += stack_elements(&model->arch, i, &tables);
-        l->total += tables;
-    }
-    *out = l;
+    model->sizes = l.used;
     return STATUS_OK;
 }
 
-void loader_destroy(struct loader *l) {
-    if (!l)
-        return;
-    if (l->buffer)
-        mem_free_large(l->buffer, team_threads(l->model->team) * l->buffer_floats * sizeof(float));
-    mem_free(l);
+void weights_take(struct model *model, const struct checkpoint *checkpoint) {
+    struct loader l = {.model = model, .checkpoint = checkpoint, .loading = LOADING_TAKE};
+    struct error err;
+    const enum status status = walk(&l, &err);
+    ASSERT(status == STATUS_OK && l.used.streamed == model->sizes.streamed &&
+           l.used.looked_up == model->sizes.looked_up); /* measured */
+    (void)status;
+}
+
+enum status weights_pack(struct model *model, const struct checkpoint *checkpoint,
+                         const struct model_options *options, struct error *err) {
+    const size_t smallest = (size_t)16 * arch_max_in(&model->arch);
+    struct loader l = {.model = model,
+                       .checkpoint = checkpoint,
+                       .loading = LOADING_PACK,
+                       .progress = options->progress,
+                       .user = options->user,
+                       .buffer_floats = smallest > PIECE_FLOATS ? smallest : PIECE_FLOATS,
+                       .total = head_elements(&model->arch)};
+    for (uint32_t i = 0; i < model->arch.n_stacks; i++) {
+        size_t tables;
+        l.total += stack_elements(&model->arch, i, &tables);
+        l.total += tables;
+    }
+    const size_t bytes = team_threads(model->team) * l.buffer_floats * sizeof(float);
+    void *buffer = NULL;
+    if (mem_try_alloc(&buffer, bytes, err) != STATUS_OK)
+        return STATUS_ERROR;
+    l.buffer = buffer;
+    const enum status status = walk(&l, err);
+    mem_free_large(buffer, bytes);
+    return status;
 }

@@ -338,3 +338,17 @@ size_t checkpoint_bytes(const struct checkpoint *checkpoint) {
         bytes += checkpoint->list.items[i].tensor.bytes;
     return bytes;
 }
+
+const struct file_map *checkpoint_maps(const struct checkpoint *checkpoint, size_t *n) {
+    *n = checkpoint->n_files;
+    return checkpoint->maps;
+}
+
+void checkpoint_forget(const struct checkpoint *checkpoint, const struct tensor *tensor) {
+    const uint8_t *data = tensor->data;
+    for (uint32_t i = 0; i < checkpoint->n_files; i++) {
+        const struct file_map *map = &checkpoint->maps[i];
+        if (data >= map->data && data < map->data + map->size)
+            file_map_forget(map, (size_t)(data - map->data), tensor->bytes);
+    }
+}

@@ -130,6 +130,8 @@ const struct tensor *checkpoint_at(const struct checkpoint *checkpoint,
 const struct tensor *checkpoint_find(const struct checkpoint *checkpoint,
                                      const char *name);       /* NULL: absent */
 size_t checkpoint_bytes(const struct checkpoint *checkpoint); /* of all tensors */
+/* The pages that hold the tensor no longer count as the process's until they are read again. */
+void checkpoint_forget(const struct checkpoint *checkpoint, const struct tensor *tensor);
 /* The files that it stands on, mapped; their contents decide all that its tensors hold. */
 const struct file_map *checkpoint_maps(const struct checkpoint *checkpoint, size_t *n);
 

@@ -46,21 +46,25 @@ enum activation {
 };
 
 /* ---- weights of a linear layer, packed: y[out] = x[in] * W^T + bias, W as PyTorch [out, in] ----
- */
+ * One stretch of memory holds all of a layer; it is the caller's, who may keep it in a file. */
+#define LINEAR_ALIGN 64
+
 struct linear {
     enum precision precision;
     uint32_t in, out;
-    void *panels;       /* panels of 16 outputs, K in order; layout in kernels.h; owned */
-    float *bias;        /* [out rounded up to 16] or NULL; owned */
-    float *scales;      /* [out rounded up to 16], INT8 only; owned */
+    void *panels;  /* panels of 16 outputs, K in order; layout in kernels.h; the memory's begin */
+    float *bias;   /* [out rounded up to 16] or NULL */
+    float *scales; /* [out rounded up to 16], INT8 only */
     float *column_sums; /* [out rounded up to 16], INT8 only: sum over K of the quantized weights
                            times scale */
-    size_t bytes;       /* all memory of it */
+    size_t bytes;       /* of the memory, a multiple of LINEAR_ALIGN */
 };
-/* Makes room; weights are zero until set. */
-enum status linear_create(struct linear *linear, enum precision precision, uint32_t in,
-                          uint32_t out, bool has_bias, struct error *err) MUST_CHECK;
-void linear_destroy(struct linear *linear); /* zeroed or NULL-filled is fine */
+/* A layer of this shape, without memory yet. MODEL: there is no such layer; MEMORY: too large. */
+enum status linear_init(struct linear *linear, enum precision precision, uint32_t in, uint32_t out,
+                        bool has_bias, struct error *err) MUST_CHECK;
+/* Gives it linear->bytes of memory, aligned to LINEAR_ALIGN and borrowed: zeros to be set, or what
+ * such a layer left there before. */
+void linear_place(struct linear *linear, void *memory);
 /* Packs n outputs from `first` on: w is [n, in], row-major. first is a multiple of 16, and so is n
  * unless it reaches `out`. Different ranges may be packed by different threads. */
 void linear_set_weights(struct linear *linear, uint32_t first, uint32_t n, const float *w);

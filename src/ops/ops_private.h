@@ -32,10 +32,6 @@ struct scratch {
     struct lane_scratch *lane; /* [lanes] */
 };
 
-/* Zeroed memory for packed weights (blocks.c), aligned to 64 bytes; size as given to create. */
-enum status block_create(void **out, size_t size, struct error *err) MUST_CHECK;
-void block_destroy(void *block, size_t size);
-
 size_t linear_panel_bytes(const struct linear *linear);
 
 /* In place on contiguous numbers; nothing for ACTIVATION_NONE. */

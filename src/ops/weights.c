@@ -1,5 +1,5 @@
-/* Packed weights of linear layers: making room, packing, freeing. The layouts are in
- * kernels/kernels.h, the product is in linear.c. */
+/* Packed weights of linear layers: how much memory they take, where what stands in it, packing. The
+ * layouts of panels are in kernels/kernels.h, the product is in linear.c. */
 #include "ops/ops_private.h"
 
 /* Largest K of INT8: 127 * 127 * K must fit 31 bits. */
@@ -36,14 +36,24 @@ size_t linear_panel_bytes(const struct linear *linear) {
     return PRECISION_TABLE[linear->precision].panel_bytes(linear->in);
 }
 
-static size_t panels_bytes(const struct linear *linear) {
-    return padded(linear->out) / PANEL * linear_panel_bytes(linear);
+static size_t aligned(size_t bytes) {
+    return (bytes + LINEAR_ALIGN - 1) / LINEAR_ALIGN * LINEAR_ALIGN;
 }
 
-enum status linear_create(struct linear *linear, enum precision precision, uint32_t in,
-                          uint32_t out, bool has_bias, struct error *err) {
+/* Bias, scales, sums: bytes of one such row, a multiple of LINEAR_ALIGN. */
+static size_t row_bytes(uint32_t out) {
+    return padded(out) * sizeof(float);
+}
+
+static size_t rows_of(enum precision precision, bool has_bias) {
+    return (size_t)(has_bias ? 1 : 0) + (precision == PRECISION_INT8 ? 2 : 0);
+}
+
+enum status linear_init(struct linear *linear, enum precision precision, uint32_t in, uint32_t out,
+                        bool has_bias, struct error *err) {
+    static float bias_to_come; /* says that there will be one, until linear_place */
     struct linear made = {.precision = precision, .in = in, .out = out};
-    size_t bytes;
+    size_t panels;
     if (in == 0 || out == 0) {
         return ERR(err, MODEL, "a linear layer of %u inputs and %u outputs: both must be positive",
                    in, out);
@@ -52,35 +62,30 @@ enum status linear_create(struct linear *linear, enum precision precision, uint3
         return ERR(err, MODEL, "a linear layer of %u inputs is too wide for int8 (at most %d)", in,
                    INT8_MAX_IN);
     }
-    if (!size_mul(padded(out) / PANEL, linear_panel_bytes(&made), &bytes)) {
+    if (!size_mul(padded(out) / PANEL, linear_panel_bytes(&made), &panels) ||
+        !size_add(panels, LINEAR_ALIGN + rows_of(precision, has_bias) * row_bytes(out),
+                  &made.bytes)) {
         return ERR(err, MEMORY, "a linear layer of %u inputs and %u outputs is too large", in, out);
     }
-    if (block_create(&made.panels, bytes, err) != STATUS_OK) {
-        return STATUS_ERROR;
-    }
-    made.bytes = bytes;
-    const size_t row = padded(out) * sizeof(float);
-    if (has_bias) {
-        made.bias = mem_zalloc(1, row);
-        made.bytes += row;
-    }
-    if (precision == PRECISION_INT8) {
-        made.scales = mem_zalloc(1, row);
-        made.column_sums = mem_zalloc(1, row);
-        made.bytes += 2 * row;
-    }
+    made.bytes = aligned(panels) + rows_of(precision, has_bias) * row_bytes(out);
+    made.bias = has_bias ? &bias_to_come : NULL;
     *linear = made;
     return STATUS_OK;
 }
 
-void linear_destroy(struct linear *linear) {
-    if (linear->panels != NULL) {
-        block_destroy(linear->panels, panels_bytes(linear));
+void linear_place(struct linear *linear, void *memory) {
+    ASSERT((uintptr_t)memory % LINEAR_ALIGN == 0);
+    const size_t row = row_bytes(linear->out);
+    char *at = (char *)memory + aligned(padded(linear->out) / PANEL * linear_panel_bytes(linear));
+    linear->panels = memory;
+    if (linear->bias != NULL) {
+        linear->bias = (float *)at;
+        at += row;
     }
-    mem_free(linear->bias);
-    mem_free(linear->scales);
-    mem_free(linear->column_sums);
-    *linear = (struct linear){0};
+    if (linear->precision == PRECISION_INT8) {
+        linear->scales = (float *)at;
+        linear->column_sums = (float *)(at + row);
+    }
 }
 
 void linear_set_weights(struct linear *linear, uint32_t first, uint32_t n, const float *w) {

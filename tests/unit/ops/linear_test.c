@@ -21,6 +21,7 @@ struct call {
     size_t ldx, ldy;
     struct epilogue epilogue;
     float *w, *bias;
+    void *memory; /* the layer's */
 };
 
 static void run_linear(struct lane *lane, void *arg) {
@@ -36,8 +37,11 @@ static struct call make_call(const struct shape *shape, enum precision precision
     c.bias = has_bias ? random_floats(shape->out, -1, 1) : NULL;
     c.x = random_floats(shape->rows * c.ldx, -1, 2);
     c.scratch = make_scratch(shape->rows, shape->in, 16);
-    assert_int_equal(linear_create(&c.linear, precision, shape->in, shape->out, has_bias, &err),
+    assert_int_equal(linear_init(&c.linear, precision, shape->in, shape->out, has_bias, &err),
                      STATUS_OK);
+    assert_int_equal(c.linear.bytes % LINEAR_ALIGN, 0);
+    assert_int_equal(mem_try_alloc(&c.memory, c.linear.bytes, &err), STATUS_OK);
+    linear_place(&c.linear, c.memory);
     for (uint32_t j = 0; j < shape->out; j += 32) { /* in two ranges or more */
         const uint32_t n = shape->out - j < 32 ? shape->out - j : 32;
         linear_set_weights(&c.linear, j, n, c.w + (size_t)j * shape->in);
@@ -50,8 +54,7 @@ static struct call make_call(const struct shape *shape, enum precision precision
 }
 
 static void drop_call(struct call *c) {
-    linear_destroy(&c->linear);
-    linear_destroy(&c->linear); /* twice is fine */
+    mem_free_large(c->memory, c->linear.bytes);
     scratch_destroy(c->scratch);
     mem_free(c->w);
     mem_free(c->bias);
@@ -200,11 +203,44 @@ static void no_rows_are_fine(void **state) {
 static void impossible_layers_are_refused(void **state) {
     struct linear linear;
     struct error err;
-    assert_int_equal(linear_create(&linear, PRECISION_FP32, 0, 5, false, &err), STATUS_ERROR);
-    assert_int_equal(linear_create(&linear, PRECISION_INT8, 1u << 20, 5, false, &err),
+    assert_int_equal(linear_init(&linear, PRECISION_FP32, 0, 5, false, &err), STATUS_ERROR);
+    assert_int_equal(linear_init(&linear, PRECISION_INT8, 1u << 20, 5, false, &err), STATUS_ERROR);
+    assert_int_equal(linear_init(&linear, PRECISION_FP32, UINT32_MAX, UINT32_MAX, false, &err),
                      STATUS_ERROR);
-    assert_int_equal(linear_create(&linear, PRECISION_FP32, UINT32_MAX, UINT32_MAX, false, &err),
-                     STATUS_ERROR);
+}
+
+/* All that a layer is stands in its memory: a copy of it is the same layer, and nothing was written
+ * beyond. */
+static void a_layer_is_its_memory(void **state) {
+    const enum precision precisions[] = {PRECISION_FP32, PRECISION_BF16, PRECISION_INT8};
+    for (size_t i = 0; i < 2 * ARRAY_LEN(precisions); i++) {
+        const bool has_bias = i % 2;
+        struct error err;
+        struct call c = make_call(&SHAPES[2], precisions[i / 2], has_bias);
+        const size_t bytes = c.linear.bytes;
+        void *copy = NULL;
+        struct linear placed;
+        assert_int_equal(mem_try_alloc(&copy, bytes, &err), STATUS_OK);
+        memcpy(copy, c.memory, bytes);
+        assert_int_equal(
+            linear_init(&placed, precisions[i / 2], c.shape.in, c.shape.out, has_bias, &err),
+            STATUS_OK);
+        assert_int_equal(placed.bytes, bytes);
+        linear_place(&placed, copy);
+        const size_t n = c.shape.rows * c.ldy;
+        float *first = mem_zalloc(n, sizeof(float)), *second = mem_zalloc(n, sizeof(float));
+        c.y = first;
+        run_lanes(1, run_linear, &c);
+        memset(c.memory, 0xff, bytes);
+        c.linear = placed;
+        c.y = second;
+        run_lanes(1, run_linear, &c);
+        assert_memory_equal(first, second, n * sizeof(float));
+        mem_free(first);
+        mem_free(second);
+        mem_free_large(copy, bytes);
+        drop_call(&c);
+    }
 }
 
 static void precisions_have_names(void **state) {
@@ -224,6 +260,7 @@ int main(void) {
         cmocka_unit_test(constant_and_infinite_rows_do_no_harm),
         cmocka_unit_test(no_rows_are_fine),
         cmocka_unit_test(impossible_layers_are_refused),
+        cmocka_unit_test(a_layer_is_its_memory),
         cmocka_unit_test(precisions_have_names),
     };
     return cmocka_run_group_tests(tests, make_teams, destroy_teams);
