@@ -198,7 +198,7 @@ static enum status find_way(bool *transposed, const struct merging *m, const str
     const int64_t in = pair->a->dims[1], out = pair->b->dims[0];
     const bool plain = w->n_dims == 2 && w->dims[0] == out && w->dims[1] == in;
     const bool turned = w->n_dims == 2 && w->dims[0] == in && w->dims[1] == out;
-    *transposed = turned && (!plain || pair->embedding || m->transposed);
+    *transposed = turned && (!plain || pair->embedding || m->transposed != w->turned);
     if ((!plain && !turned) || (pair->embedding && !turned))
         return ERR(err, MODEL,
                    "the adapter changes %.100s by %lld inputs and %lld outputs, the tensor has "

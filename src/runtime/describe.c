@@ -50,10 +50,10 @@ static void write_tasks(struct json_out *out, const struct described *described)
     json_close_array(out);
 }
 
-static void write_described(struct json_out *out, const char *folder) {
+static void write_described(struct json_out *out, const struct brisk *brisk, const char *folder) {
     struct described described;
     struct error err = {0};
-    if (described_open(&described, folder, &err) != STATUS_OK) {
+    if (described_open(&described, folder, &brisk->repos, &err) != STATUS_OK) {
         member(out, "error", err.text);
         return;
     }
@@ -81,7 +81,7 @@ static void write_info(struct json_out *out, struct brisk *brisk, const char *id
     if (view.state == SHELF_FAILED)
         member(out, "error", view.failure.text);
     else
-        write_described(out, folder);
+        write_described(out, brisk, folder);
     json_close_object(out);
 }
 
@@ -188,15 +188,15 @@ static void write_check(struct json_out *out, const struct brisk *brisk, const c
     json_close_object(out);
 }
 
-static enum status check_files(struct described *described, const char *folder, struct error *err) {
+static enum status check_files(struct described *described, struct error *err) {
     struct checkpoint *checkpoint = NULL;
     struct tokenizer *tokenizer = NULL;
-    if (checkpoint_open(&checkpoint, folder, err) != STATUS_OK)
+    if (checkpoint_open_repository(&checkpoint, &described->repository, err) != STATUS_OK)
         return STATUS_ERROR;
     enum status status = described_check(described, checkpoint, err);
     checkpoint_close(checkpoint);
     if (status == STATUS_OK)
-        status = tokenizer_load(&tokenizer, folder, err);
+        status = tokenizer_load(&tokenizer, described->repository.tokenizer_folder, err);
     tokenizer_destroy(tokenizer);
     return status;
 }
@@ -204,7 +204,7 @@ static enum status check_files(struct described *described, const char *folder, 
 static enum status check(struct brisk *brisk, const char *model, const char *folder,
                          struct buf *buf, bool *fits, struct error *err) {
     struct described described;
-    if (described_open(&described, folder, err) != STATUS_OK)
+    if (described_open(&described, folder, &brisk->repos, err) != STATUS_OK)
         return STATUS_ERROR;
     uint64_t parameters = 0;
     enum precision precision = PRECISION_FP32;
@@ -212,7 +212,7 @@ static enum status check(struct brisk *brisk, const char *model, const char *fol
     enum status status =
         shelf_estimate(&brisk->precision, &described, &parameters, &precision, &bytes, err);
     if (status == STATUS_OK)
-        status = check_files(&described, folder, err);
+        status = check_files(&described, err);
     if (status == STATUS_OK) {
         struct json_out out = json_out_begin(buf);
         *fits = bytes <= brisk->memory_bytes;

@@ -42,9 +42,11 @@ static const char *default_task(const struct repository *repository, const struc
     return own != NULL ? own : said;
 }
 
-enum status described_open(struct described *described, const char *folder, struct error *err) {
+enum status described_open(struct described *described, const char *folder,
+                           const struct repos *repos, struct error *err) {
+    const struct locate locate = repos_locate(repos);
     *described = (struct described){0};
-    if (repository_open(&described->repository, folder, err) != STATUS_OK)
+    if (repository_open_located(&described->repository, folder, &locate, err) != STATUS_OK)
         return STATUS_ERROR;
     if (models_describe(&described->arch, &described->repository, err) != STATUS_OK) {
         repository_close(&described->repository);
@@ -94,7 +96,7 @@ void described_close(struct described *described) {
 
 static enum status load_weights(struct loaded *loaded, const struct load *load, struct error *err) {
     struct checkpoint *checkpoint = NULL;
-    if (checkpoint_open(&checkpoint, load->folder, err) != STATUS_OK)
+    if (checkpoint_open_repository(&checkpoint, &loaded->repository, err) != STATUS_OK)
         return STATUS_ERROR;
     loaded->parameters = checkpoint_parameters(checkpoint);
     const struct model_options options = {
@@ -132,7 +134,7 @@ static enum status load_all(struct loaded *loaded, const struct load *load, stru
     struct repository *repository = &loaded->repository;
     if (models_describe(&loaded->arch, repository, err) != STATUS_OK ||
         check_generation(repository, &loaded->arch, err) != STATUS_OK ||
-        tokenizer_load(&loaded->tokenizer, load->folder, err) != STATUS_OK)
+        tokenizer_load(&loaded->tokenizer, repository->tokenizer_folder, err) != STATUS_OK)
         return STATUS_ERROR;
     const uint32_t hidden_size = loaded->arch.stacks[loaded->arch.text_stack].hidden_size;
     if (sentence_read(&loaded->task_model.sentence, repository, hidden_size, err) != STATUS_OK ||
@@ -147,8 +149,9 @@ static enum status load_all(struct loaded *loaded, const struct load *load, stru
 }
 
 enum status loaded_create(struct loaded **out, const struct load *load, struct error *err) {
+    const struct locate locate = repos_locate(load->repos);
     struct loaded *loaded = mem_zalloc(1, sizeof(*loaded));
-    if (repository_open(&loaded->repository, load->folder, err) != STATUS_OK) {
+    if (repository_open_located(&loaded->repository, load->folder, &locate, err) != STATUS_OK) {
         mem_free(loaded);
         return STATUS_ERROR;
     }

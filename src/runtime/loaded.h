@@ -6,6 +6,7 @@
 #include "formats/formats.h"
 #include "models/models.h"
 #include "tasks/tasks.h"
+#include "runtime/repos.h"
 #include "tokenizer/tokenizer.h"
 
 /* What `--precision` says: a precision, or the fastest for the model's size. */
@@ -31,6 +32,7 @@ struct loaded {
 
 struct load {
     const char *id, *folder;
+    const struct repos *repos; /* where an adapter's base model is looked for */
     struct precision_choice precision;
     struct team *team, *load_team; /* of passes; of loading, which goes on beside them */
     size_t page_bytes;             /* most for keys and values */
@@ -48,7 +50,7 @@ struct described {
     const char *default_task; /* or NULL */
 };
 enum status described_open(struct described *described, const char *folder,
-                           struct error *err) MUST_CHECK;
+                           const struct repos *repos, struct error *err) MUST_CHECK;
 /* Everything about the repository that loading would find wrong, but for its tokenizer; weights are
  * looked at, not loaded. */
 enum status described_check(struct described *described, const struct checkpoint *checkpoint,

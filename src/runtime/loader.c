@@ -115,7 +115,7 @@ enum status shelf_estimate(const struct precision_choice *choice, const struct d
                            uint64_t *parameters, enum precision *precision, size_t *bytes,
                            struct error *err) {
     struct checkpoint *checkpoint = NULL;
-    if (checkpoint_open(&checkpoint, described->repository.folder, err) != STATUS_OK)
+    if (checkpoint_open_repository(&checkpoint, &described->repository, err) != STATUS_OK)
         return STATUS_ERROR;
     *parameters = checkpoint_parameters(checkpoint);
     checkpoint_close(checkpoint);
@@ -127,7 +127,7 @@ enum status shelf_estimate(const struct precision_choice *choice, const struct d
 static enum status estimate_folder(const struct shelf *shelf, const char *folder, size_t *bytes,
                                    struct error *err) {
     struct described described;
-    if (described_open(&described, folder, err) != STATUS_OK)
+    if (described_open(&described, folder, shelf->options.repos, err) != STATUS_OK)
         return STATUS_ERROR;
     uint64_t parameters = 0;
     enum precision precision = PRECISION_FP32;
@@ -185,6 +185,7 @@ static void load_one(struct shelf *shelf, struct shelf_entry *entry) {
     const struct load load = {
         .id = entry->id,
         .folder = arena_printf(&arena, "%s", entry->folder),
+        .repos = shelf->options.repos,
         .precision = shelf->options.precision,
         .team = shelf->options.team,
         .load_team = shelf->load_team,

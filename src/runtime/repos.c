@@ -3,6 +3,8 @@
  * owner of the folder made them. */
 #include "runtime/repos.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -57,7 +59,8 @@ bool repos_id_valid(const char *id) {
 static bool is_repository(struct arena *arena, const char *folder, bool need_config) {
     if (!need_config)
         return folder_exists(folder);
-    return file_exists(path_join(arena, folder, "config.json"));
+    (void)arena;
+    return repository_exists(folder);
 }
 
 enum status repos_find(const struct repos *repos, const char *id, bool need_config,
@@ -78,6 +81,62 @@ enum status repos_find(const struct repos *repos, const char *id, bool need_conf
         }
     }
     return ERR(err, NOT_FOUND, "Model %.256s does not exist", id);
+}
+
+/* ---- what belongs to a repository but lies elsewhere ---- */
+
+/* Whether the folder is in one of the model folders, all links followed. */
+static bool inside(const struct repos *repos, const char *path) {
+    char real[PATH_MAX], parent[PATH_MAX];
+    if (realpath(path, real) == NULL)
+        return false;
+    for (size_t i = 0; repos->folders[i] != NULL; i++) {
+        const size_t len = realpath(repos->folders[i], parent) == NULL ? 0 : strlen(parent);
+        if (len > 0 && strncmp(real, parent, len) == 0 && real[len] == '/')
+            return true;
+    }
+    return false;
+}
+
+static bool take_path(const struct repos *repos, char *path, char **folder) {
+    if ((!repos->paths && !inside(repos, path)) || !repository_exists(path))
+        return false;
+    *folder = path;
+    return true;
+}
+
+/* What an adapter says is not trusted: its path must lead into the model folders. */
+static enum status find_base(const void *user, const char *adapter_folder, const char *name,
+                             struct arena *arena, char **folder, struct error *err) {
+    const struct repos *repos = user;
+    if (name[0] == '/')
+        return take_path(repos, arena_printf(arena, "%s", name), folder)
+                   ? STATUS_OK
+                   : ERR(err, NOT_FOUND, "%.256s is in no model folder", name);
+    if (repos_id_valid(name) && repos_find(repos, name, true, arena, folder, err) == STATUS_OK)
+        return STATUS_OK;
+    static const char *const beside[] = {"", "../", "../../"};
+    for (size_t i = 0; i < ARRAY_LEN(beside); i++) {
+        char *path = arena_printf(arena, "%s/%s%s", adapter_folder, beside[i], name);
+        if (take_path(repos, path, folder))
+            return STATUS_OK;
+    }
+    return ERR(err, NOT_FOUND, "Model %.256s does not exist", name);
+}
+
+struct locate repos_locate(const struct repos *repos) {
+    return (struct locate){.find = find_base, .user = repos};
+}
+
+const char *repos_tokenizer(const struct repos *repos, const char *folder, struct arena *arena) {
+    const struct locate locate = repos_locate(repos);
+    struct repository repository;
+    struct error ignored = {0}; /* a tokenizer needs no config.json */
+    if (repository_open_located(&repository, folder, &locate, &ignored) != STATUS_OK)
+        return folder;
+    const char *found = arena_printf(arena, "%s", repository.tokenizer_folder);
+    repository_close(&repository);
+    return found;
 }
 
 /* One listed before in an earlier folder is not told again. */

@@ -3,6 +3,7 @@
 #ifndef BRISK_RUNTIME_REPOS_H
 #define BRISK_RUNTIME_REPOS_H
 
+#include "formats/formats.h"
 #include "runtime/runtime.h"
 
 struct repos {
@@ -19,6 +20,13 @@ void repos_deinit(struct repos *repos);
  * must hold a config.json to count. */
 enum status repos_find(const struct repos *repos, const char *id, bool need_config,
                        struct arena *arena, char **folder, struct error *err) MUST_CHECK;
+
+/* Finds the base models of adapters: by id under the model folders, by a path that leads to a
+ * folder in one of them; where ids may be paths, also beside the adapter. `repos` is borrowed. */
+struct locate repos_locate(const struct repos *repos);
+/* Where the tokenizer of the model in `folder` is: there, but for adapters and parts in folders of
+ * their own. In the arena. */
+const char *repos_tokenizer(const struct repos *repos, const char *folder, struct arena *arena);
 
 /* Ids of all repositories, sorted within a folder; the first folder that has an id wins. */
 void repos_each(const struct repos *repos, void (*each)(void *user, const char *id), void *user);

@@ -3,6 +3,7 @@
  * weights. Class names as sentence_transformers/models has them. */
 #include "runtime/sentence.h"
 
+#include <fnmatch.h>
 #include <string.h>
 
 #include "base/banned.h"
@@ -176,14 +177,22 @@ static enum status step_to(enum place *place, enum place to, const char *type, s
 /* Tokens of the shortest text: one, and one special at each end. */
 #define SHORTEST_TEXT 3
 
+/* "sentence_<family>_config.json" of the transformer's folder. */
+static const char *settings_file(struct repository *repository, const char *path) {
+    struct arena *arena = &repository->arena;
+    const char *folder = path_join(arena, repository->folder, path);
+    char **names = folder_list(arena, folder);
+    for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+        if (fnmatch("sentence_*_config.json", names[i], 0) == 0)
+            return path[0] == 0 ? names[i] : path_join(arena, path, names[i]);
+    }
+    return "sentence_bert_config.json";
+}
+
 /* The transformer's own settings: how long a text may be. */
 static enum status read_transformer(struct sentence_modules *out, struct repository *repository,
                                     const char *path, struct error *err) {
-    if (path[0] != '\0')
-        return ERR(err, MODEL,
-                   "modules.json: the transformer lies in \"%s\", must be in the folder itself",
-                   path);
-    static const char file[] = "sentence_bert_config.json";
+    const char *file = settings_file(repository, path);
     const struct json *config = NULL;
     if (repository_json(repository, file, &config, err) != STATUS_OK)
         return STATUS_ERROR;

@@ -19,7 +19,7 @@ int brisk_tokenizer_open(struct brisk_tokenizer **out, struct brisk *brisk, cons
     struct tokenizer *tokenizer = NULL;
     enum status status = repos_find(&brisk->repos, model, false, &arena, &folder, &err);
     if (status == STATUS_OK)
-        status = tokenizer_load(&tokenizer, folder, &err);
+        status = tokenizer_load(&tokenizer, repos_tokenizer(&brisk->repos, folder, &arena), &err);
     arena_deinit(&arena);
     if (status != STATUS_OK) {
         if (error_size > 0)

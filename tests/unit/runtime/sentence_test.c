@@ -20,12 +20,16 @@ struct row {
     const char *transformer;               /* sentence_bert_config.json; NULL: the usual */
     const char *error;                     /* a part of the text; NULL: none */
     bool mean, cls, normalize, exclude_prompt;
+    bool apart; /* the transformer has a folder of its own */
 };
 
 static void write_row(struct folder *folder, const struct row *row) {
     folder_make(folder);
-    folder_write(folder, "config.json", "{\"model_type\":\"bert\"}");
-    folder_write(folder, "sentence_bert_config.json",
+    folder_write(folder, row->apart ? "0_Transformer/config.json" : "config.json",
+                 "{\"model_type\":\"bert\"}");
+    folder_write(folder,
+                 row->apart ? "0_Transformer/sentence_roberta_config.json"
+                            : "sentence_bert_config.json",
                  row->transformer != NULL ? row->transformer
                                           : "{\"max_seq_length\":128,\"do_lower_case\":true}");
     if (row->modules != NULL)
@@ -72,7 +76,11 @@ static void modules(void **state) {
          .error = "1_Pooling/config.json is not an object"},
         {.modules = "[" MODULE("Transformer", "") "," MODULE("LSTM", "1_LSTM") "]",
          .error = "LSTM"},
-        {.modules = "[" MODULE("Transformer", "0_Transformer") "]", .error = "0_Transformer"},
+        {.modules =
+             "[" MODULE("Transformer", "0_Transformer") "," MODULE("Pooling", "1_Pooling") "]",
+         .apart = true,
+         .pooling = "{\"pooling_mode_cls_token\":true,\"pooling_mode_mean_tokens\":false}",
+         .cls = true},
         {.modules = "[" MODULE("Pooling", "../1_Pooling") "]", .error = "leaves the folder"},
         {.modules = "[" MODULE("Dense", "2_Dense") "]",
          .dense = "{\"in_features\":9,\"out_features\":4}",
@@ -115,6 +123,7 @@ static void modules(void **state) {
         } else {
             if (status != STATUS_OK)
                 fail_msg("row %zu: %s", i, err.text);
+            assert_int_equal(strcmp(repository.model_folder, folder.path) != 0, rows[i].apart);
             assert_int_equal(got.present, rows[i].modules != NULL);
             assert_int_equal(got.pool_mean, rows[i].mean);
             assert_int_equal(got.pool_cls, rows[i].cls);
