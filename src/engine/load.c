@@ -29,10 +29,8 @@ enum status model_check(const struct arch *arch, const struct checkpoint *checkp
 static void make_key(struct model *model, const struct checkpoint *checkpoint,
                      const struct buf *plan) {
     struct packed_digest parts[2];
-    size_t n = 0;
-    const struct file_map *maps = checkpoint_maps(checkpoint, &n);
     packed_digest(&parts[0], plan->data, plan->len);
-    packed_content(model->cache, maps, n, model->team, &parts[1]);
+    checkpoint_content(checkpoint, model->cache, model->team, &parts[1]);
     packed_digest(&model->key, parts, sizeof parts);
 }
 

@@ -21,7 +21,8 @@ struct checkpoint {
     const char **files;    /* [n_files], sorted */
     struct file_map *maps; /* [n_files] */
     uint32_t n_files;
-    struct checkpoint *merged; /* the adapter, whose tensors are in the list; or NULL */
+    struct checkpoint *merged;     /* the adapter, whose tensors are in the list; or NULL */
+    struct packed_digest settings; /* of its adapter_config.json */
 };
 
 /* Maps file i and adds its tensors. */
@@ -283,6 +284,17 @@ enum status checkpoint_open_adapter(struct checkpoint **out, const char *folder,
     return open_with(out, folder, open_adapter, err);
 }
 
+static struct packed_digest digest_json(const struct json *json) {
+    struct buf buf;
+    struct packed_digest digest;
+    buf_init(&buf, 2 * LIMIT_JSON_FILE);
+    struct json_out out = json_out_begin(&buf);
+    json_value(&out, json);
+    packed_digest(&digest, buf.data, buf.len);
+    buf_deinit(&buf);
+    return digest;
+}
+
 static enum status merge_adapter(struct checkpoint *checkpoint, const struct repository *repository,
                                  struct error *err) {
     struct adapter_settings settings;
@@ -291,6 +303,7 @@ static enum status merge_adapter(struct checkpoint *checkpoint, const struct rep
         return STATUS_ERROR;
     const struct tensor_list *given = &checkpoint->merged->list;
     checkpoint->list.may_own += given->may_own;
+    checkpoint->settings = digest_json(repository->adapter);
     return adapter_merge(&checkpoint->list, checkpoint->files, given, &settings, err);
 }
 
@@ -339,9 +352,15 @@ size_t checkpoint_bytes(const struct checkpoint *checkpoint) {
     return bytes;
 }
 
-const struct file_map *checkpoint_maps(const struct checkpoint *checkpoint, size_t *n) {
-    *n = checkpoint->n_files;
-    return checkpoint->maps;
+void checkpoint_content(const struct checkpoint *checkpoint, struct packed_cache *cache,
+                        struct team *team, struct packed_digest *out) {
+    struct packed_digest parts[3] = {0};
+    const struct checkpoint *merged = checkpoint->merged;
+    packed_content(cache, checkpoint->maps, checkpoint->n_files, team, &parts[0]);
+    if (merged != NULL)
+        packed_content(cache, merged->maps, merged->n_files, team, &parts[1]);
+    parts[2] = checkpoint->settings;
+    packed_digest(out, parts, sizeof parts);
 }
 
 void checkpoint_forget(const struct checkpoint *checkpoint, const struct tensor *tensor) {

@@ -23,6 +23,7 @@ struct repository {
     const struct json *tokenizer_config;   /* tokenizer_config.json, or NULL */
     const struct json *special_tokens_map; /* special_tokens_map.json, or NULL */
     const struct json *modules;            /* sentence-transformers' modules.json, or NULL */
+    const char *gguf;                      /* GGUF file whose header is the tokenizer, or NULL */
     const char *pipeline_tag;              /* from the front matter of README.md, or NULL */
     const char *library_name;              /* likewise */
 };
@@ -48,6 +49,11 @@ bool repository_exists(const char *folder);
 /* Parses folder/name into the repository's arena; *out NULL when the file is absent. */
 enum status repository_json(struct repository *repository, const char *name,
                             const struct json **out, struct error *err) MUST_CHECK;
+
+/* The tokenizer of a repository that has it in a GGUF file only, as the tree of a tokenizer.json in
+ * `arena`; *out NULL: the tokenizer has files of its own. */
+enum status repository_tokenizer(const struct repository *repository, struct arena *arena,
+                                 const struct json **out, struct error *err) MUST_CHECK;
 
 /* ---- tensors ---- */
 /* DTYPE(name, elements of a block, bytes of a block, name): plain types are blocks of one element
@@ -132,8 +138,10 @@ const struct tensor *checkpoint_find(const struct checkpoint *checkpoint,
 size_t checkpoint_bytes(const struct checkpoint *checkpoint); /* of all tensors */
 /* The pages that hold the tensor no longer count as the process's until they are read again. */
 void checkpoint_forget(const struct checkpoint *checkpoint, const struct tensor *tensor);
-/* The files that it stands on, mapped; their contents decide all that its tensors hold. */
-const struct file_map *checkpoint_maps(const struct checkpoint *checkpoint, size_t *n);
+/* Of all that decides what its tensors hold: its files, an adapter's files and settings. Reads them
+ * all, on the team, unless the cache has seen them. */
+void checkpoint_content(const struct checkpoint *checkpoint, struct packed_cache *cache,
+                        struct team *team, struct packed_digest *out);
 
 /* Converts elements [from, from + n) to float. Any dtype, any part; integers by value, BOOL as 0 or
  * 1; whole blocks of quantized types are fastest. */
