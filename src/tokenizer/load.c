@@ -167,7 +167,7 @@ static void settings_apply(struct loader *loader) {
 /* ---- public -------------------------------------------------------------------------------- */
 
 static enum status load(struct loader *loader, struct error *err) {
-    if (read_files(loader, err) != STATUS_OK)
+    if (!loader->tokenizer_json && read_files(loader, err) != STATUS_OK)
         return STATUS_ERROR;
     loader->class = find_class(loader);
     if (loader->tokenizer_json) {
@@ -185,20 +185,34 @@ static enum status load(struct loader *loader, struct error *err) {
     return STATUS_OK;
 }
 
-enum status tokenizer_load(struct tokenizer **out, const char *folder, struct error *err) {
+static enum status create(struct tokenizer **out, struct loader *loader, struct error *err) {
     struct tokenizer *tokenizer = mem_zalloc(1, sizeof *tokenizer);
-    struct loader loader = {.tokenizer = tokenizer, .folder = folder};
+    loader->tokenizer = tokenizer;
     for (int role = 0; role < TOKEN_ROLES; role++)
         tokenizer->roles[role] = -1;
     vocab_init(&tokenizer->vocab);
     added_init(&tokenizer->added);
-    const enum status status = load(&loader, err);
-    arena_deinit(&loader.arena);
+    const enum status status = load(loader, err);
+    arena_deinit(&loader->arena);
     if (status == STATUS_OK)
         *out = tokenizer;
     else
         tokenizer_destroy(tokenizer);
     return status;
+}
+
+enum status tokenizer_load(struct tokenizer **out, const char *folder, struct error *err) {
+    struct loader loader = {.folder = folder};
+    return create(out, &loader, err);
+}
+
+enum status tokenizer_load_json(struct tokenizer **out, const char *folder,
+                                const struct json *tokenizer_json,
+                                const struct json *tokenizer_config, struct error *err) {
+    struct loader loader = {.folder = folder,
+                            .tokenizer_json = tokenizer_json,
+                            .tokenizer_config = tokenizer_config};
+    return create(out, &loader, err);
 }
 
 void tokenizer_destroy(struct tokenizer *tokenizer) {

@@ -19,6 +19,11 @@ struct tokenizer;
  * NOT_FOUND: no tokenizer files. MODEL: damaged, or a stage that is not supported, by name. */
 enum status tokenizer_load(struct tokenizer **out, const char *folder,
                            struct error *err) MUST_CHECK;
+/* From the trees of tokenizer.json and tokenizer_config.json (or NULL), which may go afterwards: for
+ * a folder that has neither file, but the same in another one (GGUF). */
+enum status tokenizer_load_json(struct tokenizer **out, const char *folder,
+                                const struct json *tokenizer_json,
+                                const struct json *tokenizer_config, struct error *err) MUST_CHECK;
 void tokenizer_destroy(struct tokenizer *tokenizer); /* NULL is fine */
 
 /* ---- what it is ---- */
