@@ -19,7 +19,6 @@ static const struct {
                         "merge_and_unload) and save that"},
     {"*.safetensors", "rename it when it holds the whole model, else download the missing file"},
     {"*.incomplete", "the download did not finish: start it again"},
-    {"*.gguf", "GGUF is not read: download the original repository it was made from"},
     {"*.onnx", "ONNX is not read: download the original repository it was made from"},
     {"onnx", "ONNX is not read: download the original repository it was made from"},
     {"*.ckpt*", "checkpoints of TensorFlow 1 are not read: convert it with transformers' scripts"},

@@ -2,6 +2,7 @@
  * what a key means is the business of models, tokenizer and tasks. Weights: checkpoint.c. */
 #include "formats/adapter.h"
 #include "formats/card.h"
+#include "formats/gguf.h"
 
 /* A name from a file (modules.json has such) must not lead out of the folder. */
 static bool leads_out(const char *name) {
@@ -145,7 +146,8 @@ static enum status read_config(struct repository *repository, struct error *err)
     const bool adapted = repository->adapter != NULL;
     const bool has_own = adapted && has_file(repository, own, "config.json");
     if (read_known(repository, has_own ? own : repository->model_folder, "config.json", JSON_OBJECT,
-                   &repository->config, err) != STATUS_OK)
+                   &repository->config, err) != STATUS_OK ||
+        gguf_complete_config(repository, err) != STATUS_OK)
         return STATUS_ERROR;
     if (repository->config == NULL)
         return ERR(err, NOT_FOUND, "no config.json in %.200s: is this a model repository?",
@@ -172,6 +174,9 @@ static enum status read_files(struct repository *repository, struct error *err) 
                        err) != STATUS_OK)
             return STATUS_ERROR;
     }
+    if (!has_tokenizer(repository, repository->tokenizer_folder) &&
+        gguf_complete_tokenizer(repository, err) != STATUS_OK)
+        return STATUS_ERROR;
     read_card(repository);
     return STATUS_OK;
 }
@@ -200,6 +205,7 @@ bool repository_exists(const char *folder) {
     bool exists = false;
     for (size_t i = 0; i < ARRAY_LEN(names) && !exists; i++)
         exists = file_exists(path_join(&scratch, folder, names[i]));
+    exists = exists || gguf_exists(folder);
     arena_deinit(&scratch);
     return exists;
 }

@@ -21,7 +21,7 @@ static const struct {
     {"<", "is a web page, not weights (was the download refused?): " DOWNLOAD},
     {"PK\003\004", "is a PyTorch zip file under another name: convert it with "
                    "safetensors.torch.save_file"},
-    {"GGUF", "is a GGUF file under another name: get the repository's model.safetensors"},
+    {"GGUF", "is a GGUF file under another name: let it end in .gguf"},
 };
 
 static enum status refuse_impostor(const uint8_t *data, size_t size, struct error *err) {

@@ -157,7 +157,6 @@ static const struct {
     {"model-00001-of-00002.safetensors", ERROR_MODEL,
      "rename it when it holds the whole model, else download the missing file"},
     {"model.safetensors.incomplete", ERROR_MODEL, "the download did not finish"},
-    {"llama-q4_0.gguf", ERROR_MODEL, "GGUF is not read: download the original repository"},
     {"model.onnx", ERROR_MODEL, "ONNX is not read"},
     {"bert_model.ckpt.data-00000-of-00001", ERROR_MODEL, "TensorFlow 1 are not read"},
     {"model.safetensors", ERROR_MODEL, "model.safetensors: is 1 bytes"},
