@@ -196,7 +196,7 @@ static enum status check_files(struct described *described, struct error *err) {
     enum status status = described_check(described, checkpoint, err);
     checkpoint_close(checkpoint);
     if (status == STATUS_OK)
-        status = tokenizer_load(&tokenizer, described->repository.tokenizer_folder, err);
+        status = loaded_tokenizer(&tokenizer, &described->repository, err);
     tokenizer_destroy(tokenizer);
     return status;
 }

@@ -130,11 +130,24 @@ static void fill_task_model(struct loaded *loaded, const char *id) {
     task_model->n_labels = n_labels;
 }
 
+enum status loaded_tokenizer(struct tokenizer **out, const struct repository *repository,
+                             struct error *err) {
+    struct arena arena = {0}; /* the tree of a large vocabulary, not kept */
+    const struct json *tree = NULL;
+    enum status status = repository_tokenizer(repository, &arena, &tree, err);
+    if (status == STATUS_OK)
+        status = tree == NULL ? tokenizer_load(out, repository->tokenizer_folder, err)
+                              : tokenizer_load_json(out, repository->tokenizer_folder, tree,
+                                                    repository->tokenizer_config, err);
+    arena_deinit(&arena);
+    return status;
+}
+
 static enum status load_all(struct loaded *loaded, const struct load *load, struct error *err) {
     struct repository *repository = &loaded->repository;
     if (models_describe(&loaded->arch, repository, err) != STATUS_OK ||
         check_generation(repository, &loaded->arch, err) != STATUS_OK ||
-        tokenizer_load(&loaded->tokenizer, repository->tokenizer_folder, err) != STATUS_OK)
+        loaded_tokenizer(&loaded->tokenizer, repository, err) != STATUS_OK)
         return STATUS_ERROR;
     const uint32_t hidden_size = loaded->arch.stacks[loaded->arch.text_stack].hidden_size;
     if (sentence_read(&loaded->task_model.sentence, repository, hidden_size, err) != STATUS_OK ||

@@ -56,6 +56,9 @@ enum status described_open(struct described *described, const char *folder,
 enum status described_check(struct described *described, const struct checkpoint *checkpoint,
                             struct error *err) MUST_CHECK;
 void described_close(struct described *described);
+/* The repository's tokenizer, from its files or from its GGUF file. */
+enum status loaded_tokenizer(struct tokenizer **out, const struct repository *repository,
+                             struct error *err) MUST_CHECK;
 /* The precision that the choice means for this many parameters, and what the weights then need. */
 enum precision precision_for(const struct precision_choice *choice, uint64_t parameters);
 uint64_t checkpoint_parameters(const struct checkpoint *checkpoint);

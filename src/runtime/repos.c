@@ -128,17 +128,6 @@ struct locate repos_locate(const struct repos *repos) {
     return (struct locate){.find = find_base, .user = repos};
 }
 
-const char *repos_tokenizer(const struct repos *repos, const char *folder, struct arena *arena) {
-    const struct locate locate = repos_locate(repos);
-    struct repository repository;
-    struct error ignored = {0}; /* a tokenizer needs no config.json */
-    if (repository_open_located(&repository, folder, &locate, &ignored) != STATUS_OK)
-        return folder;
-    const char *found = arena_printf(arena, "%s", repository.tokenizer_folder);
-    repository_close(&repository);
-    return found;
-}
-
 /* One listed before in an earlier folder is not told again. */
 static bool listed_before(const struct repos *repos, size_t folder, struct arena *arena,
                           const char *id) {

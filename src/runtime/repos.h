@@ -24,10 +24,6 @@ enum status repos_find(const struct repos *repos, const char *id, bool need_conf
 /* Finds the base models of adapters: by id under the model folders, by a path that leads to a
  * folder in one of them; where ids may be paths, also beside the adapter. `repos` is borrowed. */
 struct locate repos_locate(const struct repos *repos);
-/* Where the tokenizer of the model in `folder` is: there, but for adapters and parts in folders of
- * their own. In the arena. */
-const char *repos_tokenizer(const struct repos *repos, const char *folder, struct arena *arena);
-
 /* Ids of all repositories, sorted within a folder; the first folder that has an id wins. */
 void repos_each(const struct repos *repos, void (*each)(void *user, const char *id), void *user);
 

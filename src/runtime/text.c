@@ -11,6 +11,19 @@ struct brisk_tokenizer {
     struct tokenizer *tokenizer;
 };
 
+/* A tokenizer needs no config.json: a folder that is no repository has its files itself. */
+static enum status load_tokenizer(struct tokenizer **out, const struct repos *repos,
+                                  const char *folder, struct error *err) {
+    const struct locate locate = repos_locate(repos);
+    struct repository repository;
+    struct error ignored = {0};
+    if (repository_open_located(&repository, folder, &locate, &ignored) != STATUS_OK)
+        return tokenizer_load(out, folder, err);
+    const enum status status = loaded_tokenizer(out, &repository, err);
+    repository_close(&repository);
+    return status;
+}
+
 int brisk_tokenizer_open(struct brisk_tokenizer **out, struct brisk *brisk, const char *model,
                          char *error, size_t error_size) {
     struct error err = {0};
@@ -19,7 +32,7 @@ int brisk_tokenizer_open(struct brisk_tokenizer **out, struct brisk *brisk, cons
     struct tokenizer *tokenizer = NULL;
     enum status status = repos_find(&brisk->repos, model, false, &arena, &folder, &err);
     if (status == STATUS_OK)
-        status = tokenizer_load(&tokenizer, repos_tokenizer(&brisk->repos, folder, &arena), &err);
+        status = load_tokenizer(&tokenizer, &brisk->repos, folder, &err);
     arena_deinit(&arena);
     if (status != STATUS_OK) {
         if (error_size > 0)
