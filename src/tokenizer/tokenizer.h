@@ -82,6 +82,7 @@ struct encoding {
     uint8_t *special;      /* 1: added by the post-processor (special_tokens_mask) */
     int8_t *sequence;      /* 0 text, 1 pair, -1 special */
     int32_t *words;        /* pre-tokenizer word of the token's text, -1 for special (word_ids) */
+    uint8_t *attention;    /* 0: padding (attention_mask); NULL: nothing is padded, all are 1 */
     size_t truncated;      /* tokens cut off and not in another window */
     struct encoding *next; /* next overflow window, NULL at the end */
 };
@@ -92,6 +93,21 @@ enum status tokenizer_encode(const struct tokenizer *tokenizer, struct encoding 
                              struct arena *arena, const char *text, size_t text_len,
                              const char *pair, size_t pair_len,
                              const struct encode_options *options, struct error *err) MUST_CHECK;
+
+/* ---- padding ---- */
+struct padding {          /* zero: to the longest, on the right, with id 0 of type 0 */
+    uint32_t length;      /* tokens to pad to; 0: to the longest of the encodings */
+    uint32_t multiple_of; /* raised to a multiple of this; 0: not */
+    bool left;
+    int32_t id, type_id; /* of the padding */
+};
+/* Fills up n encodings with their overflow windows, so that the shorter have the same length (one
+ * that is longer stays as it is). Padding counts as special, of no sequence, word or place. New
+ * arrays live in the arena. INPUT: the length is above LIMIT_TEXT. */
+enum status tokenizer_pad(struct encoding *encodings, size_t n, struct arena *arena,
+                          const struct padding *padding, struct error *err) MUST_CHECK;
+/* The padding that transformers would do: the tokenizer's pad token, or 0, and its side. */
+struct padding tokenizer_padding(const struct tokenizer *tokenizer);
 
 /* ---- ids to text ---- */
 struct decode_options {
