@@ -97,6 +97,8 @@ enum status unigram_build(struct model *model, struct loader *loader,
         if (pieces[i].len > unigram->longest)
             unigram->longest = pieces[i].len;
     }
+    for (size_t i = 0; i < n; i++) /* of equal pieces the last is found, each is read */
+        vocab_alias(vocab, pieces[i].data, pieces[i].len, (uint32_t)i);
     unigram->unk_score = least - UNK_PENALTY;
     unigram->unk_id = unk_id;
     unigram->byte_fallback = byte_fallback;

@@ -93,8 +93,11 @@ static void slots_grow(struct vocab *vocab) {
 static void slots_remove(struct vocab *vocab, uint64_t hash, int32_t id) {
     const size_t mask = ((size_t)1 << vocab->slot_bits) - 1;
     size_t gap = slot_of(vocab, hash);
-    while (vocab->slots[gap].id != id)
+    while (vocab->slots[gap].id != id) {
+        if (vocab->slots[gap].id < 0)
+            return; /* an alias */
         gap = (gap + 1) & mask;
+    }
     vocab->slots[gap].id = -1;
     for (size_t i = (gap + 1) & mask; vocab->slots[i].id >= 0; i = (i + 1) & mask) {
         const struct vocab_slot moved = vocab->slots[i];
@@ -113,6 +116,14 @@ static void tokens_reserve(struct vocab *vocab, uint32_t id) {
         mem_grow(vocab->tokens, &vocab->tokens_cap, (size_t)id + 1, sizeof *vocab->tokens);
     memset(vocab->tokens + vocab->size, 0, (id + 1 - vocab->size) * sizeof *vocab->tokens);
     vocab->size = id + 1;
+}
+
+static void set_string(struct vocab *vocab, const char *token, size_t len, uint32_t id) {
+    vocab->strings = mem_grow(vocab->strings, &vocab->strings_cap, vocab->strings_len + len + 1, 1);
+    memcpy(vocab->strings + vocab->strings_len, token, len);
+    vocab->strings[vocab->strings_len + len] = 0;
+    vocab->tokens[id] = (struct vocab_token){vocab->strings_len, (uint32_t)len, true};
+    vocab->strings_len += len + 1;
 }
 
 void vocab_put(struct vocab *vocab, const char *token, size_t len, uint32_t id) {
@@ -135,13 +146,15 @@ void vocab_put(struct vocab *vocab, const char *token, size_t len, uint32_t id) 
     }
     if (2 * (vocab->count + 1) > (1u << vocab->slot_bits))
         slots_grow(vocab);
-    vocab->strings = mem_grow(vocab->strings, &vocab->strings_cap, vocab->strings_len + len + 1, 1);
-    memcpy(vocab->strings + vocab->strings_len, token, len);
-    vocab->strings[vocab->strings_len + len] = 0;
-    vocab->tokens[id] = (struct vocab_token){vocab->strings_len, (uint32_t)len, true};
-    vocab->strings_len += len + 1;
+    set_string(vocab, token, len, id);
     vocab->count++;
     if (len > vocab->longest)
         vocab->longest = (uint32_t)len;
     slots_insert(vocab, hash, (int32_t)id);
+}
+
+void vocab_alias(struct vocab *vocab, const char *token, size_t len, uint32_t id) {
+    tokens_reserve(vocab, id);
+    if (!vocab->tokens[id].present)
+        set_string(vocab, token, len, id);
 }

@@ -34,6 +34,8 @@ void vocab_init(struct vocab *vocab);
 void vocab_deinit(struct vocab *vocab);
 /* Adds or re-points a token; ids must be below LIMIT_VOCAB_SIZE (the caller checks). */
 void vocab_put(struct vocab *vocab, const char *token, size_t len, uint32_t id);
+/* An id, not in use yet, that reads as a token which is found under another id. */
+void vocab_alias(struct vocab *vocab, const char *token, size_t len, uint32_t id);
 int32_t vocab_find(const struct vocab *vocab, const char *token, size_t len); /* -1: absent */
 const char *vocab_token(const struct vocab *vocab, int32_t id, size_t *len);  /* NULL: absent */
 
