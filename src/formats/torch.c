@@ -261,6 +261,7 @@ static enum status torch_list(struct tensor_list *list, const uint8_t *data, siz
 
 const struct format format_torch = {
     .names = {"pytorch_model.bin"},
+    .adapter = "adapter_model.bin",
     .index = "pytorch_model.bin.index.json",
     .list = torch_list,
 };

@@ -63,7 +63,9 @@ static inline void goldens_of(struct goldens *goldens, const char *model) {
     const char *path = arena_printf(&goldens->arena, "%s/%s/cases.json", GOLDEN_FOLDER, model);
     const char *weights =
         arena_printf(&goldens->arena, "%s/%s/model.safetensors", GOLDEN_FOLDER, model);
-    if (!file_exists(path) || !file_exists(weights))
+    const char *adapter =
+        arena_printf(&goldens->arena, "%s/%s/adapter_config.json", GOLDEN_FOLDER, model);
+    if (!file_exists(path) || (!file_exists(weights) && !file_exists(adapter)))
         return; /* cases of something else */
     if (file_read(&text, &len, &goldens->arena, path, LIMIT_JSON_FILE, &err) != STATUS_OK ||
         json_parse(&rows, &goldens->arena, text, len, JSON_PYTHON, &err) != STATUS_OK)
