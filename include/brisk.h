@@ -17,8 +17,10 @@ struct brisk_options {                /* zero is the default */
     const char *precision;            /* "auto", "fp32", "bf16", "int8"; NULL: auto */
     uint32_t threads;                 /* compute threads; 0: all cores */
     size_t memory_bytes;              /* most memory for models; 0: from the machine */
-    double load_wait_s;     /* how long a request for a cold model is held; 0: the default */
-    bool only_repositories; /* a model is an id, never the path of a folder: for servers */
+    double load_wait_s;       /* how long a request for a cold model is held; 0: the default */
+    bool only_repositories;   /* a model is an id, never the path of a folder: for servers */
+    const char *cache_folder; /* where packed weights are kept for the next load; NULL: nowhere */
+    size_t cache_bytes;       /* most of them; 0: the default, 20 GiB */
 };
 
 /* 0, or an exit code with a text in error[error_size]. */
@@ -26,7 +28,8 @@ int brisk_create(struct brisk **out, const struct brisk_options *options, char *
                  size_t error_size);
 /* Waits for running requests (brisk_drain first to stop taking new ones), joins all threads. */
 void brisk_destroy(struct brisk *brisk);
-/* New requests get 503 from now on; returns when those running are done or timeout_s is over. */
+/* New requests get 503 from now on; returns when those running are done or timeout_s is over.
+ * Packed weights that are being written are given up: brisk_destroy alone would wait for them. */
 void brisk_drain(struct brisk *brisk, double timeout_s);
 
 /* ---- running ---- */

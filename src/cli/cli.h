@@ -63,6 +63,8 @@ struct model_flags { /* the options that all commands with a model have */
     const char *precision;
     uint32_t threads;
     size_t memory_bytes;
+    const char *cache_folder; /* of packed weights; NULL: none */
+    size_t cache_bytes;
 };
 #define MODEL_OPTIONS(flags)                                                                       \
     {"--models", "DIR", "folder with models as {org}/{name}/ or {name}/; may be repeated",         \
@@ -72,6 +74,22 @@ struct model_flags { /* the options that all commands with a model have */
         "--memory", "SIZE", "most memory for models, e.g. 4G (80 % of the machine's)",             \
             OPTION_SIZE, &(flags).memory_bytes                                                     \
     }
+struct cache_flags { /* of those that run models for users */
+    const char *folder;
+    size_t bytes;
+};
+#define CACHE_OPTIONS(flags)                                                                       \
+    {"--cache-dir", "DIR",                                                                         \
+     "where packed weights are kept for the next start; none: nowhere (~/.cache/brisk)",           \
+     OPTION_TEXT, &(flags).folder},                                                                \
+    {                                                                                              \
+        "--cache-size", "SIZE", "most of them, the longest unused go first (20G)", OPTION_SIZE,    \
+            &(flags).bytes                                                                         \
+    }
+/* What the flags say, else a folder of its own in data_dir (may be NULL), else in the user's cache.
+ * NULL: none. In the arena. */
+const char *cache_folder(const struct cache_flags *flags, const char *data_dir,
+                         struct arena *arena);
 /* A runtime for a command that runs one model; its log tells warnings only. 0 or an exit code. */
 int runtime_open(struct brisk **out, const char *command, const struct model_flags *flags);
 /* An id as it stands, the path of a folder made absolute. In the arena. */

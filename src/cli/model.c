@@ -2,6 +2,7 @@
  * Nothing here runs one. */
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +11,18 @@
 
 #define BAR_WIDTH 30
 
+const char *cache_folder(const struct cache_flags *flags, const char *data_dir,
+                         struct arena *arena) {
+    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (flags->folder != NULL)
+        return strcmp(flags->folder, "none") == 0 ? NULL : flags->folder;
+    if (data_dir != NULL)
+        return path_join(arena, data_dir, "packed");
+    if (base != NULL && base[0] == '/') /* as the XDG base directory specification says */
+        return path_join(arena, base, "brisk");
+    return home != NULL && home[0] == '/' ? path_join(arena, home, ".cache/brisk") : NULL;
+}
+
 int runtime_open(struct brisk **out, const char *command, const struct model_flags *flags) {
     char error[LIMIT_ERROR_TEXT];
     const struct brisk_options options = {
@@ -17,6 +30,8 @@ int runtime_open(struct brisk **out, const char *command, const struct model_fla
         .precision = flags->precision,
         .threads = flags->threads,
         .memory_bytes = flags->memory_bytes,
+        .cache_folder = flags->cache_folder,
+        .cache_bytes = flags->cache_bytes,
     };
     log_set_level(LOG_WARN);
     const int code = brisk_create(out, &options, error, sizeof(error));

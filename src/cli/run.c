@@ -9,6 +9,7 @@
 
 struct run_flags {
     struct model_flags model;
+    struct cache_flags cache;
     const char *task, *parameters;
     bool json;
 };
@@ -85,6 +86,7 @@ static int run_model(const struct run_flags *flags, const char *model, const str
             fprintf(stderr, "brisk run: the input was too long, %llu tokens were cut off\n",
                     (unsigned long long)answer.truncated_tokens);
         brisk_answer_free(&answer);
+        fflush(stdout); /* what follows may take a moment: packed weights are written */
     }
     brisk_destroy(brisk);
     return code;
@@ -111,6 +113,7 @@ int command_run(int argc, char **argv) {
         {"--parameters", "JSON", "e.g. '{\"max_new_tokens\": 20}'", OPTION_TEXT, &flags.parameters},
         {"--json", NULL, "print the answer as JSON", OPTION_FLAG, &flags.json},
         MODEL_OPTIONS(flags.model),
+        CACHE_OPTIONS(flags.cache),
     };
     const struct usage usage = {
         .command = "run",
@@ -139,6 +142,8 @@ int command_run(int argc, char **argv) {
         code = read_input(&input, words.n > 1 ? words.at[1] : NULL);
     if (code == 0) {
         write_body(&body, &arena, input.data == NULL ? "" : input.data, input.len, parameters);
+        flags.model.cache_folder = cache_folder(&flags.cache, NULL, &arena);
+        flags.model.cache_bytes = flags.cache.bytes;
         code = run_model(&flags, model_argument(&arena, words.at[0]), &body);
     }
     buf_deinit(&body);

@@ -13,6 +13,7 @@
 
 struct serve_flags {
     struct model_flags model;
+    struct cache_flags cache;
     const char *host, *data_dir, *upstream, *config;
     uint32_t port;
     double load_wait_s;
@@ -63,6 +64,7 @@ static int serve_with(const struct serve_flags *flags) {
     sigaddset(&stop, SIGINT);
     pthread_sigmask(SIG_BLOCK, &stop, NULL); /* before any thread starts: all inherit it */
     signal(SIGPIPE, SIG_IGN);
+    struct arena arena = {0};
     const struct brisk_options options = {
         .model_folders = flags->model.folders.texts,
         .precision = flags->model.precision,
@@ -70,10 +72,13 @@ static int serve_with(const struct serve_flags *flags) {
         .memory_bytes = flags->model.memory_bytes,
         .load_wait_s = flags->load_wait_s,
         .only_repositories = true,
+        .cache_folder = cache_folder(&flags->cache, flags->data_dir, &arena),
+        .cache_bytes = flags->cache.bytes,
     };
     char error[LIMIT_ERROR_TEXT];
     struct brisk *brisk = NULL;
     int code = brisk_create(&brisk, &options, error, sizeof(error));
+    arena_deinit(&arena);
     if (code != 0)
         return command_error("serve", code, "%s", error);
     code = serve(brisk, flags, &stop);
@@ -87,8 +92,9 @@ int command_serve(int argc, char **argv) {
         {"--host", "ADDRESS", "address to listen on (127.0.0.1)", OPTION_TEXT, &flags.host},
         {"--port", "N", "port; 0 takes a free one (8080)", OPTION_COUNT, &flags.port},
         MODEL_OPTIONS(flags.model),
-        {"--data-dir", "DIR", "where accounts and uploads will live; unused yet", OPTION_TEXT,
-         &flags.data_dir},
+        CACHE_OPTIONS(flags.cache),
+        {"--data-dir", "DIR", "where accounts and uploads will live; now only packed weights",
+         OPTION_TEXT, &flags.data_dir},
         {"--no-auth", NULL, "every request may do everything, as it may in this version anyway",
          OPTION_FLAG, &flags.no_auth},
         {"--load-wait", "S", "seconds to hold a request for a cold model (30)", OPTION_SECONDS,

@@ -120,7 +120,9 @@ static void hash_lane(struct lane *lane, void *arg) {
     lane_range(lane, h->n_pieces, 1, &from, &to);
     for (size_t i = from; i < to; i++) {
         const size_t at = i * PIECE, left = h->map->size - at;
-        packed_digest(&h->digests[i], h->map->data + at, left < PIECE ? left : PIECE);
+        const size_t n = left < PIECE ? left : PIECE;
+        packed_digest(&h->digests[i], h->map->data + at, n);
+        file_map_forget(h->map, at, n);
     }
 }
 

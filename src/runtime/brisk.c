@@ -38,6 +38,15 @@ static enum status read_options(struct brisk *brisk, const struct brisk_options 
     return repos_init(&brisk->repos, options->model_folders, !options->only_repositories, err);
 }
 
+/* One that cannot be had is told and done without. */
+static void open_packed(struct brisk *brisk, const struct brisk_options *options) {
+    const struct packed_options packed = {.folder = options->cache_folder,
+                                          .max_bytes = options->cache_bytes};
+    struct error err = {0};
+    if (packed.folder != NULL && packed_cache_create(&brisk->packed, &packed, &err) != STATUS_OK)
+        log_warn("no packed cache: %s", err.text);
+}
+
 static enum status start(struct brisk *brisk, const struct brisk_options *options,
                          struct error *err) {
     if (read_options(brisk, options, err) != STATUS_OK)
@@ -46,12 +55,14 @@ static enum status start(struct brisk *brisk, const struct brisk_options *option
     if (team_create(&brisk->team, threads, err) != STATUS_OK ||
         scheduler_create(&brisk->scheduler, brisk->team, err) != STATUS_OK)
         return STATUS_ERROR;
+    open_packed(brisk, options);
     const struct shelf_options shelf = {
         .repos = &brisk->repos,
         .team = brisk->team,
         .precision = brisk->precision,
         .memory_bytes = brisk->memory_bytes,
         .page_bytes = brisk->memory_bytes / 4,
+        .packed = brisk->packed,
     };
     if (shelf_create(&brisk->shelf, &shelf, err) != STATUS_OK)
         return STATUS_ERROR;
@@ -62,6 +73,7 @@ static void end(struct brisk *brisk) {
     workers_destroy(brisk->workers);
     scheduler_destroy(brisk->scheduler);
     shelf_destroy(brisk->shelf);
+    packed_cache_destroy(brisk->packed);
     team_destroy(brisk->team);
     answers_destroy(brisk->answers);
     repos_deinit(&brisk->repos);
@@ -98,6 +110,7 @@ static void wait_idle(struct brisk *brisk, uint64_t until_ns) {
 }
 
 void brisk_drain(struct brisk *brisk, double timeout_s) {
+    shelf_hurry(brisk->shelf);
     wait_idle(brisk, clock_now_ns() + (uint64_t)(timeout_s * 1e9));
 }
 

@@ -116,6 +116,20 @@ static void write_models(struct buf *buf, struct brisk *brisk) {
     whole(buf, "requests_held", "gauge", figures.held, "Requests that wait for a cold model.");
 }
 
+static void write_packed(struct buf *buf, struct packed_cache *cache) {
+    const struct packed_figures figures = packed_cache_figures(cache);
+    whole(buf, "packed_hits_total", "counter", figures.hits,
+          "Models mapped from the packed cache.");
+    whole(buf, "packed_misses_total", "counter", figures.misses,
+          "Models that the packed cache did not have.");
+    whole(buf, "packed_damaged_total", "counter", figures.damaged,
+          "Files of the packed cache found damaged.");
+    whole(buf, "packed_stored_total", "counter", figures.stored,
+          "Models written to the packed cache.");
+    whole(buf, "packed_evicted_total", "counter", figures.evicted,
+          "Files removed from the packed cache to stay within its limit.");
+}
+
 void brisk_metrics(struct brisk *brisk, struct brisk_answer *answer) {
     struct buf buf;
     buf_init(&buf, LIMIT_RESPONSE);
@@ -123,6 +137,8 @@ void brisk_metrics(struct brisk *brisk, struct brisk_answer *answer) {
     const struct scheduler_figures figures = scheduler_figures(brisk->scheduler);
     write_scheduler(&buf, &figures);
     write_models(&buf, brisk);
+    if (brisk->packed != NULL)
+        write_packed(&buf, brisk->packed);
     lock_take(&brisk->lock);
     const size_t active = brisk->active, held_bytes = brisk->held_bytes;
     lock_drop(&brisk->lock);

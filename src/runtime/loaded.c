@@ -104,6 +104,7 @@ static enum status load_weights(struct loaded *loaded, const struct load *load, 
         .team = load->team,
         .load_team = load->load_team,
         .page_limit = load->page_bytes,
+        .cache = load->packed,
         .progress = load->progress,
         .user = load->user,
     };

@@ -36,6 +36,7 @@ struct load {
     struct precision_choice precision;
     struct team *team, *load_team; /* of passes; of loading, which goes on beside them */
     size_t page_bytes;             /* most for keys and values */
+    struct packed_cache *packed;   /* or NULL */
     void (*progress)(void *user, double share); /* may be NULL */
     void *user;
 };

@@ -70,6 +70,11 @@ static void unload(struct shelf *shelf, struct shelf_entry *entry) {
     lock_take(&shelf->lock);
 }
 
+static void retire(struct shelf *shelf, struct shelf_entry *entry) {
+    entry->state = SHELF_RETIRING;
+    keeper_let_go(shelf, entry);
+}
+
 /* OK: there is room for so many bytes. AGAIN: nobody waits for the entry any more. */
 static enum status make_room(struct shelf *shelf, struct shelf_entry *entry, size_t bytes,
                              struct error *err) {
@@ -91,7 +96,7 @@ static enum status make_room(struct shelf *shelf, struct shelf_entry *entry, siz
         }
         struct shelf_entry *busy = oldest(shelf, SHELF_LOADED, true);
         if (busy != NULL && oldest(shelf, SHELF_RETIRING, true) == NULL)
-            busy->state = SHELF_RETIRING;
+            retire(shelf, busy);
         condition_wait(&shelf->changed, &shelf->lock);
     }
     return STATUS_OK;
@@ -159,13 +164,16 @@ static void load_ended(struct shelf *shelf, struct shelf_entry *entry, struct lo
     if (loaded != NULL) {
         entry->loaded = loaded;
         entry->state = SHELF_LOADED;
-        entry->last_used_ns = clock_now_ns();
+        entry->last_used_ns = entry->loaded_ns = clock_now_ns();
         shelf->figures.loads++;
         shelf->figures.models++;
         shelf->figures.bytes += loaded->bytes;
-        log_info("loaded %s: %s, %s, %zu MB in %.2f s", entry->id, loaded->arch.family,
+        log_info("loaded %s: %s, %s, %zu MB in %.2f s%s", entry->id, loaded->arch.family,
                  precision_name(model_precision(loaded->model)), megabytes(loaded->bytes),
-                 clock_seconds_since(entry->load_started_ns));
+                 clock_seconds_since(entry->load_started_ns),
+                 model_is_from_cache(loaded->model) ? ", from the packed cache" : "");
+        if (shelf->options.packed != NULL)
+            keeper_add(shelf, entry);
         shelf_answer_held(shelf, entry, NULL);
         return;
     }
@@ -190,6 +198,7 @@ static void load_one(struct shelf *shelf, struct shelf_entry *entry) {
         .team = shelf->options.team,
         .load_team = shelf->load_team,
         .page_bytes = shelf->options.page_bytes,
+        .packed = shelf->options.packed,
         .progress = progress_told,
         .user = &progress,
     };

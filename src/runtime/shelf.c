@@ -238,6 +238,8 @@ void shelf_release(struct shelf *shelf, struct shelf_entry *entry) {
     entry->refs--;
     if (entry->refs == 0)
         condition_wake_all(&shelf->changed);
+    if (shelf->kept != NULL)
+        condition_wake_one(&shelf->keep);
     lock_drop(&shelf->lock);
 }
 
@@ -277,6 +279,12 @@ enum status shelf_hold(struct shelf *shelf, const char *id, struct shelf_entry *
     return status;
 }
 
+void shelf_hurry(struct shelf *shelf) {
+    lock_take(&shelf->lock);
+    keeper_hurry(shelf);
+    lock_drop(&shelf->lock);
+}
+
 struct shelf_view shelf_view(struct shelf *shelf, const char *id) {
     struct shelf_view view = {.state = SHELF_LOADABLE};
     lock_take(&shelf->lock);
@@ -314,9 +322,12 @@ enum status shelf_create(struct shelf **out, const struct shelf_options *options
     condition_init(&shelf->hold);
     condition_init(&shelf->changed);
     condition_init(&shelf->work);
+    condition_init(&shelf->keep);
+    shelf->kept_end = &shelf->kept;
     if (team_create(&shelf->load_team, team_threads(options->team), err) != STATUS_OK ||
         thread_start(&shelf->clock, "brisk-clock", clock_main, shelf, err) != STATUS_OK ||
-        thread_start(&shelf->loader, "brisk-load", loader_main, shelf, err) != STATUS_OK) {
+        thread_start(&shelf->loader, "brisk-load", loader_main, shelf, err) != STATUS_OK ||
+        thread_start(&shelf->keeper, "brisk-keep", keeper_main, shelf, err) != STATUS_OK) {
         shelf_destroy(shelf);
         return STATUS_ERROR;
     }
@@ -332,9 +343,11 @@ void shelf_destroy(struct shelf *shelf) {
     condition_wake_all(&shelf->hold);
     condition_wake_all(&shelf->work);
     condition_wake_all(&shelf->changed);
+    condition_wake_all(&shelf->keep);
     lock_drop(&shelf->lock);
     thread_join(shelf->clock);
     thread_join(shelf->loader);
+    thread_join(shelf->keeper);
     for (size_t i = 0; i < SHELF_BUCKETS; i++) {
         struct shelf_entry *next = NULL;
         for (struct shelf_entry *entry = shelf->buckets[i]; entry != NULL; entry = next) {
@@ -346,6 +359,7 @@ void shelf_destroy(struct shelf *shelf) {
         }
     }
     team_destroy(shelf->load_team);
+    condition_deinit(&shelf->keep);
     condition_deinit(&shelf->work);
     condition_deinit(&shelf->changed);
     condition_deinit(&shelf->hold);

@@ -21,8 +21,9 @@ struct shelf_options {
     const struct repos *repos; /* borrowed, as is the team */
     struct team *team;
     struct precision_choice precision;
-    size_t memory_bytes; /* most for weights and scratch of all models */
-    size_t page_bytes;   /* most for keys and values of one model */
+    size_t memory_bytes;         /* most for weights and scratch of all models */
+    size_t page_bytes;           /* most for keys and values of one model */
+    struct packed_cache *packed; /* borrowed; or NULL */
 };
 
 struct shelf_view { /* what may be told of a model */
@@ -57,6 +58,8 @@ enum status shelf_load(struct shelf *shelf, const char *id,
 /* References the model when it is loaded now; LOADING otherwise. Undone by shelf_release. */
 enum status shelf_hold(struct shelf *shelf, const char *id, struct shelf_entry **entry,
                        struct loaded **loaded, struct error *err) MUST_CHECK;
+/* What goes on behind the answers (writing the packed cache) is given up: the program ends. */
+void shelf_hurry(struct shelf *shelf);
 struct shelf_view shelf_view(struct shelf *shelf, const char *id);
 struct shelf_figures shelf_figures(struct shelf *shelf);
 

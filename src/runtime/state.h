@@ -16,6 +16,7 @@ struct brisk {
     struct team *team;
     struct scheduler *scheduler;
     struct shelf *shelf;
+    struct packed_cache *packed; /* or NULL */
     struct workers *workers;
     struct answers *answers;
     struct figures figures;
