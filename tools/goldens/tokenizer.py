@@ -4,20 +4,23 @@
 
 Each folder holds the tokenizer's files and cases.json: {"cases": [...], "decodes": [...]}. A case
 is a text, perhaps a pair and options, and the windows they give (or "error"); a decode is a list of
-ids, how, and the text. Run from the repository root; --check makes them elsewhere and compares.
+ids, how, and the text; "paddings" are texts, how they are padded, and what that gives. Run from the repository root; --check makes them elsewhere and compares.
 """
+import base64
 import filecmp
 import json
 import os
 import pathlib
 import random
 import shutil
+import struct
 import sys
 import tempfile
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["RUST_BACKTRACE"] = "0"
 
 import tokenizers
 import transformers
@@ -58,6 +61,21 @@ OPTIONS = [
     {"no_special_tokens": True},
     {"no_special_tokens": True, "truncation": "longest_first", "max_length": 5, "overflow": True},
 ]
+# What single folders are asked beyond that.
+MORE_TEXTS = {
+    "precompiled": ["a\u0301b\u0301", "e\u0301\u0327\u0323 x", "\u212b\u0301 \u2122\u001eg", "\u200bfirst \u200b", "\r\n\r \n",
+                    "\u0600a\u0600\u0301 \u0600\u0600", "\u00a9\u200d\u00a9\u0301 \u2764\u200d\u00a9\u0301", "\u0915\u094d\u0915\u0301 \u0915\u0301",
+                    "\u1100\u1161\u0301 \u1161\u0301", "\U0001f1eb\U0001f1f7\u0301", "\ufb03\ufb03 \u0132\u0149", "\u3000\u3000x\u3000", "\u2122" * 9,
+                    "\u001e\u001e\u001e", "\u2026\u0301", "A\u030a \u212b", "a\u0000\u0301b", "\u115f\uac00\u11a8\u0301 \uac01\u0301", "\u200c\u0301 \u0915\u200c\u094d\u0915\u0301"],
+    "unigram": ["\u2581\u2581 \u2581", "<unk>", "x<unk>y<unk><unk> \u4e2d<unk>\u6587", "aaab" * 20 + "c", "ab" * 20, "\u4e2d\u6587", "b\u4e2da\u6587b",
+                "zq zq qz", "aab aba baa", "x" * 90 + "y" * 90, "the" * 50, "<0x41><0xZZ>", "\U0001f600\U0001f600 \U0001f601", "  a  b  "],
+    "ctc": ["h e l l o", "<pad> h h <pad> e | | w", "H e y ' ' s . | ! n ' t"],
+    "scripts": ["どこで生れ。Yes", "カタカナーabc  東京", "   ", " \u0378 \u0301", "abcабв αβγ 123abc", "\u0e01\u0e02a \u0e03", "(a)б[漢]"],
+}
+
+
+def texts_of(name, texts):
+    return texts + [t for key, more in MORE_TEXTS.items() if key in name.split("-") for t in more]
 
 
 def added(content, id=0, **flags):
@@ -161,6 +179,77 @@ def wordpiece(**settings):
     return model
 
 
+def unigram(size=300, specials=("<pad>", "</s>", "<unk>"), unk="<unk>", **settings):
+    """Pieces that a BPE over words with a mark in front finds; scores with all the digits that a
+    double takes, so that how they are read shows."""
+    pieces = train_bpe(pre_tokenizers.Metaspace(), [], [], size)["vocab"]
+    vocab = [[s, 0.0] for s in specials]
+    vocab += [[t, -(2.0 + 0.37310585786300049 * i ** 0.5)] for i, t in enumerate(pieces)
+              if t not in specials]
+    model = {"type": "Unigram", "unk_id": None if unk is None else list(specials).index(unk),
+             "vocab": vocab, "byte_fallback": False}
+    model.update(settings)
+    return model
+
+
+def odd_unigram(**settings):
+    """Equal sums, pieces that are there twice, unknown characters that make a piece, a piece of
+    several characters where the first alone is unknown, positive scores."""
+    vocab = [["a", -1.0], ["b", -1.0], ["ab", -2.0], ["aa", -2.0], ["aaa", -3.0], ["ba", -1.5], ["<unk>", 0.0],
+             ["aab", -2.5], ["zq", -30.0], ["zq", -90.0], ["\u4e2d\u6587", -400.0], ["the", 3.5], ["\u2581", -2.0], ["th", -0.1],
+             ["\u2581a", -3.0], ["x", -1e-3], ["xx", -2.0000000000000004e-3], ["xxx", -0.003], ["b", -1.25], ["", -1.0]]
+    model = {"type": "Unigram", "unk_id": 6, "vocab": vocab, "byte_fallback": False}
+    model.update(settings)
+    return model
+
+
+def byte_unigram(**settings):
+    specials = ["<unk>", "<s>", "</s>"] + ["<0x%02X>" % b for b in range(256)]
+    return unigram(size=260, specials=specials, byte_fallback=True, **settings)
+
+
+def double_array(values):
+    """The units of a darts-clone array for keys (bytes) and their values."""
+    tree = {}
+    for key, value in values.items():
+        node = tree
+        for byte in key:
+            node = node.setdefault(byte, {})
+        node[None] = value
+    units, taken, todo, base = {}, {0}, [(tree, 0, 0)], 1
+    while todo:
+        node, at, unit = todo.pop()
+        labels = [label or 0 for label in node]
+        base = next(b for b in range(base, 1 << 20) if not any(b ^ label in taken for label in labels) and b not in taken)
+        taken |= {base ^ label for label in labels} | {base}
+        units[at] = unit | (None in node) << 8 | (base ^ at) << 10
+        for label, child in sorted(node.items(), key=lambda item: item[0] or 0):
+            if label is None:
+                units[base] = child | 1 << 31
+            else:
+                todo.append((child, base ^ label, label))
+    return [units.get(i, 0) for i in range((max(units) // 256 + 1) * 256)]
+
+
+def charsmap(replacements):
+    """A precompiled_charsmap as SentencePiece writes it."""
+    texts, values = b"", {}
+    for old, new in sorted(replacements.items()):
+        values[old.encode()] = len(texts)
+        texts += new.encode() + b"\0"
+    units = double_array(values)
+    blob = struct.pack("<I%dI" % len(units), 4 * len(units), *units) + texts
+    return {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(blob).decode("ascii")}
+
+
+REPLACEMENTS = {
+    "\t": " ", "\n": " ", "\r": " ", "\u001e": "", "\u200b": "", "\u00a0": " ", "\u3000": " ", "\u2122": "TM", "\u212b": "\u00c5",
+    "a\u0301": "\u00e1", "A\u030a": "\u00c5", "e\u0301": "\u00e9", "\ufb01": "fi", "\ufb03": "ffi", "\u2026": "...", "\u0132": "IJ", "\u0149": "\u02bcn",
+    "\uff76\uff9e": "\u30ac", "\u00bd": "1\u20442", "\u1161": "A", "\u0301": "'", "\u00a9": "(c)", "\u0600": "no", "\u0915": "ka",
+    "\uac00": "ga", "E": "\u00c9\u0301", "\U0001f1eb": "F", "\U00020000": "x", "S": "", "\u2764": "<3", "\u0378": "\u4e2d\u6587",
+}
+
+
 # ---- the folders ----------------------------------------------------------------------------
 
 def sequence(kind, *stages):
@@ -168,6 +257,10 @@ def sequence(kind, *stages):
 
 
 NORMALIZERS = {
+    "nmt": {"type": "Nmt"},
+    "precompiled": charsmap(REPLACEMENTS),
+    "precompiled-twice": sequence("normalizers", {"type": "NFD"}, charsmap(REPLACEMENTS),
+                                  charsmap({"TM": "\u2122", "'": "", "\u00c5": "A", "\u00e9": "ee"})),
     "nfc": {"type": "NFC"}, "nfd": {"type": "NFD"}, "nfkc": {"type": "NFKC"}, "nfkd": {"type": "NFKD"},
     "lowercase": {"type": "Lowercase"},
     "strip": {"type": "Strip", "strip_left": True, "strip_right": True},
@@ -204,6 +297,10 @@ PRE_TOKENIZERS = {
                         "split": True},
     "metaspace-whole": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "never",
                         "split": False},
+    "metaspace-never": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "never", "split": True},
+    "metaspace-old": {"type": "Metaspace", "replacement": "\u2581", "str_rep": "\u2581", "add_prefix_space": True},
+    "scripts": {"type": "UnicodeScripts"},
+    "scripts-words": sequence("pretokenizers", {"type": "UnicodeScripts"}, {"type": "Whitespace"}),
     "fixed-length": {"type": "FixedLength", "length": 4},
     "byte-level": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True,
                    "use_regex": True},
@@ -329,6 +426,44 @@ def whole_folders():
                      {"type": "Punctuation", "behavior": "MergedWithNext"}),
         post=template("[CLS] $A:0 [SEP]", "[CLS] $A:0 [SEP]:0 $B:1 [SEP]:1", **{"[CLS]": [2], "[SEP]": [3, 3]}),
         decoder={"type": "WordPiece", "prefix": "##", "cleanup": False})
+    meta = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True}
+    out["unigram-t5"] = document(
+        unigram(), normalizer=charsmap(REPLACEMENTS), pre=sequence("pretokenizers", {"type": "WhitespaceSplit"}, meta),
+        post=template("$A </s>", "$A </s> $B </s>", **{"</s>": [1]}), decoder=meta,
+        tokens=[added("<pad>", special=True), added("</s>", special=True), added("<unk>", special=True),
+                added("<extra>", 302, special=True, lstrip=True)])
+    out["unigram-xlmr"] = document(
+        unigram(specials=("<s>", "<pad>", "</s>", "<unk>")),
+        normalizer=sequence("normalizers", charsmap(REPLACEMENTS),
+                            {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}), pre=meta, decoder=meta,
+        post=template("<s> $A </s>", "<s> $A </s> </s> $B </s>", **{"<s>": [0], "</s>": [2]}),
+        tokens=[added("<s>", special=True), added("</s>", special=True), added("<mask>", 500, special=True, lstrip=True)])
+    out["unigram-albert"] = document(
+        unigram(specials=("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]")),
+        normalizer=sequence("normalizers", {"type": "Replace", "pattern": {"String": "``"}, "content": "\""},
+                            {"type": "Replace", "pattern": {"String": "''"}, "content": "\""}, {"type": "NFKD"},
+                            {"type": "StripAccents"}, {"type": "Lowercase"}, charsmap(REPLACEMENTS),
+                            {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}),
+        pre=meta, decoder=meta,
+        post=template("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", **{"[CLS]": [2], "[SEP]": [3]}),
+        tokens=[added("[MASK]", special=True, lstrip=True, normalized=False)])
+    out["unigram-bytes"] = document(
+        byte_unigram(), normalizer=sequence("normalizers", {"type": "Prepend", "prepend": "\u2581"},
+                                            {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}),
+        decoder=sequence("decoders", {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "},
+                         {"type": "ByteFallback"}, {"type": "Fuse"},
+                         {"type": "Strip", "content": " ", "start": 1, "stop": 0}))
+    model = byte_unigram()
+    model["vocab"] = [p for p in model["vocab"] if p[0] not in ("<0xE4>", "<0x00>")]
+    out["unigram-few-bytes"] = document(model, pre=dict(meta, split=False), decoder=meta)
+    out["unigram-odd"] = document(odd_unigram())
+    out["unigram-no-unk"] = document(odd_unigram(unk_id=None), pre={"type": "WhitespaceSplit"})
+    for name, cleanup in (("ctc", True), ("ctc-plain", False)):
+        vocab = ["<pad>", "<s>", "</s>", "<unk>", "|", "E", "T", "h", "e", "l", "o", "w", "'", "'s", "n't", " .", "a<pad>b", "||", " do not"]
+        out["decoder-" + name] = document(
+            {"type": "WordLevel", "vocab": {t: i for i, t in enumerate(vocab)}, "unk_token": "<unk>"},
+            pre={"type": "WhitespaceSplit"}, tokens=[added("<s>", special=True), added("</s>", special=True)],
+            decoder={"type": "CTC", "pad_token": "<pad>", "word_delimiter_token": "|", "cleanup": cleanup})
     words = sorted(set(CORPUS.split()))
     out["wordlevel"] = document(
         {"type": "WordLevel", "vocab": {w: i for i, w in enumerate(["<unk>"] + words)}, "unk_token": "<unk>"},
@@ -461,6 +596,32 @@ def window(e, full):
             "sequence": minus_one(e.sequence_ids)}
 
 
+BRIEF = ["unigram-bytes", "unigram-few-bytes", "unigram-odd", "unigram-no-unk", "decoder-ctc", "decoder-ctc-plain"]
+PADDED = ["wordpiece-flags", "unigram-t5"]
+PADDINGS = [{}, {"left": True, "id": 3, "type_id": 2}, {"length": 12}, {"length": 3, "left": True},
+            {"multiple_of": 8, "id": 1}, {"length": 9, "multiple_of": 4, "left": True}]
+
+
+def padded(reference):
+    """The same few texts under each padding, whole and cut into windows."""
+    batch = ["the quick brown fox jumps over the lazy dog", "", "dog", "it's a test 1234"]
+    for padding in PADDINGS:
+        for options in ({}, {"truncation": "longest_first", "max_length": 7, "stride": 2, "overflow": True}):
+            backend = reference.backend
+            backend.no_truncation()
+            if options:
+                backend.enable_truncation(options["max_length"], stride=options["stride"])
+            backend.enable_padding(direction="left" if padding.get("left") else "right",
+                                   pad_id=padding.get("id", 0), pad_type_id=padding.get("type_id", 0),
+                                   pad_token="[PAD]", length=padding.get("length"),
+                                   pad_to_multiple_of=padding.get("multiple_of"))
+            rows = [[dict(window(w, True), attention=w.attention_mask) for w in [e] + (e.overflowing if options else [])]
+                    for e in backend.encode_batch(batch)]
+            yield {"texts": batch, "padding": padding, "options": options, "windows": rows}
+    backend.no_padding()
+    backend.no_truncation()
+
+
 def settings(reference):
     """What tokenizer_special and its kin must say; transformers' folders only."""
     t = reference.transformers
@@ -511,6 +672,8 @@ def cases(folder, texts, full):
             row["clean"] = clean
         decodes.append(row)
     out = {"cases": rows, "decodes": decodes}
+    if os.path.basename(folder) in PADDED:
+        out["paddings"] = list(padded(reference))
     if settings(reference):
         out["settings"] = settings(reference)
     with open(f"{folder}/cases.json", "w", encoding="utf-8") as file:
@@ -518,9 +681,10 @@ def cases(folder, texts, full):
         file.write("{")
         for key, value in head.items():
             file.write(f'"{key}":{json.dumps(value)},\n')
-        for key in ("cases", "decodes"):
+        keys = [key for key in ("cases", "paddings", "decodes") if key in out]
+        for key in keys:
             lines = [json.dumps(r, ensure_ascii=True, separators=(",", ":")) for r in out[key]]
-            file.write(f'"{key}":[\n' + ",\n".join(lines) + ("\n],\n" if key == "cases" else "\n]"))
+            file.write(f'"{key}":[\n' + ",\n".join(lines) + ("\n]" if key == keys[-1] else "\n],\n"))
         file.write("}\n")
 
 
@@ -533,8 +697,8 @@ def make():
     legacy_folders()
     few = [t for t in TEXTS if len(t) < 60]
     for name in sorted(os.listdir(OUT)):
-        full = name not in small
-        cases(f"{OUT}/{name}", TEXTS if full else few, full)
+        full = name not in small and name not in BRIEF
+        cases(f"{OUT}/{name}", texts_of(name, TEXTS if full else few), full)
 
 
 

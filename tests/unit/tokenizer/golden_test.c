@@ -83,6 +83,21 @@ static void check_window(const char *where, const struct json *want, const struc
     CHECK_LIST("special", special);
     CHECK_LIST("words", words);
     CHECK_LIST("sequence", sequence);
+    const struct json *attention = json_get(want, "attention");
+    for (size_t i = 0; attention && i < got->n; i++)
+        if (int_at(attention, i) != (got->attention ? got->attention[i] : 1))
+            fail_msg("%s: attention[%zu]: wanted %lld", where, i, (long long)int_at(attention, i));
+}
+
+static void check_windows(const char *where, const struct json *windows,
+                          const struct encoding *got) {
+    for (uint32_t i = 0; i < windows->len; i++, got = got->next) {
+        if (!got)
+            fail_msg("%s: wanted %u windows, got %u", where, windows->len, i);
+        check_window(where, json_at(windows, i), got);
+    }
+    if (got)
+        fail_msg("%s: more than the %u windows wanted", where, windows->len);
 }
 
 static void check_case(const char *where, const struct tokenizer *tokenizer,
@@ -102,16 +117,33 @@ static void check_case(const char *where, const struct tokenizer *tokenizer,
     } else {
         if (status != STATUS_OK)
             fail_msg("%s: %s", where, err.text);
-        const struct json *windows = json_get(row, "windows");
-        const struct encoding *got = &encoding;
-        for (uint32_t i = 0; i < windows->len; i++, got = got->next) {
-            if (!got)
-                fail_msg("%s: wanted %u windows, got %u", where, windows->len, i);
-            check_window(where, json_at(windows, i), got);
-        }
-        if (got)
-            fail_msg("%s: more than the %u windows wanted", where, windows->len);
+        check_windows(where, json_get(row, "windows"), &encoding);
     }
+    arena_deinit(&arena);
+}
+
+static void check_padding(const char *where, const struct tokenizer *tokenizer,
+                          const struct json *row) {
+    const struct json *texts = json_get(row, "texts"), *how = json_get(row, "padding");
+    const struct encode_options options = options_of(json_get(row, "options"));
+    const struct padding padding = {.length = (uint32_t)json_get_int(how, "length", 0),
+                                    .multiple_of = (uint32_t)json_get_int(how, "multiple_of", 0),
+                                    .left = json_get_bool(how, "left", false),
+                                    .id = (int32_t)json_get_int(how, "id", 0),
+                                    .type_id = (int32_t)json_get_int(how, "type_id", 0)};
+    struct arena arena = {0};
+    struct error err;
+    struct encoding *encodings = arena_zalloc(&arena, texts->len, sizeof *encodings);
+    for (uint32_t i = 0; i < texts->len; i++) {
+        const struct json *text = json_at(texts, i);
+        if (tokenizer_encode(tokenizer, &encodings[i], &arena, text->text, text->len, NULL, 0,
+                             &options, &err) != STATUS_OK)
+            fail_msg("%s: %s", where, err.text);
+    }
+    if (tokenizer_pad(encodings, texts->len, &arena, &padding, &err) != STATUS_OK)
+        fail_msg("%s: %s", where, err.text);
+    for (uint32_t i = 0; i < texts->len; i++)
+        check_windows(where, json_at(json_get(row, "windows"), i), &encodings[i]);
     arena_deinit(&arena);
 }
 
@@ -181,12 +213,13 @@ static void check_stream(const char *where, const struct tokenizer *tokenizer,
     buf_deinit(&streamed);
 }
 
-/* Where the text cannot be told from its parts: CLIP's strips each text as a whole, and a run of
- * byte tokens is broken as a whole when one of them is. */
+/* Where the text cannot be told from its parts: CLIP's strips each text as a whole, CTC drops what
+ * repeats, and a run of byte tokens is broken as a whole when one of them is. */
 static bool streams(const char *name, const struct json *row) {
     const struct json *text = json_get(row, "text");
-    const bool bytes = strncmp(name, "normalizer-", 11) == 0 || strcmp(name, "llama2") == 0;
-    return strcmp(name, "clip-class") != 0 &&
+    const bool bytes = strncmp(name, "normalizer-", 11) == 0 || strcmp(name, "llama2") == 0 ||
+                       strcmp(name, "unigram-bytes") == 0;
+    return strcmp(name, "clip-class") != 0 && strncmp(name, "decoder-ctc", 11) != 0 &&
            !(bytes && memmem(text->text, text->len, "\xEF\xBF\xBD", 3));
 }
 
@@ -203,6 +236,10 @@ static void check_folder(const char *name) {
     assert_true(cases->len > 0 && decodes->len > 0);
     for (uint32_t i = 0; i < cases->len; i++)
         check_case(arena_printf(&arena, "%s: case %u", name, i), tokenizer, json_at(cases, i));
+    const struct json *paddings = json_get(golden, "paddings");
+    for (uint32_t i = 0; paddings && i < paddings->len; i++)
+        check_padding(arena_printf(&arena, "%s: padding %u", name, i), tokenizer,
+                      json_at(paddings, i));
     for (uint32_t i = 0; i < decodes->len; i++)
         check_decode(arena_printf(&arena, "%s: decode %u", name, i), tokenizer,
                      json_at(decodes, i));
