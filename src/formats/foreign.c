@@ -9,8 +9,8 @@
 static const struct {
     const char *pattern, *advice;
 } foreign[] = {
-    {"pytorch_model*.bin", "convert it " SAVE_PRETRAINED "from_pretrained(FOLDER)"
-                           ".save_pretrained(FOLDER, safe_serialization=True)"},
+    {"pytorch_model*.bin", "rename it to pytorch_model.bin when it holds the whole model, else "
+                           "download the missing file"},
     {"tf_model*.h5", "convert it " SAVE_PRETRAINED "from_pretrained(FOLDER, from_tf=True)"
                      ".save_pretrained(FOLDER, safe_serialization=True)"},
     {"flax_model*.msgpack", "convert it " SAVE_PRETRAINED "from_pretrained(FOLDER, from_flax=True)"

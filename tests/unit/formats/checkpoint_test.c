@@ -147,10 +147,9 @@ static const struct {
 } foreign[] = {
     {NULL, ERROR_NOT_FOUND, "model.safetensors is missing"},
     {"README.md", ERROR_NOT_FOUND, "model.safetensors is missing"},
-    {"pytorch_model.bin", ERROR_MODEL,
-     "the folder holds pytorch_model.bin but no model.safetensors: convert it"},
+    {"pytorch_model.bin", ERROR_MODEL, "pytorch_model.bin: is not a file of torch.save"},
     {"pytorch_model-00001-of-00002.bin", ERROR_MODEL,
-     "from_pretrained(FOLDER).save_pretrained(FOLDER, safe_serialization=True)"},
+     "rename it to pytorch_model.bin when it holds the whole model, else download"},
     {"tf_model.h5", ERROR_MODEL, "from_pretrained(FOLDER, from_tf=True)"},
     {"flax_model.msgpack", ERROR_MODEL, "from_pretrained(FOLDER, from_flax=True)"},
     {"adapter_model.safetensors", ERROR_MODEL, "this is an adapter: merge it into its base model"},
