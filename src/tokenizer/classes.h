@@ -12,28 +12,77 @@ enum legacy_format {
 #undef LEGACY
 };
 
-/* How a class turns a special token that is a plain string into an added token. */
-enum as_added {
-    AS_STRING,     /* it stays a string: special, not normalized */
-    AS_NORMALIZED, /* AddedToken(…): normalized */
+/* How a class turns special tokens that are plain strings into added tokens. A role in neither set
+ * stays a string: special, not normalized, and added only when it is not an added token yet. */
+struct token_forms {
+    uint8_t added;      /* 1 << role: an AddedToken that is not normalized */
+    uint8_t normalized; /* 1 << role: an AddedToken that is */
+    enum { MASK_AS_IS, MASK_LSTRIP, MASK_LSTRIP_NORMALIZED } mask;
+};
+
+/* Where a class takes its additional special tokens from. "Given" are those of the files. */
+enum class_extra {
+    EXTRA_GIVEN,
+    EXTRA_DEFAULT,   /* those of the row, unless some are given */
+    EXTRA_SLOW,      /* the same, but from the legacy files only */
+    EXTRA_IN_FRONT,  /* those of the row, then the given */
+    EXTRA_BEHIND,    /* the given, then those of the row */
+    EXTRA_T5,        /* <extra_id_0> …, as many as `extra_ids` says */
+    EXTRA_PEGASUS,   /* <mask_1> <unk_2> …, up to `offset` */
+    EXTRA_INFILLING, /* Code Llama's prefix_token, middle_token, suffix_token, eot_token */
+    EXTRA_QUESTION   /* Splinter's question_token */
+};
+
+/* What a class does to the normalizer. */
+enum class_normalizer {
+    NORMALIZER_KEPT,
+    NORMALIZER_BERT, /* do_lower_case, strip_accents, tokenize_chinese_chars into BertNormalizer */
+    NORMALIZER_CASE  /* do_lower_case and strip_accents alone */
+};
+
+/* And to the post-processor. */
+enum class_post {
+    POST_KEPT,
+    POST_BYTE_LEVEL,      /* add_prefix_space and trim_offsets into it */
+    POST_BOS,             /* begin and end as add_bos_token (true) and add_eos_token say */
+    POST_BOS_OFF,         /* the same, add_bos_token false when nothing is said */
+    POST_LANGUAGE_BEHIND, /* text, end, source language */
+    POST_LANGUAGE_FRONT,  /* source language, text, end */
+    POST_LANGUAGE_NLLB    /* either, as legacy_behaviour says */
 };
 
 struct tokenizer_class {
     const char *name;                /* without "Fast" */
     const char *model_types;         /* of config.json, separated by spaces */
     const char *tokens[TOKEN_ROLES]; /* defaults, NULL: none */
+    const char
+        *slow_tokens[TOKEN_ROLES]; /* of the slow class where they differ, for legacy files */
     enum legacy_format legacy;
-    enum as_added as_added;            /* with tokenizer.json */
-    enum as_added legacy_as_added;     /* from the legacy files */
-    bool mask_lstrip, mask_normalized; /* of a mask that is a plain string */
-    bool sets_normalizer;              /* do_lower_case and its kin go into a BertNormalizer */
-    bool sets_post_processor;          /* add_prefix_space and trim_offsets go into it */
-    bool legacy_clean_up;              /* clean_up_tokenization_spaces from the legacy files */
-    bool strips_decoded;               /* CLIP */
+    struct token_forms fast, slow; /* with tokenizer.json; from the legacy files */
+    enum class_extra extra;
+    const char *extra_tokens; /* separated by spaces */
+    enum class_normalizer normalizer;
+    enum class_post post;
+    const char *source_language; /* when the files name none */
+    const char *language_format; /* the token of a language, NULL: its code */
+    const char *refused;         /* why it cannot be had; NULL: it can */
+    uint32_t legacy_max_length;  /* model_max_length from the legacy files when nothing is said */
+    bool prefix_space;           /* add_prefix_space when nothing is said */
+    bool pads_left;
+    bool legacy_clean_up; /* clean_up_tokenization_spaces from the legacy files */
+    bool strips_decoded;  /* CLIP */
+    bool drops_added;     /* added_tokens_decoder is not looked at */
+    bool rebuilds;        /* add_prefix_space in its config: from the legacy files if there are */
 };
 
 const struct tokenizer_class *class_named(const char *name);
 const struct tokenizer_class *class_for_model_type(const char *model_type);
 const struct tokenizer_class *class_generic(void); /* PreTrainedTokenizerFast */
+
+/* Lists of languages, separated by spaces. */
+extern const char languages_mbart[], languages_mbart50[], languages_nllb[];
+
+/* Changes the pipeline as the class's constructor does; after the special tokens are in place. */
+enum status class_apply(struct loader *loader, struct error *err) MUST_CHECK;
 
 #endif

@@ -114,7 +114,10 @@ const char *legacy_bool(bool value) {
 /* ---- post-processors ----------------------------------------------------------------------- */
 
 static int32_t id_of(const struct loader *loader, const char *token, size_t len) {
-    const int32_t id = tokenizer_token_to_id(loader->tokenizer, token, len);
+    int32_t id = tokenizer_token_to_id(loader->tokenizer, token, len);
+    const char *unk = id < 0 ? special_content(loader, TOKEN_UNK) : NULL;
+    if (unk)
+        id = tokenizer_token_to_id(loader->tokenizer, unk, strlen(unk));
     return id < 0 ? 0 : id;
 }
 
@@ -175,8 +178,8 @@ static void put_tokens(struct json_out *json, const struct loader *loader, const
     }
 }
 
-enum status legacy_template(struct loader *loader, const char *single, const char *pair,
-                            struct error *err) {
+enum status template_set(struct loader *loader, const char *single, const char *pair,
+                         struct error *err) {
     struct buf text;
     buf_init(&text, LIMIT_JSON_FILE);
     struct json_out json = json_out_begin(&text);
@@ -196,7 +199,7 @@ enum status legacy_template(struct loader *loader, const char *single, const cha
     return status;
 }
 
-static void put_pair(struct json_out *json, struct loader *loader, const char *key,
+static void put_role(struct json_out *json, struct loader *loader, const char *key,
                      enum special_token role) {
     const char *content = special_content(loader, role);
     json_key(json, key);
@@ -206,24 +209,36 @@ static void put_pair(struct json_out *json, struct loader *loader, const char *k
     json_close_array(json);
 }
 
-enum status legacy_cls_sep(struct loader *loader, const char *type, enum special_token cls,
-                           enum special_token sep, bool trim_offsets, struct error *err) {
+static enum status cls_sep_set(struct loader *loader, const struct legacy_post *post,
+                               struct error *err) {
     struct buf text;
     buf_init(&text, LIMIT_JSON_FILE);
     struct json_out json = json_out_begin(&text);
     json_open_object(&json);
     json_key(&json, "type");
-    json_string(&json, type);
-    put_pair(&json, loader, "cls", cls);
-    put_pair(&json, loader, "sep", sep);
+    json_string(&json, post->type);
+    put_role(&json, loader, "cls", post->cls);
+    put_role(&json, loader, "sep", post->sep);
     json_key(&json, "trim_offsets");
-    json_bool(&json, trim_offsets);
+    json_bool(&json, post->trim_offsets);
     json_key(&json, "add_prefix_space");
-    json_bool(&json, legacy_flag(loader, "add_prefix_space", false));
+    json_bool(&json, legacy_flag(loader, "add_prefix_space", loader->class->prefix_space));
     json_close_object(&json);
     const enum status status = legacy_post_processor(loader, text.data, err);
     buf_deinit(&text);
     return status;
+}
+
+void legacy_post(struct loader *loader, struct legacy_post post) {
+    loader->legacy_post = arena_copy(&loader->arena, &post, sizeof post);
+}
+
+enum status legacy_finish(struct loader *loader, struct error *err) {
+    const struct legacy_post *post = loader->legacy_post;
+    if (!post)
+        return STATUS_OK;
+    return post->type ? cls_sep_set(loader, post, err)
+                      : template_set(loader, post->single, post->pair, err);
 }
 
 /* ---- formats ------------------------------------------------------------------------------- */
@@ -254,9 +269,18 @@ static const struct tokenizer_class *class_by_files(struct loader *loader) {
     return has_all(loader, formats[LEGACY_bert].files) ? class_named("BertTokenizer") : NULL;
 }
 
+bool legacy_is_there(struct loader *loader) {
+    return loader->class && loader->class->legacy != LEGACY_none &&
+           has_all(loader, formats[loader->class->legacy].files);
+}
+
 enum status legacy_load(struct loader *loader, struct error *err) {
     loader->legacy = true;
-    if (!loader->class || loader->class == class_generic())
+    const bool is_named = loader->class_name && loader->class != class_generic();
+    if (loader->class_name && !class_named(loader->class_name))
+        return ERR(err, MODEL, "no tokenizer: a %s cannot be built without tokenizer.json",
+                   loader->class_name);
+    if (!is_named && (!loader->class || loader->class == class_generic()))
         loader->class = class_by_files(loader);
     if (!loader->class)
         return ERR(err, NOT_FOUND,
@@ -264,8 +288,8 @@ enum status legacy_load(struct loader *loader, struct error *err) {
                    "vocab.txt");
     const enum legacy_format format = loader->class->legacy;
     if (format == LEGACY_none)
-        return ERR(err, MODEL, "a %s cannot be built from the files in %s", loader->class->name,
-                   loader->folder);
+        return ERR(err, MODEL, "no tokenizer: a %s cannot be built without tokenizer.json",
+                   loader->class->name);
     if (!has_all(loader, formats[format].files))
         return ERR(err, NOT_FOUND, "no tokenizer: a %s is built from tokenizer.json or from %s",
                    loader->class->name, formats[format].files);

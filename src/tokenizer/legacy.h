@@ -12,6 +12,7 @@
 #undef LEGACY
 
 /* ---- files ---- */
+bool legacy_is_there(struct loader *loader); /* the files of the loader's class */
 bool legacy_has(struct loader *loader, const char *name);
 enum status legacy_read(struct loader *loader, const char *name, char **data, size_t *len,
                         struct error *err) MUST_CHECK;
@@ -31,13 +32,14 @@ enum status legacy_post_processor(struct loader *loader, const char *json,
                                   struct error *err) MUST_CHECK;
 enum status legacy_decoder(struct loader *loader, const char *json, struct error *err) MUST_CHECK;
 
-/* A TemplateProcessing as transformers' converters write it: "[CLS]:0 $A:0 [SEP]:0", pieces
- * separated by spaces; the special tokens' ids are looked up, 0 where the vocabulary lacks one. */
-enum status legacy_template(struct loader *loader, const char *single, const char *pair,
-                            struct error *err) MUST_CHECK;
-/* BertProcessing or RobertaProcessing with the tokens of two roles. */
-enum status legacy_cls_sep(struct loader *loader, const char *type, enum special_token cls,
-                           enum special_token sep, bool trim_offsets, struct error *err) MUST_CHECK;
+/* The post-processor is made by legacy_finish, when the special tokens have their ids. */
+struct legacy_post {
+    const char *single, *pair; /* as template_set takes them */
+    const char *type;          /* or, not NULL: BertProcessing or RobertaProcessing */
+    enum special_token cls, sep;
+    bool trim_offsets;
+};
+void legacy_post(struct loader *loader, struct legacy_post post);
 
 /* A string as JSON, with its quotes, in the loader's arena. */
 const char *legacy_quoted(struct loader *loader, const char *text);

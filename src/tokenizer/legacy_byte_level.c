@@ -1,11 +1,13 @@
 /* Byte-pair encodings over bytes: vocab.json and merges.txt, as GPT2Converter, RobertaConverter,
- * CLIPConverter and Qwen2Converter build them. */
+ * CLIPConverter, Qwen2Converter and their kin build them. */
 #include "tokenizer/legacy.h"
 
 #include "base/banned.h"
 
-/* `settings` are members of the model's JSON behind its merges, each with a comma in front. */
-static enum status bpe(struct loader *loader, const char *settings, struct error *err) {
+/* `settings` are members of the model's JSON behind its merges, each with a comma in front. The
+ * first line of merges.txt is a head line, unless `versioned` says that it must look like one. */
+static enum status bpe_versioned(struct loader *loader, const char *settings, bool versioned,
+                                 struct error *err) {
     char *data;
     size_t len;
     const char *model =
@@ -14,13 +16,21 @@ static enum status bpe(struct loader *loader, const char *settings, struct error
         legacy_model(loader, model, err) != STATUS_OK ||
         legacy_read(loader, "merges.txt", &data, &len, err) != STATUS_OK)
         return STATUS_ERROR;
+    if (versioned && strncmp(data, "#version:", 9) != 0) {
+        data = arena_printf(&loader->arena, "\n%s", data);
+        len = strlen(data);
+    }
     if (bpe_add_merges(&loader->tokenizer->model, loader, data, len, err) != STATUS_OK)
         return error_prefix(err, "merges.txt: ");
     return STATUS_OK;
 }
 
+static enum status bpe(struct loader *loader, const char *settings, struct error *err) {
+    return bpe_versioned(loader, settings, false, err);
+}
+
 static const char *byte_level(const struct loader *loader) {
-    return legacy_flag(loader, "add_prefix_space", false)
+    return legacy_flag(loader, "add_prefix_space", loader->class->prefix_space)
                ? "{\"type\":\"ByteLevel\",\"add_prefix_space\":true}"
                : "{\"type\":\"ByteLevel\",\"add_prefix_space\":false}";
 }
@@ -38,17 +48,22 @@ enum status legacy_gpt2(struct loader *loader, struct error *err) {
         return legacy_post_processor(loader, "{\"type\":\"ByteLevel\",\"trim_offsets\":false}",
                                      err);
     const char *bos = special_content(loader, TOKEN_BOS);
-    if (!bos || tokenizer_token_to_id(loader->tokenizer, bos, strlen(bos)) < 0)
-        return ERR(err, MODEL, "add_bos_token is true, but bos_token is not in the vocabulary");
-    return legacy_template(loader, arena_printf(&loader->arena, "%s:0 $A:0", bos),
-                           arena_printf(&loader->arena, "%s:0 $A:0 $B:1", bos), err);
+    if (!bos)
+        return ERR(err, MODEL, "add_bos_token is true, but there is no bos_token");
+    legacy_post(loader,
+                (struct legacy_post){.single = arena_printf(&loader->arena, "%s:0 $A:0", bos),
+                                     .pair = arena_printf(&loader->arena, "%s:0 $A:0 $B:1", bos)});
+    return STATUS_OK;
 }
 
 enum status legacy_roberta(struct loader *loader, struct error *err) {
     if (bpe(loader, "", err) != STATUS_OK || stages(loader, byte_level(loader), err) != STATUS_OK)
         return STATUS_ERROR;
-    return legacy_cls_sep(loader, "RobertaProcessing", TOKEN_CLS, TOKEN_SEP,
-                          legacy_flag(loader, "trim_offsets", true), err);
+    legacy_post(loader, (struct legacy_post){.type = "RobertaProcessing",
+                                             .cls = TOKEN_CLS,
+                                             .sep = TOKEN_SEP,
+                                             .trim_offsets = true});
+    return STATUS_OK;
 }
 
 enum status legacy_clip(struct loader *loader, struct error *err) {
@@ -68,7 +83,9 @@ enum status legacy_clip(struct loader *loader, struct error *err) {
         legacy_normalizer(loader, normalizer, err) != STATUS_OK ||
         stages(loader, pre_tokenizer, err) != STATUS_OK)
         return STATUS_ERROR;
-    return legacy_cls_sep(loader, "RobertaProcessing", TOKEN_BOS, TOKEN_EOS, false, err);
+    legacy_post(loader, (struct legacy_post){
+                            .type = "RobertaProcessing", .cls = TOKEN_BOS, .sep = TOKEN_EOS});
+    return STATUS_OK;
 }
 
 enum status legacy_qwen2(struct loader *loader, struct error *err) {
@@ -83,4 +100,88 @@ enum status legacy_qwen2(struct loader *loader, struct error *err) {
         stages(loader, pre_tokenizer, err) != STATUS_OK)
         return STATUS_ERROR;
     return legacy_post_processor(loader, "{\"type\":\"ByteLevel\",\"trim_offsets\":false}", err);
+}
+
+static enum status byte_level_template(struct loader *loader, const char *settings,
+                                       const char *single, const char *pair, struct error *err) {
+    if (bpe(loader, settings, err) != STATUS_OK ||
+        stages(loader, byte_level(loader), err) != STATUS_OK)
+        return STATUS_ERROR;
+    legacy_post(loader, (struct legacy_post){.single = single, .pair = pair});
+    return STATUS_OK;
+}
+
+enum status legacy_deberta(struct loader *loader, struct error *err) {
+    return byte_level_template(loader, "", "[CLS]:0 $A:0 [SEP]:0",
+                               "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1", err);
+}
+
+enum status legacy_blenderbot(struct loader *loader, struct error *err) {
+    const char *eos = special_content(loader, TOKEN_EOS);
+    const char *single = eos ? arena_printf(&loader->arena, "$A:0 %s:0", eos) : "$A:0";
+    return byte_level_template(loader, "", single, "$A:0 $B:1", err);
+}
+
+enum status legacy_markuplm(struct loader *loader, struct error *err) {
+    const char *cls = special_content(loader, TOKEN_CLS), *sep = special_content(loader, TOKEN_SEP);
+    const char *unk = special_content(loader, TOKEN_UNK);
+    if (!cls || !sep || !unk)
+        return ERR(err, MODEL, "cls_token, sep_token and unk_token must not be null");
+    const char *settings =
+        arena_printf(&loader->arena, ",\"unk_token\":%s", legacy_quoted(loader, unk));
+    const char *single = arena_printf(&loader->arena, "%s $A %s", cls, sep);
+    return byte_level_template(loader, settings, single,
+                               arena_printf(&loader->arena, "%s $B %s", single, sep), err);
+}
+
+/* Without a language and a task in its settings. */
+enum status legacy_whisper(struct loader *loader, struct error *err) {
+    static const char head[] = "<|startoftranscript|>:0 <|notimestamps|>:0";
+    const char *eos = special_content(loader, TOKEN_EOS);
+    if (!eos)
+        return ERR(err, MODEL, "eos_token must not be null");
+    return byte_level_template(loader, "", arena_printf(&loader->arena, "%s $A:0 %s:0", head, eos),
+                               arena_printf(&loader->arena, "%s $A:0 $B:1 %s:1", head, eos), err);
+}
+
+/* ---- pairs of characters ------------------------------------------------------------------- */
+
+/* OpenAI GPT and HerBERT: words end in "</w>", no bytes. */
+static enum status word_bpe(struct loader *loader, bool lowercase, const char *strip_accents,
+                            struct error *err) {
+    const char *unk = special_content(loader, TOKEN_UNK);
+    const char *settings =
+        arena_printf(&loader->arena, ",\"end_of_word_suffix\":\"</w>\",\"unk_token\":%s",
+                     unk ? legacy_quoted(loader, unk) : "null");
+    const char *normalizer = arena_printf(
+        &loader->arena,
+        "{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_chars\":true,"
+        "\"strip_accents\":%s,\"lowercase\":%s}",
+        strip_accents, legacy_bool(lowercase));
+    if (bpe_versioned(loader, settings, !lowercase, err) != STATUS_OK ||
+        legacy_normalizer(loader, normalizer, err) != STATUS_OK ||
+        legacy_pre_tokenizer(loader, "{\"type\":\"BertPreTokenizer\"}", err) != STATUS_OK)
+        return STATUS_ERROR;
+    return legacy_decoder(loader, "{\"type\":\"BPEDecoder\",\"suffix\":\"</w>\"}", err);
+}
+
+enum status legacy_openai_gpt(struct loader *loader, struct error *err) {
+    const char *unk = special_content(loader, TOKEN_UNK);
+    if (word_bpe(loader, true, "null", err) != STATUS_OK)
+        return STATUS_ERROR;
+    if (unk && vocab_find(&loader->tokenizer->vocab, unk, strlen(unk)) >= 0)
+        added_add(
+            loader->tokenizer,
+            (struct added_token){.content = arena_strndup(loader_arena(loader), unk, strlen(unk)),
+                                 .len = strlen(unk),
+                                 .special = true});
+    return STATUS_OK;
+}
+
+enum status legacy_herbert(struct loader *loader, struct error *err) {
+    if (word_bpe(loader, false, "false", err) != STATUS_OK)
+        return STATUS_ERROR;
+    legacy_post(loader,
+                (struct legacy_post){.type = "BertProcessing", .cls = TOKEN_CLS, .sep = TOKEN_SEP});
+    return STATUS_OK;
 }

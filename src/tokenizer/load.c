@@ -1,6 +1,6 @@
-/* Loading: which files there are, tokenizer.json, what transformers' class changes, and the
- * answers about a loaded tokenizer. */
-#include "tokenizer/special_tokens.h"
+/* Loading: which files there are, tokenizer.json or the older ones, settings, and the answers about
+ * a loaded tokenizer. What transformers' class changes is in class_apply.c. */
+#include "tokenizer/legacy.h"
 
 #include "base/banned.h"
 
@@ -39,16 +39,36 @@ static enum status read_files(struct loader *loader, struct error *err) {
 
 /* As AutoTokenizer: tokenizer_config.json, config.json, the model type; NULL: nothing is said, and
  * the reference is the bare library. A class without a row is the generic one. */
-static const struct tokenizer_class *find_class(const struct loader *loader) {
+static const struct tokenizer_class *find_class(struct loader *loader) {
     const char *name = json_get_string(loader->tokenizer_config, "tokenizer_class", NULL);
     if (!name)
         name = json_get_string(loader->config, "tokenizer_class", NULL);
+    loader->class_name = name;
     const char *model_type = json_get_string(loader->config, "model_type", NULL);
     if (!name && !model_type)
         return NULL;
     const struct tokenizer_class *class =
         name ? class_named(name) : class_for_model_type(model_type);
     return class ? class : class_generic();
+}
+
+/* tokenizer.json, but for the classes that go back to the older files when add_prefix_space or a
+ * special token is not as it was. */
+static bool rebuilds(struct loader *loader) {
+    const struct tokenizer_class *class = loader->class;
+    if (!class || !legacy_is_there(loader))
+        return false;
+    if (class->rebuilds)
+        return !json_is_null(json_get(loader->tokenizer_config, "add_prefix_space"));
+    if (class->extra != EXTRA_PEGASUS)
+        return false;
+    for (int role = 0; role < TOKEN_ROLES; role++) {
+        const char *content = special_content(loader, (enum special_token)role);
+        const char *usual = role == TOKEN_MASK ? NULL : class->tokens[role];
+        if (usual && (!content || strcmp(content, usual) != 0))
+            return true;
+    }
+    return false;
 }
 
 /* ---- tokenizer.json ------------------------------------------------------------------------ */
@@ -89,50 +109,7 @@ static enum status tokenizer_json_load(struct loader *loader, struct error *err)
     return added_tokens_parse(loader, err);
 }
 
-/* ---- what the class changes ---------------------------------------------------------------- */
-
-static void set_normalizer(struct loader *loader) {
-    const struct json *config = loader->tokenizer_config;
-    const struct json *strip = json_get(config, "strip_accents");
-    if (!stage_is(loader->tokenizer->normalizer, "BertNormalizer"))
-        return;
-    struct bert_normalizer *bert = loader->tokenizer->normalizer->state;
-    bert->lowercase = json_get_bool(config, "do_lower_case", true);
-    bert->strip_accents = json_is(strip, JSON_BOOL) ? strip->boolean : -1;
-    bert->handle_chinese_chars = json_get_bool(config, "tokenize_chinese_chars", true);
-}
-
-static void set_post_processor(struct loader *loader) {
-    struct stage *processor = loader->tokenizer->post_processor;
-    const bool prefix = json_get_bool(loader->tokenizer_config, "add_prefix_space", false);
-    const bool trims = json_get_bool(loader->tokenizer_config, "trim_offsets", true);
-    if (stage_is(processor, "RobertaProcessing")) {
-        struct cls_sep *state = processor->state;
-        state->add_prefix_space = prefix;
-        state->trim_offsets = trims;
-    } else if (stage_is(processor, "ByteLevel")) {
-        struct byte_level *state = processor->state;
-        state->add_prefix_space = prefix;
-        state->trim_offsets = trims;
-    }
-}
-
-static void class_apply(struct loader *loader) {
-    struct tokenizer *tokenizer = loader->tokenizer;
-    const struct tokenizer_class *class = loader->class;
-    if (!class)
-        return;
-    if (stage_is(tokenizer->pre_tokenizer, "ByteLevel")) {
-        struct byte_level *state = tokenizer->pre_tokenizer->state;
-        state->add_prefix_space =
-            json_get_bool(loader->tokenizer_config, "add_prefix_space", false);
-    }
-    if (class->sets_normalizer)
-        set_normalizer(loader);
-    if (class->sets_post_processor)
-        set_post_processor(loader);
-    tokenizer->strip_decoded = class->strips_decoded;
-}
+/* ---- settings ------------------------------------------------------------------------------ */
 
 static bool trims(const struct stage *stage) {
     if (stage_is(stage, "ByteLevel"))
@@ -152,8 +129,11 @@ static void settings_apply(struct loader *loader) {
         json_get_number(config, "model_max_length", json_get_number(config, "max_len", 0));
     if (max_length >= 1 && max_length <= VERY_LARGE_LENGTH)
         tokenizer->max_length = (uint32_t)max_length;
+    else if (max_length == 0 && loader->legacy && loader->class)
+        tokenizer->max_length = loader->class->legacy_max_length;
     const char *padding =
-        json_get_string(json_get(loader->tokenizer_json, "padding"), "direction", "right");
+        json_get_string(json_get(loader->tokenizer_json, "padding"), "direction",
+                        loader->class && loader->class->pads_left ? "left" : "right");
     const char *side = json_get_string(config, "padding_side", padding);
     tokenizer->pads_left = strcmp(side, "left") == 0 || strcmp(side, "Left") == 0;
     tokenizer->clean_up =
@@ -167,20 +147,25 @@ static void settings_apply(struct loader *loader) {
 /* ---- public -------------------------------------------------------------------------------- */
 
 static enum status load(struct loader *loader, struct error *err) {
-    if (!loader->tokenizer_json && read_files(loader, err) != STATUS_OK)
+    const bool is_given = loader->tokenizer_json != NULL;
+    if (!is_given && read_files(loader, err) != STATUS_OK)
         return STATUS_ERROR;
     loader->class = find_class(loader);
-    if (loader->tokenizer_json) {
-        if (tokenizer_json_load(loader, err) != STATUS_OK)
-            return error_prefix(err, "tokenizer.json: ");
-    } else if (legacy_load(loader, err) != STATUS_OK) {
-        return STATUS_ERROR;
+    if (loader->class && loader->class->refused)
+        return ERR(err, MODEL, "%s is not supported: %s", loader->class->name,
+                   loader->class->refused);
+    if (!loader->tokenizer_json || (!is_given && rebuilds(loader))) {
+        if (legacy_load(loader, err) != STATUS_OK)
+            return STATUS_ERROR;
+    } else if (tokenizer_json_load(loader, err) != STATUS_OK) {
+        return error_prefix(err, "tokenizer.json: ");
     }
-    if (special_tokens_apply(loader, err) != STATUS_OK)
+    if (special_tokens_apply(loader, err) != STATUS_OK || legacy_finish(loader, err) != STATUS_OK)
         return STATUS_ERROR;
     /* Before the class changes the normalizer: transformers does not normalize them again. */
     added_finish(loader->tokenizer);
-    class_apply(loader);
+    if (class_apply(loader, err) != STATUS_OK)
+        return STATUS_ERROR;
     settings_apply(loader);
     return STATUS_OK;
 }
@@ -190,6 +175,7 @@ static enum status create(struct tokenizer **out, struct loader *loader, struct 
     loader->tokenizer = tokenizer;
     for (int role = 0; role < TOKEN_ROLES; role++)
         tokenizer->roles[role] = -1;
+    tokenizer->language = -1;
     vocab_init(&tokenizer->vocab);
     added_init(&tokenizer->added);
     const enum status status = load(loader, err);
@@ -209,9 +195,8 @@ enum status tokenizer_load(struct tokenizer **out, const char *folder, struct er
 enum status tokenizer_load_json(struct tokenizer **out, const char *folder,
                                 const struct json *tokenizer_json,
                                 const struct json *tokenizer_config, struct error *err) {
-    struct loader loader = {.folder = folder,
-                            .tokenizer_json = tokenizer_json,
-                            .tokenizer_config = tokenizer_config};
+    struct loader loader = {
+        .folder = folder, .tokenizer_json = tokenizer_json, .tokenizer_config = tokenizer_config};
     return create(out, &loader, err);
 }
 

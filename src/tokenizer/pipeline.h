@@ -270,7 +270,9 @@ struct tokenizer {
     int32_t roles[TOKEN_ROLES];
     uint32_t max_length;
     bool pads_left, clean_up, strip_decoded, trims_offsets;
-    bool splits_special; /* special tokens in a text are text */
+    bool splits_special;         /* special tokens in a text are text */
+    int32_t language;            /* the source language that the post-processor adds, -1: none */
+    const char *language_format; /* a language's token: "%s", "__%s__"; NULL: it has none */
 };
 
 /* What is known while loading. */
@@ -280,7 +282,9 @@ struct loader {
     struct arena arena; /* JSON trees, gone after loading */
     const struct json *tokenizer_json, *tokenizer_config, *special_tokens_map, *config;
     const struct tokenizer_class *class; /* NULL: no transformers class: the bare library */
-    bool legacy;                         /* built from vocab.json and merges.txt, or vocab.txt */
+    const char *class_name;              /* as the files name it, NULL: they do not */
+    bool legacy;                         /* built from the files from before tokenizer.json */
+    struct legacy_post *legacy_post;     /* the post-processor that waits for the special tokens */
 };
 
 int32_t tokenizer_token_to_id(const struct tokenizer *tokenizer, const char *token, size_t len);
@@ -297,5 +301,11 @@ enum status post_process(const struct tokenizer *tokenizer, struct encoding *out
                          struct error *err) MUST_CHECK;
 
 enum status legacy_load(struct loader *loader, struct error *err) MUST_CHECK;
+/* The post-processor, once the special tokens have their ids. */
+enum status legacy_finish(struct loader *loader, struct error *err) MUST_CHECK;
+/* A TemplateProcessing of "[CLS]:0 $A:0 [SEP]:0": pieces separated by spaces, type 0 when nothing
+ * is said. Ids are looked up: the unknown token's, else 0, where a token is absent. */
+enum status template_set(struct loader *loader, const char *single, const char *pair,
+                         struct error *err) MUST_CHECK;
 
 #endif

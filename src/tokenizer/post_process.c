@@ -173,6 +173,14 @@ static void publish(struct encoding *out, struct arena *arena, const struct wind
     }
 }
 
+/* The template has the language of the config; the request may have another. */
+static void set_language(const struct tokenizer *tokenizer, struct encoding *encoding,
+                         int32_t language) {
+    for (size_t i = 0; i < encoding->n; i++)
+        if (encoding->special[i] && encoding->ids[i] == tokenizer->language)
+            encoding->ids[i] = language;
+}
+
 /* Tokens that no window shows: all of the cut ones, or none when windows are asked for. */
 static size_t lost(const struct tokens sequences[2], const struct parts *parts,
                    const struct encode_options *options) {
@@ -213,6 +221,9 @@ enum status post_process(const struct tokenizer *tokenizer, struct encoding *out
         publish(*link, arena, &all.overflow[i]);
         link = &(*link)->next;
     }
+    if (options->language > 0)
+        for (struct encoding *window = &head; window; window = window->next)
+            set_language(tokenizer, window, options->language);
     *out = head;
     return STATUS_OK;
 }

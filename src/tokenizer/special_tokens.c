@@ -82,6 +82,8 @@ static bool declared(struct loader *loader, const char *content, size_t len,
 static struct special class_default(struct loader *loader, enum special_token role) {
     const struct tokenizer_class *class = loader->class;
     const char *text = class ? class->tokens[role] : NULL;
+    if (class && loader->legacy && class->slow_tokens[role])
+        text = class->slow_tokens[role];
     return text ? special_string(loader, text, strlen(text)) : (struct special){0};
 }
 
@@ -91,15 +93,15 @@ static void class_flags(const struct loader *loader, struct special *special,
     const struct tokenizer_class *class = loader->class;
     if (!special->content || special->is_added || !class)
         return;
-    const enum as_added as = loader->legacy ? class->legacy_as_added : class->as_added;
-    if (as == AS_NORMALIZED) {
+    const struct token_forms *forms = loader->legacy ? &class->slow : &class->fast;
+    if ((forms->added | forms->normalized) >> role & 1) {
         special->is_added = true;
-        special->flags.normalized = true;
+        special->flags.normalized = forms->normalized >> role & 1;
     }
-    if (role == TOKEN_MASK && class->mask_lstrip) {
+    if (role == TOKEN_MASK && forms->mask != MASK_AS_IS) {
         special->is_added = true;
         special->flags.lstrip = true;
-        special->flags.normalized = class->mask_normalized;
+        special->flags.normalized = forms->mask == MASK_LSTRIP_NORMALIZED;
     }
 }
 
@@ -146,16 +148,120 @@ static void specials_add(struct specials *specials, struct special special) {
     specials->items[specials->n++] = special;
 }
 
+/* ---- additional special tokens ------------------------------------------------------------- */
+
+static void add_words(struct loader *loader, struct specials *specials, const char *words) {
+    for (const char *at = words; *at;) {
+        const size_t len = strcspn(at, " ");
+        specials_add(specials, special_string(loader, at, len));
+        at += len + (at[len] == ' ');
+    }
+}
+
+static void add_list(struct loader *loader, struct specials *specials, const struct json *list) {
+    for (uint32_t i = 0; json_is(list, JSON_ARRAY) && i < list->len; i++)
+        specials_add(specials, special_parse(loader, json_at(list, i)));
+}
+
+static void add_numbered(struct loader *loader, struct specials *specials, const char *name,
+                         int64_t from, int64_t to) {
+    char text[64];
+    for (int64_t i = from; i < to && i < LIMIT_VOCAB_SIZE; i++) {
+        const int len = snprintf(text, sizeof text, "<%s_%lld>", name, (long long)i);
+        specials_add(specials, special_string(loader, text, (size_t)len));
+    }
+}
+
+static bool list_mentions(struct loader *loader, const struct json *list, const char *part) {
+    for (uint32_t i = 0; json_is(list, JSON_ARRAY) && i < list->len; i++) {
+        const struct special special = special_parse(loader, json_at(list, i));
+        if (special.content && strstr(special.content, part))
+            return true;
+    }
+    return false;
+}
+
+const char *special_setting(const struct loader *loader, const char *key, const char *otherwise) {
+    const struct json *value = json_get(loader->tokenizer_config, key);
+    if (json_is(value, JSON_OBJECT))
+        value = json_get(value, "content");
+    if (!value)
+        return otherwise;
+    return json_is(value, JSON_STRING) ? value->text : NULL;
+}
+
+/* The sentence mask, what is given, and <unk_…> for the rest of the `offset` first ids. */
+static void add_pegasus(struct loader *loader, struct specials *specials,
+                        const struct json *given) {
+    const int64_t offset = json_get_int(loader->tokenizer_config, "offset", 103);
+    const char *mask = special_setting(loader, "mask_token_sent", "<mask_1>");
+    int64_t n = json_is(given, JSON_ARRAY) ? given->len : 0;
+    if (mask && (!json_is(given, JSON_ARRAY) || !list_mentions(loader, given, mask))) {
+        specials_add(specials, special_string(loader, mask, strlen(mask)));
+        n++;
+    }
+    add_list(loader, specials, given);
+    add_numbered(loader, specials, "unk", json_is(given, JSON_ARRAY) ? n : 2,
+                 json_is(given, JSON_ARRAY) ? offset - 1 : offset);
+}
+
+static void add_infilling(struct loader *loader, struct specials *specials) {
+    static const struct {
+        const char *key, *otherwise;
+    } rows[] = {{"prefix_token", "\xE2\x96\x81<PRE>"},
+                {"middle_token", "\xE2\x96\x81<MID>"},
+                {"suffix_token", "\xE2\x96\x81<SUF>"},
+                {"eot_token", "\xE2\x96\x81<EOT>"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *text = special_setting(loader, rows[i].key, rows[i].otherwise);
+        if (text)
+            specials_add(specials, special_string(loader, text, strlen(text)));
+    }
+}
+
+/* special_tokens_map.json's list comes behind tokenizer_config.json's. */
+static void add_given(struct loader *loader, struct specials *specials) {
+    const struct json *map = json_get(loader->special_tokens_map, "additional_special_tokens");
+    add_list(loader, specials, json_get(loader->tokenizer_config, "additional_special_tokens"));
+    if (!json_get(loader->tokenizer_config, "added_tokens_decoder"))
+        add_list(loader, specials, map);
+}
+
+static void add_extra(struct loader *loader, struct specials *specials) {
+    const struct tokenizer_class *class = loader->class;
+    const enum class_extra rule = class ? class->extra : EXTRA_GIVEN;
+    const struct json *given = special_value(loader, "additional_special_tokens");
+    const bool is_given = json_is(given, JSON_ARRAY);
+    if (rule == EXTRA_PEGASUS) {
+        add_pegasus(loader, specials, given);
+        return;
+    }
+    if (rule == EXTRA_IN_FRONT)
+        add_words(loader, specials, class->extra_tokens);
+    add_given(loader, specials);
+    if (rule == EXTRA_BEHIND || (rule == EXTRA_DEFAULT && !is_given) ||
+        (rule == EXTRA_SLOW && loader->legacy && !is_given))
+        add_words(loader, specials, class->extra_tokens);
+    if (rule == EXTRA_T5 && !(is_given && list_mentions(loader, given, "<extra_id_")))
+        add_numbered(loader, specials, "extra_id", 0,
+                     json_get_int(loader->tokenizer_config, "extra_ids", 100));
+    if (rule == EXTRA_INFILLING)
+        add_infilling(loader, specials);
+    const char *question = special_setting(loader, "question_token", "[QUESTION]");
+    if (rule == EXTRA_QUESTION && question)
+        specials_add(specials, special_string(loader, question, strlen(question)));
+}
+
 static void specials_collect(struct loader *loader, struct specials *specials) {
     for (int role = 0; role < TOKEN_ROLES; role++)
         specials_add(specials, special_of_role(loader, (enum special_token)role));
-    const struct json *list = special_value(loader, "additional_special_tokens");
-    for (uint32_t i = 0; json_is(list, JSON_ARRAY) && i < list->len; i++)
-        specials_add(specials, special_parse(loader, json_at(list, i)));
+    add_extra(loader, specials);
     const struct json *extra = json_get(loader->tokenizer_config, "extra_special_tokens");
     for (uint32_t i = 0; json_is(extra, JSON_OBJECT) && i < extra->len; i++)
         specials_add(specials, special_parse(loader, &extra->members[i].value));
 }
+
+/* ---- adding -------------------------------------------------------------------------------- */
 
 static bool in_specials(const struct specials *specials, const char *content, size_t len) {
     for (size_t i = 0; i < specials->n; i++)
@@ -180,7 +286,7 @@ static struct numbered *numbered_tokens(struct loader *loader, const struct spec
     const struct json *decoder = json_get(loader->tokenizer_config, "added_tokens_decoder");
     const struct json *source = decoder ? decoder : added_tokens_json;
     *n = 0;
-    if (!json_is(source, JSON_OBJECT))
+    if (!json_is(source, JSON_OBJECT) || loader->class->drops_added)
         return NULL;
     struct numbered *list = arena_zalloc(&loader->arena, source->len + 1, sizeof *list);
     for (uint32_t i = 0; i < source->len; i++) {

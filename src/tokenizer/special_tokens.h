@@ -19,6 +19,8 @@ extern const char *const special_role_names[TOKEN_ROLES]; /* "bos_token", … */
 struct special special_of_role(const struct loader *loader, enum special_token role);
 /* The role's text, to build the legacy post-processors. */
 const char *special_content(const struct loader *loader, enum special_token role);
+/* A token that only some classes have ("mask_token_sent"); NULL when it is null. */
+const char *special_setting(const struct loader *loader, const char *key, const char *otherwise);
 /* Adds what the files name, sets the roles. */
 enum status special_tokens_apply(struct loader *loader, struct error *err) MUST_CHECK;
 

@@ -19,8 +19,8 @@ struct tokenizer;
  * NOT_FOUND: no tokenizer files. MODEL: damaged, or a stage that is not supported, by name. */
 enum status tokenizer_load(struct tokenizer **out, const char *folder,
                            struct error *err) MUST_CHECK;
-/* From the trees of tokenizer.json and tokenizer_config.json (or NULL), which may go afterwards: for
- * a folder that has neither file, but the same in another one (GGUF). */
+/* From the trees of tokenizer.json and tokenizer_config.json (or NULL), which may go afterwards:
+ * for a folder that has neither file, but the same in another one (GGUF). */
 enum status tokenizer_load_json(struct tokenizer **out, const char *folder,
                                 const struct json *tokenizer_json,
                                 const struct json *tokenizer_config, struct error *err) MUST_CHECK;
@@ -52,6 +52,11 @@ int32_t tokenizer_find(const struct tokenizer *tokenizer, const char *token,
                        size_t len);                                       /* -1: absent */
 bool tokenizer_is_special(const struct tokenizer *tokenizer, int32_t id); /* skipped by decode */
 
+/* The token of a language of a translation model: "fra_Latn" (NLLB), "fr_XX" (mBART), "fra"
+ * (SeamlessM4T). What encode_options.language takes for the source, and what generation begins
+ * with for the target. -1: not a language of this tokenizer, or not a model of languages. */
+int32_t tokenizer_language(const struct tokenizer *tokenizer, const char *code);
+
 /* ---- text to ids ---- */
 struct span {
     uint32_t start, end; /* code points of the text that `sequence` names */
@@ -70,6 +75,8 @@ struct encode_options { /* zero is the default: both specials on, no truncation 
     bool truncate_left;  /* drop from the left; else from the right */
     uint32_t max_length; /* tokens with the specials; needed with truncation */
     uint32_t stride;     /* overlap of the overflow windows; only with `overflow` */
+    int32_t language;    /* source language of a translation model, as tokenizer_language gives it;
+                            0: that of its config */
     bool overflow;       /* what is cut off becomes further windows, as return_overflowing_tokens */
 };
 

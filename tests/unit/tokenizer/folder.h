@@ -16,7 +16,7 @@ struct folder {
     char path[64];
 };
 
-static inline void folder_create(struct folder *folder) {
+static inline void folder_make(struct folder *folder) {
     snprintf(folder->path, sizeof folder->path, "/tmp/brisk-tokenizer-XXXXXX");
     assert_non_null(mkdtemp(folder->path));
 }
@@ -43,7 +43,7 @@ static inline void folder_destroy(const struct folder *folder) {
 static inline enum status folder_load(struct tokenizer **out, const char *tokenizer_json,
                                       const char *tokenizer_config, struct error *err) {
     struct folder folder;
-    folder_create(&folder);
+    folder_make(&folder);
     folder_write(&folder, "tokenizer.json", tokenizer_json);
     if (tokenizer_config)
         folder_write(&folder, "tokenizer_config.json", tokenizer_config);

@@ -69,7 +69,7 @@ static void without_files_it_is_not_found(void **state) {
     struct folder folder;
     struct tokenizer *tokenizer;
     struct error err;
-    folder_create(&folder);
+    folder_make(&folder);
     assert_int_equal(tokenizer_load(&tokenizer, folder.path, &err), STATUS_ERROR);
     assert_int_equal(err.code, ERROR_NOT_FOUND);
     folder_write(&folder, "vocab.json", "{}"); /* without merges.txt it says nothing */
@@ -91,7 +91,7 @@ static void legacy_files_are_checked_too(void **state) {
         struct folder folder;
         struct tokenizer *tokenizer;
         struct error err;
-        folder_create(&folder);
+        folder_make(&folder);
         folder_write(&folder, "vocab.json", rows[i].vocab);
         folder_write(&folder, "merges.txt", rows[i].merges);
         assert_int_equal(tokenizer_load(&tokenizer, folder.path, &err), STATUS_ERROR);
