@@ -89,7 +89,10 @@ def make_adapter(folder, name, base, task, labels, settings, seed):
                                   save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"
-    networks.write_json(path, json.loads(path.read_text(encoding="utf-8")) | {"revision": None})
+    config = json.loads(path.read_text(encoding="utf-8"))
+    for key, value in config.items():  # peft keeps sets
+        config[key] = sorted(value) if isinstance(value, list) else value
+    networks.write_json(path, config)
 
 
 def answers(folder, base, task, labels):
