@@ -12,7 +12,7 @@ struct archive {
 
 static void put(struct buf *buf, uint64_t value, size_t bytes) {
     for (size_t i = 0; i < bytes; i++)
-        buf_putc(buf, (char)(value >> (8 * i)));
+        buf_putc(buf, i < 8 ? (char)(value >> (8 * i)) : 0);
 }
 
 static const struct {
