@@ -70,6 +70,80 @@ static void token_spaces(const struct tokenizer *tokenizer, struct token *token,
         count_spaces(token, string, len);
 }
 
+/* ---- words --------------------------------------------------------------------------------- */
+
+static bool put_known(const struct tokenizer *tokenizer, const struct piece *word, size_t base,
+                      struct model_call *call) {
+    struct word_token known[WORD_CACHE_TOKENS];
+    const size_t n =
+        word_cache_get(tokenizer->words, word->text.data, word->text.len, word->byte_level, known);
+    for (size_t i = 0; i < n; i++) {
+        model_token(call, known[i].id, base, base + known[i].len);
+        base += known[i].len;
+    }
+    return n > 0;
+}
+
+/* Tokens from `first` on are the word's; those that leave no gap are remembered. */
+static void remember(const struct tokenizer *tokenizer, const struct piece *word,
+                     const struct tokens *tokens, size_t first) {
+    struct word_token known[WORD_CACHE_TOKENS];
+    const size_t n = tokens->n - first;
+    if (n > WORD_CACHE_TOKENS)
+        return;
+    uint32_t end = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct token *token = &tokens->items[first + i];
+        if (token->offsets.start != end || token->offsets.end > word->text.len)
+            return;
+        end = token->offsets.end;
+        known[i] = (struct word_token){token->id, end - token->offsets.start};
+    }
+    word_cache_put(tokenizer->words, word->text.data, word->text.len, word->byte_level, known, n);
+}
+
+/* Tokens of a word that starts at byte `base` of its piece. */
+static void tokenize_word(const struct tokenizer *tokenizer, const struct piece *word, size_t base,
+                          struct model_call *call) {
+    if (put_known(tokenizer, word, base, call))
+        return;
+    const size_t first = call->tokens->n;
+    tokenizer->model.kind->tokenize(tokenizer, word, call);
+    if (!call->failed)
+        remember(tokenizer, word, call->tokens, first);
+    for (size_t i = first; base > 0 && i < call->tokens->n; i++) {
+        call->tokens->items[i].offsets.start += (uint32_t)base;
+        call->tokens->items[i].offsets.end += (uint32_t)base;
+    }
+}
+
+/* The first U+2581 behind `from` that something else stands before. */
+static size_t word_end(const struct text *text, size_t from) {
+    bool space = true; /* so far, the word is nothing but U+2581 */
+    for (size_t pos = from; pos + METASPACE_LEN <= text->len;) {
+        const bool here = memcmp(text->data + pos, METASPACE, METASPACE_LEN) == 0;
+        if (here && !space)
+            return pos;
+        space = here;
+        pos += here ? METASPACE_LEN : 1;
+    }
+    return text->len;
+}
+
+static void tokenize_piece(const struct tokenizer *tokenizer, const struct piece *piece,
+                           struct model_call *call) {
+    if (!tokenizer->model.cuts_words || piece->byte_level) {
+        tokenize_word(tokenizer, piece, 0, call);
+        return;
+    }
+    for (size_t pos = 0; pos < piece->text.len;) {
+        const size_t end = word_end(&piece->text, pos);
+        const struct piece word = {.text = {.data = piece->text.data + pos, .len = end - pos}};
+        tokenize_word(tokenizer, &word, pos, call);
+        pos = end;
+    }
+}
+
 /* ---- one sequence -------------------------------------------------------------------------- */
 
 static enum status run_model(const struct tokenizer *tokenizer, const struct pieces *pieces,
@@ -86,7 +160,7 @@ static enum status run_model(const struct tokenizer *tokenizer, const struct pie
                 byte_level_map(&piece->text, scratch);
                 piece->byte_level = false;
             }
-            tokenizer->model.kind->tokenize(tokenizer, piece, &call);
+            tokenize_piece(tokenizer, piece, &call);
         }
         for (size_t k = first; k < tokens->n; k++)
             tokens->items[k].word = (int32_t)i;

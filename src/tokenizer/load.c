@@ -177,6 +177,7 @@ static enum status create(struct tokenizer **out, struct loader *loader, struct 
         tokenizer->roles[role] = -1;
     tokenizer->language = -1;
     vocab_init(&tokenizer->vocab);
+    tokenizer->words = word_cache_create();
     added_init(&tokenizer->added);
     const enum status status = load(loader, err);
     arena_deinit(&loader->arena);
@@ -208,6 +209,7 @@ void tokenizer_destroy(struct tokenizer *tokenizer) {
     for (size_t i = 0; i < tokenizer->n_patterns; i++)
         pattern_destroy(tokenizer->patterns[i]);
     mem_free(tokenizer->patterns);
+    word_cache_destroy(tokenizer->words);
     vocab_deinit(&tokenizer->vocab);
     added_deinit(&tokenizer->added);
     arena_deinit(&tokenizer->arena);

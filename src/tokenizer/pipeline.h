@@ -11,6 +11,7 @@
 #include "tokenizer/text.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/vocab.h"
+#include "tokenizer/word_cache.h"
 
 /* ---- what flows through -------------------------------------------------------------------- */
 
@@ -157,9 +158,13 @@ struct model {
     const struct model_kind *kind;
     void *state;
     bool maps_bytes;                       /* takes pieces whose byte-level mapping is still due */
+    bool cuts_words;                       /* tokens never reach over the start of a U+2581 run */
     const char *continuing_subword_prefix; /* or NULL */
     const char *end_of_word_suffix;        /* or NULL */
 };
+
+#define METASPACE     "\xE2\x96\x81" /* U+2581, SentencePiece's space */
+#define METASPACE_LEN 3
 
 /* What a call of the model needs and keeps between words. */
 struct model_call {
@@ -260,8 +265,9 @@ bool added_is_special(const struct added *added, const char *content, size_t len
 /* ---- the tokenizer ------------------------------------------------------------------------- */
 
 struct tokenizer {
-    struct arena arena; /* states of the stages */
-    struct vocab vocab; /* the model's */
+    struct arena arena;       /* states of the stages */
+    struct word_cache *words; /* what the model made of words before; NULL: not yet loaded */
+    struct vocab vocab;       /* the model's */
     struct added added;
     struct model model;
     struct stage *normalizer, *pre_tokenizer, *post_processor, *decoder; /* NULL: none */
