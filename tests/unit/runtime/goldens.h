@@ -55,17 +55,23 @@ static inline void golden_add(struct goldens *goldens, const char *model, const 
     buf_deinit(&body);
 }
 
+static inline bool golden_has_weights(struct goldens *goldens, const char *model) {
+    static const char *const names[] = {"model.safetensors", "model.safetensors.index.json",
+                                        "adapter_config.json"};
+    bool has = false;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        has |=
+            file_exists(arena_printf(&goldens->arena, "%s/%s/%s", GOLDEN_FOLDER, model, names[i]));
+    return has;
+}
+
 static inline void goldens_of(struct goldens *goldens, const char *model) {
     struct error err = {0};
     char *text = NULL;
     size_t len = 0;
     const struct json *rows = NULL;
     const char *path = arena_printf(&goldens->arena, "%s/%s/cases.json", GOLDEN_FOLDER, model);
-    const char *weights =
-        arena_printf(&goldens->arena, "%s/%s/model.safetensors", GOLDEN_FOLDER, model);
-    const char *adapter =
-        arena_printf(&goldens->arena, "%s/%s/adapter_config.json", GOLDEN_FOLDER, model);
-    if (!file_exists(path) || (!file_exists(weights) && !file_exists(adapter)))
+    if (!file_exists(path) || !golden_has_weights(goldens, model))
         return; /* cases of something else */
     if (file_read(&text, &len, &goldens->arena, path, LIMIT_JSON_FILE, &err) != STATUS_OK ||
         json_parse(&rows, &goldens->arena, text, len, JSON_PYTHON, &err) != STATUS_OK)
