@@ -95,7 +95,7 @@ static struct piece piece_at(const struct packed_layout *layout, const struct pa
 
 /* ---- checking ---- */
 
-static uint64_t header_hash(const struct packed_header *header) {
+uint64_t packed_header_hash(const struct packed_header *header) {
     return XXH3_64bits(header, offsetof(struct packed_header, hash));
 }
 
@@ -108,7 +108,7 @@ enum status packed_header_read(struct packed_header *out, struct packed_layout *
     if (header.version != PACKED_VERSION || header.piece != PACKED_PIECE)
         return ERR(err, MODEL, "has version %u, this program reads %d", header.version,
                    PACKED_VERSION);
-    if (header.hash != header_hash(&header))
+    if (header.hash != packed_header_hash(&header))
         return ERR(err, MODEL, "its header is damaged");
     const struct packed_sizes sizes = {header.streamed, header.looked_up};
     if (!packed_lay_out(layout, &sizes) || layout->file_bytes != header.file_bytes)
@@ -293,7 +293,7 @@ static enum status write_head(int fd, const struct packed_digest *key,
         .file_bytes = layout->file_bytes,
         .sums_hash = XXH3_64bits(sums, layout->n_pieces * sizeof *sums),
     };
-    header.hash = header_hash(&header);
+    header.hash = packed_header_hash(&header);
     enum status status = write_at(fd, &header, sizeof header, 0, err);
     if (status == STATUS_OK)
         status = write_at(fd, sums, layout->n_pieces * sizeof *sums, layout->sums_at, err);

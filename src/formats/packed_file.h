@@ -35,6 +35,7 @@ struct packed_layout {
 /* False: the sizes do not fit a file. */
 bool packed_lay_out(struct packed_layout *out, const struct packed_sizes *sizes) MUST_CHECK;
 
+uint64_t packed_header_hash(const struct packed_header *header); /* what header->hash must be */
 /* MODEL: says what is wrong. Checks data[PACKED_PAGE]; file_size is the whole file's. */
 enum status packed_header_read(struct packed_header *out, struct packed_layout *layout,
                                const void *data, uint64_t file_size, struct error *err) MUST_CHECK;
