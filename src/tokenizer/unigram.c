@@ -121,7 +121,9 @@ static enum status piece_parse(struct scored_piece *out, const struct json *pair
     const struct json *text = json_at(pair, 0), *score = json_at(pair, 1);
     if (!json_is(text, JSON_STRING) || !json_is(score, JSON_NUMBER) || pair->len != 2)
         return ERR(err, MODEL, "piece %u of \"vocab\" must be a text and its score", i);
-    *out = (struct scored_piece){text->text, text->len, serde_number(score->text, score->len)};
+    *out = (struct scored_piece){text->text, text->len, NAN}; /* "NaN" and "Infinity" stay so */
+    if (isfinite(score->number))
+        out->score = serde_number(score->text, score->len);
     return STATUS_OK;
 }
 

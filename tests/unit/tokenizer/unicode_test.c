@@ -86,12 +86,58 @@ static void composing_undoes_it(void **state) {
     assert_int_equal(unicode_combining_class('a'), 0);
 }
 
+/* Where the first grapheme of a text ends. */
+static void graphemes_end_where_annex_29_says(void **state) {
+    static const struct {
+        const char *text;
+        size_t end;
+    } rows[] = {
+        {"ab", 1},
+        {"\r\nx", 2},
+        {"\n\xCC\x81", 1},         /* a control takes no mark */
+        {"a\xCC\x81\xCC\x82z", 5}, /* a, two marks */
+        {"a\xE2\x80\x8D"
+         "b",
+         4}, /* a, joiner */
+        {"\xD8\x80"
+         "ab",
+         3},                                          /* a prepended sign */
+        {"\xD8\x80\n", 2},                            /* but not before a control */
+        {"\xE1\x84\x80\xE1\x85\xA1\xE1\x86\xA8x", 9}, /* L V T */
+        {"\xEA\xB0\x80\xE1\x86\xA8\xE1\x85\xA1", 6},  /* LV T, V */
+        {"\xE0\xA4\x95\xE0\xA5\x8D\xE0\xA4\x95x", 9}, /* ka virama ka */
+        {"\xE0\xA4\x95\xE0\xA4\x95", 3},              /* ka ka */
+        {"\xE2\x9D\xA4\xE2\x80\x8D\xC2\xA9x", 8},     /* heart, joiner, (c) */
+        {"a\xE2\x80\x8D\xC2\xA9", 4},                 /* a joins no (c) */
+        {"\xF0\x9F\x91\x8D\xF0\x9F\x8F\xBD.", 8},     /* thumb of a colour */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const size_t end = unicode_grapheme_end(rows[i].text, strlen(rows[i].text), 0);
+        if (end != rows[i].end)
+            fail_msg("row %zu: wanted %zu, got %zu", i, rows[i].end, end);
+    }
+}
+
+static void scripts_are_told_apart(void **state) {
+    assert_int_equal(unicode_script(' '), 0);
+    assert_int_equal(unicode_script(0x378), 0); /* unassigned */
+    assert_int_equal(unicode_script(0x10FFFF), 0);
+    assert_int_equal(unicode_script('a'), unicode_script(0xE9));
+    assert_int_equal(unicode_script(0x4E2D), unicode_script(0x3042)); /* Han, Hiragana */
+    assert_int_equal(unicode_script(0x30FC), unicode_script(0x30A1)); /* and Katakana */
+    assert_int_not_equal(unicode_script('a'), unicode_script('1'));
+    assert_int_not_equal(unicode_script('a'), unicode_script(0x431));
+    assert_int_not_equal(unicode_script(0), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(properties_are_the_librarys),
         cmocka_unit_test(lower_case_is_rusts),
         cmocka_unit_test(decompositions_are_full_and_old),
         cmocka_unit_test(composing_undoes_it),
+        cmocka_unit_test(graphemes_end_where_annex_29_says),
+        cmocka_unit_test(scripts_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
