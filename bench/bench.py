@@ -100,7 +100,7 @@ class Brisk:
         self.precision = precision
         self.process = subprocess.Popen(
             [binary, "serve", "--port", str(self.port), "--models", root, "--precision", precision,
-             "--threads", str(threads), "--no-auth"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+             "--threads", str(threads), "--cache-dir", "none", "--no-auth"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.socket = None
         for _ in range(600):
             try:

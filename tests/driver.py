@@ -2,19 +2,26 @@
 process id. Also asks it things over one kept connection. Standard library only; used by tests/http,
 tests/clients and tests/soak.py.
 """
+import atexit
 import http.client
 import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 MODELS = ROOT / "models"
 GOLDEN = ROOT / "tests/golden"
+
+# What is started here keeps nothing in the user's cache (packed weights would go there).
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="brisk-test-cache-")
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 
 def golden_cases():

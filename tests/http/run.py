@@ -20,10 +20,11 @@ import test_connections
 import test_inputs
 import test_lifecycle
 import test_models
+import test_packed
 import test_routes
 
 assert all((test_answers, test_command_line, test_connections, test_inputs, test_lifecycle,
-            test_models, test_routes))  # imported for the tests they register
+            test_models, test_packed, test_routes))  # imported for the tests they register
 
 
 class Context:
