@@ -112,6 +112,9 @@ enum status format_files(struct arena *arena, const struct format *format, const
 /* Why the folder, in which no format found its files, holds no weights that are read. */
 enum status foreign_refuse(struct arena *scratch, const char *folder, struct error *err) MUST_CHECK;
 
+/* MODEL: config.json says that the weights are quantized in a way that is not read. */
+enum status foreign_quantized(const struct json *config, struct error *err) MUST_CHECK;
+
 /* *out = the dtype that safetensors calls text[len]; false when there is none. */
 bool dtype_parse(enum dtype *out, const char *text, size_t len);
 /* tensor->dtype and dims are set: computes elements and bytes; false when they overflow. */
