@@ -57,7 +57,8 @@ static inline void golden_add(struct goldens *goldens, const char *model, const 
 
 static inline bool golden_has_weights(struct goldens *goldens, const char *model) {
     static const char *const names[] = {"model.safetensors", "model.safetensors.index.json",
-                                        "adapter_config.json"};
+                                        "adapter_config.json", "model.gguf",
+                                        "model-00001-of-00003.gguf"};
     bool has = false;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         has |=
