@@ -156,6 +156,14 @@ $(BUILD)/bench-kernels: bench/kernels.c $(foreach r,base kernels ops,$(BUILD)/li
 $(BUILD)/bench-tokenizing: bench/tokenizing.c $(foreach r,base tokenizer,$(BUILD)/lib$(r).a)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
+# tests/diff/tensors.c: what tests/diff/weights.py compares with torch.
+$(BUILD)/tensors: tests/diff/tensors.c $(foreach r,base formats,$(BUILD)/lib$(r).a)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+
+# tests/diff/template_lines.c: templates a line each, for the comparison with jinja2.
+$(BUILD)/template-lines: tests/diff/template_lines.c $(foreach r,template base,$(BUILD)/lib$(r).a)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(filter %.a,$^) $(LDLIBS)
+
 bench: release
 	@script/bench
 
