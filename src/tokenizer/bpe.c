@@ -1,5 +1,6 @@
 /* Byte-pair encoding (Sennrich et al. 2016; GPT-2), loading: merges from tokenizer.json, from
- * merges.txt and from pairs of a SentencePiece file. How a word is merged is bpe_words.c's. */
+ * merges.txt and from pairs of a SentencePiece file. How a word is merged is bpe_words.c's.
+ * Dropout is for training and stays off, whatever the file says. */
 #include "tokenizer/bpe.h"
 
 #include "base/banned.h"
@@ -173,9 +174,6 @@ enum status bpe_parse(struct model *model, struct loader *loader, const struct j
     struct arena *arena = loader_arena(loader);
     struct bpe *bpe = arena_zalloc(arena, 1, sizeof *bpe);
     model->state = bpe;
-    const double dropout = json_get_number(config, "dropout", 0);
-    if (dropout != 0)
-        return ERR(err, MODEL, "BPE with dropout %g is for training; set it to null", dropout);
     bpe->prefix =
         arena_printf(arena, "%s", json_get_string(config, "continuing_subword_prefix", ""));
     bpe->suffix = arena_printf(arena, "%s", json_get_string(config, "end_of_word_suffix", ""));

@@ -143,10 +143,27 @@ static void a_word_of_a_million_letters_ends(void **state) {
     tokenizer_destroy(tokenizer);
 }
 
+static void dropout_stays_off(void **state) {
+    struct tokenizer *tokenizer = folder_must_load(
+        "{\"model\":{\"type\":\"BPE\",\"dropout\":0.9,\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},"
+        "\"merges\":[[\"a\",\"b\"]]}}");
+    struct arena arena = {0};
+    struct error err;
+    struct encoding got;
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(tokenizer_encode(tokenizer, &got, &arena, "abab", 4, NULL, 0, NULL, &err),
+                         STATUS_OK);
+        assert_int_equal(got.n, 2);
+    }
+    arena_deinit(&arena);
+    tokenizer_destroy(tokenizer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_of_every_length_equal_the_definition),
         cmocka_unit_test(a_word_of_a_million_letters_ends),
+        cmocka_unit_test(dropout_stays_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,8 +24,6 @@ static void a_damaged_file_is_refused_with_the_reason(void **state) {
         {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1},\"merges\":[\"ab\"]}}",
          "must be two tokens"},
         {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1},\"merges\":[7]}}", "a pair of strings"},
-        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1},\"merges\":[],\"dropout\":0.5}}",
-         "dropout"},
         {"{" WORDS ",\"normalizer\":{\"type\":\"Shout\"}}",
          "normalizer \"Shout\" is not supported"},
         {"{" WORDS ",\"normalizer\":{}}", "has no \"type\""},
