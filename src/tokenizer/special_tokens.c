@@ -272,42 +272,80 @@ static bool in_specials(const struct specials *specials, const char *content, si
 
 struct numbered {
     int64_t id;
+    size_t place; /* of tokens with the same id the last one counts */
     struct added_token token;
 };
 
+struct numbered_list {
+    struct numbered *items;
+    size_t n;
+    struct arena *arena;
+};
+
 static int by_id(const void *a, const void *b) {
-    const int64_t x = ((const struct numbered *)a)->id, y = ((const struct numbered *)b)->id;
-    return x < y ? -1 : x > y;
+    const struct numbered *x = a, *y = b;
+    if (x->id != y->id)
+        return x->id < y->id ? -1 : 1;
+    return x->place < y->place ? -1 : x->place > y->place;
 }
 
-/* added_tokens_decoder {"id": {…}} or, older, added_tokens.json {"token": id}; sorted by id. */
-static struct numbered *numbered_tokens(struct loader *loader, const struct specials *specials,
-                                        const struct json *added_tokens_json, size_t *n) {
-    const struct json *decoder = json_get(loader->tokenizer_config, "added_tokens_decoder");
-    const struct json *source = decoder ? decoder : added_tokens_json;
-    *n = 0;
-    if (!json_is(source, JSON_OBJECT) || loader->class->drops_added)
-        return NULL;
-    struct numbered *list = arena_zalloc(&loader->arena, source->len + 1, sizeof *list);
-    for (uint32_t i = 0; i < source->len; i++) {
-        const struct json_member *member = &source->members[i];
-        if (decoder) {
-            list[*n].id = strtoll(member->key, NULL, 10);
-            list[*n].token = added_from(loader, &member->value, false);
-        } else {
-            const bool special = in_specials(specials, member->key, member->key_len);
-            list[*n].id = 0;
-            json_to_int(&member->value, &list[*n].id);
-            list[*n].token = (struct added_token){
-                .content = arena_strndup(loader_arena(loader), member->key, member->key_len),
-                .len = member->key_len,
-                .normalized = !special,
-                .special = special};
-        }
-        if (list[*n].token.content)
-            (*n)++;
+static void numbered_reserve(struct numbered_list *list, size_t more) {
+    struct numbered *items = arena_alloc(list->arena, (list->n + more + 1) * sizeof *items);
+    if (list->n > 0)
+        memcpy(items, list->items, list->n * sizeof *items);
+    list->items = items;
+}
+
+static void numbered_put(struct numbered_list *list, int64_t id, struct added_token token) {
+    if (!token.content)
+        return;
+    list->items[list->n] = (struct numbered){id, list->n, token};
+    list->n++;
+}
+
+/* added_tokens.json: {"token": id}. */
+static void numbered_older(struct loader *loader, struct numbered_list *list,
+                           const struct specials *specials, const struct json *file) {
+    if (!json_is(file, JSON_OBJECT))
+        return;
+    numbered_reserve(list, file->len);
+    for (uint32_t i = 0; i < file->len; i++) {
+        const struct json_member *member = &file->members[i];
+        const bool special = in_specials(specials, member->key, member->key_len);
+        int64_t id = 0;
+        json_to_int(&member->value, &id);
+        numbered_put(list, id,
+                     (struct added_token){.content = arena_strndup(loader_arena(loader),
+                                                                   member->key, member->key_len),
+                                          .len = member->key_len,
+                                          .normalized = !special,
+                                          .special = special});
     }
-    qsort(list, *n, sizeof *list, by_id);
+}
+
+/* added_tokens_decoder {"id": {…}}, or what there was before it: added_tokens.json and the tokens
+ * of tokenizer.json. Sorted by id. */
+static struct numbered_list numbered_tokens(struct loader *loader, const struct specials *specials,
+                                            const struct json *added_tokens_json) {
+    const struct json *decoder = json_get(loader->tokenizer_config, "added_tokens_decoder");
+    const struct json *tokens = json_get(loader->tokenizer_json, "added_tokens");
+    struct numbered_list list = {.arena = &loader->arena};
+    if (loader->class->drops_added)
+        return list;
+    if (json_is(decoder, JSON_OBJECT)) {
+        numbered_reserve(&list, decoder->len);
+        for (uint32_t i = 0; i < decoder->len; i++)
+            numbered_put(&list, strtoll(decoder->members[i].key, NULL, 10),
+                         added_from(loader, &decoder->members[i].value, false));
+    } else if (!decoder) {
+        numbered_older(loader, &list, specials, added_tokens_json);
+        numbered_reserve(&list, json_is(tokens, JSON_ARRAY) ? tokens->len : 0);
+        for (uint32_t i = 0; json_is(tokens, JSON_ARRAY) && i < tokens->len; i++)
+            numbered_put(&list, json_get_int(json_at(tokens, i), "id", 0),
+                         added_from(loader, json_at(tokens, i), false));
+    }
+    if (list.n > 0)
+        qsort(list.items, list.n, sizeof *list.items, by_id);
     return list;
 }
 
@@ -326,10 +364,11 @@ static const struct json *added_tokens_file(struct loader *loader) {
 
 static void add_all(struct loader *loader, const struct specials *specials) {
     struct tokenizer *tokenizer = loader->tokenizer;
-    size_t n;
-    struct numbered *list = numbered_tokens(loader, specials, added_tokens_file(loader), &n);
-    for (size_t i = 0; i < n; i++) {
-        struct added_token token = list[i].token;
+    const struct numbered_list list = numbered_tokens(loader, specials, added_tokens_file(loader));
+    for (size_t i = 0; i < list.n; i++) {
+        if (i + 1 < list.n && list.items[i + 1].id == list.items[i].id)
+            continue;
+        struct added_token token = list.items[i].token;
         token.special = token.special || in_specials(specials, token.content, token.len);
         added_add(tokenizer, token);
     }
