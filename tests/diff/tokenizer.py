@@ -53,6 +53,7 @@ class Reference:
         self.transformers = None
         if names_class(folder):
             self.transformers = transformers.AutoTokenizer.from_pretrained(folder)
+            self.transformers._switch_to_input_mode()  # as each call of it does
             self.backend = self.transformers.backend_tokenizer
         else:
             self.backend = tokenizers.Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
