@@ -1,4 +1,5 @@
-/* Zip directories: what is stored is found where it stands; each field that can lie is a row. */
+/* Zip directories: what is stored is found where it stands; each field that can lie is a row.
+ * Archives that torch wrote are in torch_test.c. */
 #include "unit/formats/files.h"
 
 #include "formats/zip.h"
