@@ -340,6 +340,8 @@ void shelf_destroy(struct shelf *shelf) {
         return;
     lock_take(&shelf->lock);
     shelf->stopping = true;
+    if (shelf->kept != NULL && model_is_from_cache(shelf->kept->loaded->model))
+        atomic_store(&shelf->keep_stop, true); /* a move is no use any more, a file is */
     condition_wake_all(&shelf->hold);
     condition_wake_all(&shelf->work);
     condition_wake_all(&shelf->changed);
