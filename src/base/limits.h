@@ -61,11 +61,11 @@
 #define LIMIT_SENTENCEPIECE      (64 * MiB) /* a SentencePiece file; the largest known is 5 MB */
 #define LIMIT_PIECE              1024       /* bytes of one of its pieces */
 #define LIMIT_MERGES             (16 * 1024 * 1024) /* pairs that its pieces are made of */
-#define LIMIT_PIECES_BYTES       (16 * MiB)    /* of a unigram vocabulary; 250,000 have 2 MB */
-#define LIMIT_PIECE_SCORE        1e290         /* its scores: sums over a text stay finite */
-#define LIMIT_POSITIONS          (1024 * 1024) /* max_position_embeddings */
-#define LIMIT_LABELS             65536         /* classes of one head */
-#define LIMIT_PACKED_CACHE_BYTES (20 * GiB) /* files of the packed cache (setting) */
+#define LIMIT_PIECES_BYTES       (16 * MiB)         /* of a unigram vocabulary; 250,000 have 2 MB */
+#define LIMIT_PIECE_SCORE        1e290              /* its scores: sums over a text stay finite */
+#define LIMIT_POSITIONS          (1024 * 1024)      /* max_position_embeddings */
+#define LIMIT_LABELS             65536              /* classes of one head */
+#define LIMIT_PACKED_CACHE_BYTES (20 * GiB)         /* files of the packed cache (setting) */
 
 /* Engine and generation */
 #define LIMIT_BATCH_TOKENS 2048 /* tokens of one forward pass */
