@@ -101,6 +101,15 @@ def overlap(head, names):
     assert first["data_offsets"][1] > start - 2
 
 
+def torch_file(name, bytes_off=0):
+    """A file of tests/golden/torch in place of the weights."""
+    def damage(folder):
+        (folder / "model.safetensors").unlink()
+        data = (driver.GOLDEN / "torch" / f"{name}.bin").read_bytes()
+        (folder / "pytorch_model.bin").write_bytes(data[:len(data) - bytes_off])
+    return damage
+
+
 def index(where):
     def damage(folder):
         head, _ = read_weights(folder)
@@ -133,6 +142,9 @@ ROWS = [
     ("tensor-transposed", header(transpose_tensor), ["intermediate.dense.weight"]),
     ("no-weights", remove("model.safetensors"), ["weights"]),
     ("pickle-only", lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), ["pytorch_model.bin"]),
+    ("pickle-executes", torch_file("evil-system"), ["posix.system", "nothing is executed"]),
+    ("pickle-quantized", torch_file("quantized"), ["pytorch_model.bin", "is quantized"]),
+    ("pickle-cut", torch_file("zip-plain", 100), ["pytorch_model.bin", "download"]),
     ("shard-missing", index("elsewhere.safetensors"), ["elsewhere.safetensors"]),
     ("shard-outside", index("../../weights.safetensors"), ["weights.safetensors"]),
     ("config-no-json", write("config.json", b'{"model_type": "bert",'), ["config.json"]),
