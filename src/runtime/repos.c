@@ -204,16 +204,24 @@ static bool ends_with(const char *text, const char *end) {
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-size_t repos_weight_bytes(const char *folder) {
-    struct arena arena = {0};
+/* Of one format: a folder may hold the same weights in several. */
+static size_t bytes_of(struct arena *arena, const char *folder, char **names, const char *end) {
     size_t bytes = 0;
-    char **names = folder_list(&arena, folder);
     for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
         struct stat st;
-        if (ends_with(names[i], ".safetensors") &&
-            stat(path_join(&arena, folder, names[i]), &st) == 0)
+        if (ends_with(names[i], end) && stat(path_join(arena, folder, names[i]), &st) == 0)
             bytes += (size_t)st.st_size;
     }
+    return bytes;
+}
+
+size_t repos_weight_bytes(const char *folder) {
+    static const char *const ends[] = {".safetensors", ".bin", ".gguf"};
+    struct arena arena = {0};
+    char **names = folder_list(&arena, folder);
+    size_t bytes = 0;
+    for (size_t i = 0; i < ARRAY_LEN(ends) && bytes == 0; i++)
+        bytes = bytes_of(&arena, folder, names, ends[i]);
     arena_deinit(&arena);
     return bytes;
 }

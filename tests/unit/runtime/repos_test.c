@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <limits.h>
+#include <stdlib.h>
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -111,6 +114,52 @@ static void paths_only_where_allowed(void **state) {
     }
 }
 
+/* An adapter names its base by id or by path; a path may not lead out of the model folders unless
+ * ids may be paths. */
+static void bases_are_found(void **state) {
+    static const struct {
+        const char *name, *folder; /* in the folder of the test; NULL: not found */
+        bool absolute, paths;
+    } rows[] = {
+        {"flat", "a/flat", false, false},
+        {"org/two", "b/org/two", false, false},
+        {"../one", "a/org/one", false, false},
+        {"one", "a/org/one", false, false}, /* beside the adapter */
+        {"../../flat", "a/flat", false, false},
+        {"a/org/one", "a/org/one", true, false},
+        {"outside", NULL, true, false},
+        {"outside", "outside", true, true},
+        {"../../../outside", NULL, false, false},
+        {"../../../outside", "outside", false, true},
+        {"../../no-such", NULL, false, true},
+        {"org/absent", NULL, false, false},
+        {"", NULL, false, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct folder folder;
+        struct repos repos = tree_make(&folder, rows[i].paths);
+        struct arena arena = {0};
+        struct error err = {0};
+        char *path = NULL;
+        folder_write(&folder, "a/org/adapter/adapter_model.safetensors", "");
+        const struct locate locate = repos_locate(&repos);
+        const char *name = rows[i].absolute ? folder_path(&folder, rows[i].name) : rows[i].name;
+        const enum status status = locate.find(locate.user, folder_path(&folder, "a/org/adapter"),
+                                               name, &arena, &path, &err);
+        if ((status == STATUS_OK) != (rows[i].folder != NULL))
+            fail_msg("row %zu, \"%s\": %s", i, name, status == STATUS_OK ? path : err.text);
+        if (status == STATUS_OK) {
+            char got[PATH_MAX], wanted[PATH_MAX];
+            assert_non_null(realpath(path, got));
+            assert_non_null(realpath(folder_path(&folder, rows[i].folder), wanted));
+            assert_string_equal(got, wanted);
+        }
+        arena_deinit(&arena);
+        repos_deinit(&repos);
+        folder_remove(&folder);
+    }
+}
+
 static void add_id(void *user, const char *id) {
     buf_printf(user, "%s ", id);
 }
@@ -139,6 +188,10 @@ static void stamp_follows_the_files(void **state) {
     assert_int_equal(repos_weight_bytes(flat), 10);
     folder_write(&folder, "a/flat/model.safetensors", "012345678");
     assert_int_not_equal(repos_stamp(flat), second);
+    folder_write(&folder, "a/flat/pytorch_model.bin", "0123"); /* the same once more */
+    assert_int_equal(repos_weight_bytes(flat), 9);
+    assert_int_equal(unlink(folder_path(&folder, "a/flat/model.safetensors")), 0);
+    assert_int_equal(repos_weight_bytes(flat), 4);
     repos_deinit(&repos);
     folder_remove(&folder);
 }
@@ -157,6 +210,7 @@ int main(void) {
         cmocka_unit_test(ids),
         cmocka_unit_test(found_in_order),
         cmocka_unit_test(paths_only_where_allowed),
+        cmocka_unit_test(bases_are_found),
         cmocka_unit_test(each_once),
         cmocka_unit_test(stamp_follows_the_files),
         cmocka_unit_test(absent_folder_is_told),
