@@ -1,9 +1,28 @@
 /* A packed file: any bytes are either refused or are exactly what a writer would have written, with
- * every part inside the file. A header can hardly be guessed, so its own hash is mended first when
- * the input asks for it: what lies behind the hash is reached too. */
+ * every part inside the file. Hashes can hardly be guessed, so those of header and sums are mended
+ * first when the input asks for it: what lies behind them is reached too. */
 #include "formats/packed_file.h"
 
+#include <xxhash.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void mend_hashes(uint8_t *data, size_t size) {
+    struct packed_header header;
+    struct packed_layout layout;
+    if (size < sizeof header)
+        return;
+    memcpy(&header, data, sizeof header);
+    memcpy(header.magic, PACKED_MAGIC, sizeof header.magic);
+    header.version = PACKED_VERSION;
+    header.piece = PACKED_PIECE;
+    header.file_bytes = size;
+    const struct packed_sizes sizes = {header.streamed, header.looked_up};
+    if (packed_lay_out(&layout, &sizes) && layout.file_bytes == size)
+        header.sums_hash = XXH3_64bits(data + layout.sums_at, layout.n_pieces * sizeof(uint64_t));
+    header.hash = packed_header_hash(&header);
+    memcpy(data, &header, sizeof header);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct error err = {0};
@@ -13,16 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t *copy = mem_alloc(size);
     memcpy(copy, data + 1, size - 1); /* of its own, so that every read beyond is seen */
     size--;
-    if (mend && size >= sizeof(struct packed_header)) {
-        struct packed_header header;
-        memcpy(&header, copy, sizeof header);
-        memcpy(header.magic, PACKED_MAGIC, sizeof header.magic);
-        header.version = PACKED_VERSION;
-        header.piece = PACKED_PIECE;
-        header.file_bytes = size;
-        header.hash = packed_header_hash(&header);
-        memcpy(copy, &header, sizeof header);
-    }
+    if (mend)
+        mend_hashes(copy, size);
     if (packed_check(copy, size, &err) != STATUS_OK) {
         ASSERT(err.code == ERROR_MODEL && err.text[0] != 0);
     } else {
