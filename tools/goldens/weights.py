@@ -1,5 +1,6 @@
 """Makes tests/golden/weights: tensors with weight norm in both spellings and over every dimension,
-and the weights that torch computes from them.
+and the weights that torch computes from them; a Dense module of another golden as torch.save writes
+it.
 
     python tools/goldens/weights.py [--check]
 """
@@ -10,10 +11,11 @@ import tempfile
 import warnings
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch.nn.utils import parametrizations, weight_norm
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "tests/golden/weights"
+DENSE = OUT.parent / "distilbert/sentence-max/2_Dense/model.safetensors"
 
 
 def make(out):
@@ -44,6 +46,8 @@ def make(out):
     for folder, tensors in (("weight-norm", given), ("weight-norm-merged", wanted)):
         (out / folder).mkdir(parents=True, exist_ok=True)
         save_file(tensors, out / folder / "model.safetensors", metadata={"format": "pt"})
+    (out / "dense").mkdir(exist_ok=True)
+    torch.save(load_file(DENSE), out / "dense/pytorch_model.bin")
 
 
 def main():
@@ -57,7 +61,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         made = pathlib.Path(folder)
         make(made)
-        found = [p.relative_to(made) for p in made.rglob("*.safetensors")
+        found = [p.relative_to(made) for p in made.rglob("*.*")
                  if p.read_bytes() != (OUT / p.relative_to(made)).read_bytes()]
     for name in found:
         print("differs:", name)
