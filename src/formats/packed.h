@@ -3,7 +3,8 @@
  *
  * A packed file is an image of two parts: what is streamed through in every pass, and tables of
  * which rows are looked up. What stands in them is the engine's business. Nothing here fails a
- * load: a file that is absent, damaged or cannot be written is a cache that does not help. */
+ * load: a file that is absent, damaged or cannot be written is a cache that does not help.
+ * docs/internals/packed.md has the whole. */
 #ifndef BRISK_FORMATS_PACKED_H
 #define BRISK_FORMATS_PACKED_H
 
