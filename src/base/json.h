@@ -24,13 +24,15 @@ struct json {
     enum json_type type;
     bool boolean; /* BOOL; NUMBER: true when written without fraction and exponent */
     uint32_t len; /* bytes of text; elements of items; members of an object */
-    double number;
+    union {
+        double number;
+        const uint32_t *index; /* OBJECT of 16 members or more: hash slots */
+    };
     union {
         const char *text;
         const struct json *items;          /* ARRAY */
         const struct json_member *members; /* OBJECT */
     };
-    const uint32_t *index; /* OBJECT of 16 members or more: hash slots */
 };
 
 struct json_member {

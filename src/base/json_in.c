@@ -93,6 +93,13 @@ static void copy_plain(struct parser *parser) {
 
 static bool copy_utf8(struct parser *parser) {
     const size_t left = (size_t)(parser->end - parser->p);
+    const unsigned char c = (unsigned char)*parser->p;
+    if (c >= 0xC2 && c <= 0xDF && left >= 2 && ((unsigned char)parser->p[1] & 0xC0) == 0x80) {
+        memcpy(parser->out, parser->p, 2); /* most characters of a byte-level vocabulary */
+        parser->p += 2;
+        parser->out += 2;
+        return true;
+    }
     size_t n = 0;
     utf8_next_lossy(parser->p, left, &n);
     if (n == 1) /* the first byte is not ASCII, so it stands for itself only when it is bad */

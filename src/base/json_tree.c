@@ -1,10 +1,13 @@
 /* Looking things up in a parsed JSON tree, and the hash index of large objects.
  *
  * The index is open addressing with linear probing at a load of at most one half. index[0] is the
- * mask, index[1 + slot] a member's number plus one, 0 for empty. The hash is SipHash-1-3 (Aumasson,
- * Bernstein 2012) with a key made at start, so that no request can be built whose keys collide. */
+ * mask, index[1 + slot] a member's number plus one and above it bits of the key's hash, by which
+ * most other keys are passed without a look at them; 0 for empty. The hash is SipHash-1-3
+ * (Aumasson, Bernstein 2012) with a key made at start, so that no request can be built whose keys
+ * collide. */
 #include "base/json_tree.h"
 
+#include <assert.h>
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
@@ -13,6 +16,9 @@
 #include "base/banned.h"
 
 #define INDEX_MIN_MEMBERS 16
+#define NUMBER_BITS       24 /* of a slot: a member's number plus one */
+
+static_assert(LIMIT_JSON_VALUES < 1 << NUMBER_BITS, "a member's number fits a slot");
 
 static uint64_t hash_key[2];
 static pthread_once_t hash_key_once = PTHREAD_ONCE_INIT;
@@ -65,14 +71,24 @@ static bool key_is(const struct json_member *member, const char *key, size_t key
     return member->key_len == key_len && memcmp(member->key, key, key_len) == 0;
 }
 
-/* The slot that holds the key, or the empty one where it would go. */
+static uint32_t number_in(uint32_t slot) {
+    return slot & ((1u << NUMBER_BITS) - 1);
+}
+
+/* The slot that holds the key, or the empty one where it would go; *tag is what the slot keeps of
+ * its hash. */
 static uint32_t slot_find(const uint32_t *index, const struct json_member *members, const char *key,
-                          size_t key_len) {
+                          size_t key_len, uint32_t *tag) {
     const uint32_t mask = index[0];
-    uint32_t slot = (uint32_t)hash_of(key, key_len) & mask;
-    while (index[1 + slot] != 0 && !key_is(&members[index[1 + slot] - 1], key, key_len))
-        slot = (slot + 1) & mask;
-    return 1 + slot;
+    const uint64_t hash = hash_of(key, key_len);
+    uint32_t slot = (uint32_t)hash & mask;
+    *tag = (uint32_t)(hash >> 32) & ~((1u << NUMBER_BITS) - 1);
+    for (;; slot = (slot + 1) & mask) {
+        const uint32_t held = index[1 + slot];
+        if (held == 0 || ((held ^ *tag) >> NUMBER_BITS == 0 &&
+                          key_is(&members[number_in(held) - 1], key, key_len)))
+            return 1 + slot;
+    }
 }
 
 static uint32_t keep_last_of_few(struct json_member *members, uint32_t n) {
@@ -90,12 +106,13 @@ static uint32_t keep_last_of_few(struct json_member *members, uint32_t n) {
 static uint32_t keep_last_of_many(struct json_member *members, uint32_t n, uint32_t *index) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < n; i++) {
-        const uint32_t slot = slot_find(index, members, members[i].key, members[i].key_len);
+        uint32_t tag;
+        const uint32_t slot = slot_find(index, members, members[i].key, members[i].key_len, &tag);
         if (index[slot] == 0) {
             members[kept] = members[i];
-            index[slot] = ++kept;
+            index[slot] = ++kept | tag;
         } else {
-            members[index[slot] - 1].value = members[i].value;
+            members[number_in(index[slot]) - 1].value = members[i].value;
         }
     }
     return kept;
@@ -123,7 +140,9 @@ const struct json *json_get_n(const struct json *object, const char *key, size_t
         return NULL;
     const struct json_member *members = object->members;
     if (object->index) {
-        const uint32_t number = object->index[slot_find(object->index, members, key, key_len)];
+        uint32_t tag;
+        const uint32_t slot = slot_find(object->index, members, key, key_len, &tag);
+        const uint32_t number = number_in(object->index[slot]);
         return number ? &members[number - 1].value : NULL;
     }
     for (uint32_t i = 0; i < object->len; i++)

@@ -7,17 +7,20 @@
 
 /* ---- merges -------------------------------------------------------------------------------- */
 
+static void merges_free(struct bpe *bpe) {
+    mem_free(bpe->merges);
+    mem_free(bpe->slots);
+}
+
 /* Begins anew, for `count` merges at most. */
 static void merges_create(struct bpe *bpe, size_t count) {
-    mem_free(bpe->merges);
+    merges_free(bpe);
     bpe->crosses = false;
     bpe->bits = 4;
-    while (((size_t)1 << bpe->bits) < 2 * count + 2)
+    while (2 * ((size_t)1 << bpe->bits) < 3 * (count + 1))
         bpe->bits++;
-    const size_t n = (size_t)1 << bpe->bits;
-    bpe->merges = mem_zalloc(n, sizeof *bpe->merges);
-    for (size_t i = 0; i < n; i++)
-        bpe->merges[i].id = -1;
+    bpe->merges = mem_zalloc(count + 1, sizeof *bpe->merges);
+    bpe->slots = mem_zalloc((size_t)1 << bpe->bits, sizeof *bpe->slots);
 }
 
 static bool starts_with_space(const char *data, size_t len) {
@@ -39,71 +42,135 @@ static void merges_finish(struct model *model, const struct vocab *vocab) {
                         !bpe->ignore_merges && vocab_find(vocab, METASPACE, METASPACE_LEN) >= 0;
 }
 
-/* The same pair again: the later rank counts. */
-static void merge_put(struct bpe *bpe, struct merge merge) {
-    const size_t mask = ((size_t)1 << bpe->bits) - 1;
-    size_t i = merge_slot(bpe, merge.left, merge.right);
-    while (bpe->merges[i].id >= 0 &&
-           (bpe->merges[i].left != merge.left || bpe->merges[i].right != merge.right))
-        i = (i + 1) & mask;
-    bpe->merges[i] = merge;
+/* ---- merges by the batch ------------------------------------------------------------------- */
+
+#define BATCH 32 /* merges whose look-ups wait for memory together */
+
+struct batch {
+    struct bpe *bpe;
+    const struct vocab *vocab;
+    struct text_merge {
+        const char *left, *right;
+        size_t left_len, right_len;
+        uint32_t rank;
+        uint64_t left_hash, right_hash;
+        struct merge ids;
+    } items[BATCH];
+    size_t n;
+    int32_t last; /* id of the last merged token: the next is it again, or the one behind it */
+};
+
+/* The token that is the merge's two, less the prefix between them. */
+static int32_t merged_id(const struct batch *batch, const struct text_merge *item) {
+    const struct vocab *vocab = batch->vocab;
+    const size_t prefix_len = batch->bpe->prefix_len;
+    if (item->right_len < prefix_len)
+        return -1;
+    const char *rest = item->right + prefix_len;
+    const size_t rest_len = item->right_len - prefix_len;
+    for (int32_t id = batch->last; id <= batch->last + 1; id++)
+        if (vocab_is(vocab, id, item->left, item->left_len, rest, rest_len))
+            return id;
+    const uint64_t hash = vocab_hash(item->left_hash, rest, rest_len);
+    return vocab_find_hashed(vocab, hash, item->left, item->left_len, rest, rest_len);
 }
 
-static enum status merge_add(struct bpe *bpe, const struct vocab *vocab, uint32_t rank,
-                             const char *left, size_t left_len, const char *right, size_t right_len,
-                             struct error *err) {
-    const int32_t left_id = vocab_find(vocab, left, left_len);
-    const int32_t right_id = vocab_find(vocab, right, right_len);
-    int32_t id = -1;
-    if (right_len >= bpe->prefix_len) {
-        const char *rest = right + bpe->prefix_len;
-        const size_t rest_len = right_len - bpe->prefix_len;
-        const uint64_t hash =
-            vocab_hash(vocab_hash(VOCAB_HASH_START, left, left_len), rest, rest_len);
-        id = vocab_find_hashed(vocab, hash, left, left_len, rest, rest_len);
-    }
-    if (left_id < 0 || right_id < 0 || id < 0)
-        return ERR(err, MODEL, "merge %u, \"%.*s %.*s\", is not of tokens in the vocabulary", rank,
-                   (int)(left_len > 60 ? 60 : left_len), left,
-                   (int)(right_len > 60 ? 60 : right_len), right);
-    bpe->crosses = bpe->crosses || crosses(left, left_len, right, right_len);
-    merge_put(bpe, (struct merge){left_id, right_id, rank, id});
+static enum status item_find(struct batch *batch, struct text_merge *item, struct error *err) {
+    const struct vocab *vocab = batch->vocab;
+    const struct merge ids = {
+        vocab_find_hashed(vocab, item->left_hash, item->left, item->left_len, NULL, 0),
+        vocab_find_hashed(vocab, item->right_hash, item->right, item->right_len, NULL, 0),
+        merged_id(batch, item),
+    };
+    if (ids.left < 0 || ids.right < 0 || ids.id < 0)
+        return ERR(err, MODEL, "merge %u, \"%.*s %.*s\", is not of tokens in the vocabulary",
+                   item->rank, (int)(item->left_len > 60 ? 60 : item->left_len), item->left,
+                   (int)(item->right_len > 60 ? 60 : item->right_len), item->right);
+    batch->last = ids.id;
+    item->ids = ids;
+    struct bpe *bpe = batch->bpe;
+    __builtin_prefetch(&bpe->slots[merge_place(bpe, merge_hash(ids.left, ids.right))], 1);
     return STATUS_OK;
 }
 
+/* The same pair again: the later rank counts. */
+static void item_put(struct bpe *bpe, const struct text_merge *item) {
+    const struct merge ids = item->ids;
+    const uint64_t hash = merge_hash(ids.left, ids.right);
+    *merge_slot_find(bpe, ids.left, ids.right, hash) =
+        (struct merge_slot){(uint32_t)hash, item->rank + 1};
+    bpe->merges[item->rank] = ids;
+    if (!bpe->crosses)
+        bpe->crosses = crosses(item->left, item->left_len, item->right, item->right_len);
+}
+
+static enum status batch_flush(struct batch *batch, struct error *err) {
+    const struct vocab *vocab = batch->vocab;
+    for (size_t i = 0; i < batch->n; i++) {
+        struct text_merge *item = &batch->items[i];
+        item->left_hash = vocab_hash(VOCAB_HASH_START, item->left, item->left_len);
+        item->right_hash = vocab_hash(VOCAB_HASH_START, item->right, item->right_len);
+        vocab_prefetch_slot(vocab, item->left_hash);
+        vocab_prefetch_slot(vocab, item->right_hash);
+    }
+    for (size_t i = 0; i < batch->n; i++) {
+        vocab_prefetch_token(vocab, batch->items[i].left_hash);
+        vocab_prefetch_token(vocab, batch->items[i].right_hash);
+    }
+    for (size_t i = 0; i < batch->n; i++) {
+        vocab_prefetch_string(vocab, batch->items[i].left_hash);
+        vocab_prefetch_string(vocab, batch->items[i].right_hash);
+    }
+    for (size_t i = 0; i < batch->n; i++)
+        if (item_find(batch, &batch->items[i], err) != STATUS_OK)
+            return STATUS_ERROR;
+    for (size_t i = 0; i < batch->n; i++)
+        item_put(batch->bpe, &batch->items[i]);
+    batch->n = 0;
+    return STATUS_OK;
+}
+
+static enum status merge_add(struct batch *batch, uint32_t rank, const char *left, size_t left_len,
+                             const char *right, size_t right_len, struct error *err) {
+    batch->items[batch->n++] = (struct text_merge){
+        .left = left, .right = right, .left_len = left_len, .right_len = right_len, .rank = rank};
+    return batch->n == BATCH ? batch_flush(batch, err) : STATUS_OK;
+}
+
 /* "left right", with one space between. */
-static enum status merge_add_line(struct bpe *bpe, const struct vocab *vocab, uint32_t rank,
-                                  const char *line, size_t len, struct error *err) {
+static enum status merge_add_line(struct batch *batch, uint32_t rank, const char *line, size_t len,
+                                  struct error *err) {
     const char *space = memchr(line, ' ', len);
     const size_t left_len = space ? (size_t)(space - line) : 0;
     if (!space || memchr(space + 1, ' ', len - left_len - 1))
         return ERR(err, MODEL, "merge %u, \"%.*s\", must be two tokens and a space between", rank,
                    (int)(len > 100 ? 100 : len), line);
-    return merge_add(bpe, vocab, rank, line, left_len, space + 1, len - left_len - 1, err);
+    return merge_add(batch, rank, line, left_len, space + 1, len - left_len - 1, err);
 }
 
 static enum status merges_parse(struct bpe *bpe, const struct vocab *vocab,
                                 const struct json *merges, struct error *err) {
     merges_create(bpe, merges->len);
+    struct batch batch = {.bpe = bpe, .vocab = vocab};
     uint32_t rank = 0;
     for (uint32_t i = 0; i < merges->len; i++) {
         const struct json *merge = json_at(merges, i);
         if (json_is(merge, JSON_STRING)) {
             if (merge->len >= 8 && memcmp(merge->text, "#version", 8) == 0)
                 continue;
-            if (merge_add_line(bpe, vocab, rank, merge->text, merge->len, err) != STATUS_OK)
+            if (merge_add_line(&batch, rank, merge->text, merge->len, err) != STATUS_OK)
                 return STATUS_ERROR;
         } else {
             const struct json *left = json_at(merge, 0), *right = json_at(merge, 1);
             if (!json_is(left, JSON_STRING) || !json_is(right, JSON_STRING) || merge->len != 2)
                 return ERR(err, MODEL, "merge %u must be a string or a pair of strings", rank);
-            if (merge_add(bpe, vocab, rank, left->text, left->len, right->text, right->len, err) !=
+            if (merge_add(&batch, rank, left->text, left->len, right->text, right->len, err) !=
                 STATUS_OK)
                 return STATUS_ERROR;
         }
         rank++;
     }
-    return STATUS_OK;
+    return batch_flush(&batch, err);
 }
 
 enum status bpe_add_merges(struct model *model, struct loader *loader, const char *text, size_t len,
@@ -113,6 +180,7 @@ enum status bpe_add_merges(struct model *model, struct loader *loader, const cha
     for (size_t i = 0; i < len; i++)
         lines += text[i] == '\n';
     merges_create(bpe, lines);
+    struct batch batch = {.bpe = bpe, .vocab = &loader->tokenizer->vocab};
     const char *end = text + len;
     const char *line = memchr(text, '\n', len); /* the head line is no merge */
     uint32_t rank = 0;
@@ -123,12 +191,13 @@ enum status bpe_add_merges(struct model *model, struct loader *loader, const cha
         size_t n = (size_t)(stop - line);
         if (n > 0 && line[n - 1] == '\r')
             n--;
-        if (n > 0 &&
-            merge_add_line(bpe, &loader->tokenizer->vocab, rank, line, n, err) != STATUS_OK)
+        if (n > 0 && merge_add_line(&batch, rank, line, n, err) != STATUS_OK)
             return STATUS_ERROR;
         rank++;
         line = stop + 1;
     }
+    if (batch_flush(&batch, err) != STATUS_OK)
+        return STATUS_ERROR;
     merges_finish(model, &loader->tokenizer->vocab);
     return STATUS_OK;
 }
@@ -137,12 +206,15 @@ enum status bpe_add_pairs(struct model *model, struct loader *loader,
                           const struct merge_pair *pairs, size_t n, struct error *err) {
     struct bpe *bpe = model->state;
     merges_create(bpe, n);
+    struct batch batch = {.bpe = bpe, .vocab = &loader->tokenizer->vocab};
     for (size_t i = 0; i < n; i++) {
         const char *right = pairs[i].token + pairs[i].left_len;
-        if (merge_add(bpe, &loader->tokenizer->vocab, (uint32_t)i, pairs[i].token,
-                      pairs[i].left_len, right, pairs[i].len - pairs[i].left_len, err) != STATUS_OK)
+        if (merge_add(&batch, (uint32_t)i, pairs[i].token, pairs[i].left_len, right,
+                      pairs[i].len - pairs[i].left_len, err) != STATUS_OK)
             return STATUS_ERROR;
     }
+    if (batch_flush(&batch, err) != STATUS_OK)
+        return STATUS_ERROR;
     merges_finish(model, &loader->tokenizer->vocab);
     return STATUS_OK;
 }
@@ -199,5 +271,5 @@ enum status bpe_parse(struct model *model, struct loader *loader, const struct j
 void bpe_destroy(struct model *model) {
     struct bpe *bpe = model->state;
     if (bpe)
-        mem_free(bpe->merges);
+        merges_free(bpe);
 }

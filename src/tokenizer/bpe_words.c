@@ -7,7 +7,6 @@
 
 #include "base/banned.h"
 
-#define NO_RANK    UINT32_MAX
 #define SHORT_WORD 32 /* symbols; measured: the heap wins above */
 
 struct symbol {
@@ -60,17 +59,17 @@ static void merge_short(const struct bpe *bpe, struct bpe_call *state) {
     for (size_t i = 0; i + 1 < n; i++)
         pairs[i] = merge_find(bpe, symbols[i].id, symbols[i + 1].id);
     while (n > 1) {
-        uint32_t best_rank = NO_RANK;
+        const struct merge *first = NULL;
         size_t best = 0;
         for (size_t i = 0; i + 1 < n; i++) {
-            if (pairs[i] && pairs[i]->rank < best_rank) {
-                best_rank = pairs[i]->rank;
+            if (pairs[i] && (!first || pairs[i] < first)) {
+                first = pairs[i];
                 best = i;
             }
         }
-        if (best_rank == NO_RANK)
+        if (!first)
             break;
-        symbols[best].id = pairs[best]->id;
+        symbols[best].id = first->id;
         symbols[best].len += symbols[best + 1].len;
         n--;
         memmove(symbols + best + 1, symbols + best + 2, (n - best - 1) * sizeof *symbols);
@@ -125,7 +124,8 @@ static void push_pair(const struct bpe *bpe, struct model_call *call, struct bpe
                       uint32_t left, uint32_t right) {
     const struct merge *merge = merge_find(bpe, state->symbols[left].id, state->symbols[right].id);
     if (merge)
-        heap_push(call, state, (struct candidate){merge->rank, left, merge->id});
+        heap_push(call, state,
+                  (struct candidate){(uint32_t)(merge - bpe->merges), left, merge->id});
 }
 
 static void merge_long(const struct bpe *bpe, struct model_call *call, struct bpe_call *state) {

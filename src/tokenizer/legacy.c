@@ -28,6 +28,7 @@ enum status legacy_vocab_json(struct loader *loader, const char *name, struct er
     }
     if (!json_is(object, JSON_OBJECT))
         return ERR(err, MODEL, "%s must be an object of tokens and ids", name);
+    vocab_reserve(&loader->tokenizer->vocab, object->len);
     for (uint32_t i = 0; i < object->len; i++) {
         const struct json_member *member = &object->members[i];
         int64_t id;

@@ -18,6 +18,7 @@ static const struct model_kind kinds[] = {
 static enum status vocab_parse(struct vocab *vocab, const struct json *object, struct error *err) {
     if (!json_is(object, JSON_OBJECT))
         return ERR(err, MODEL, "\"vocab\" is missing");
+    vocab_reserve(vocab, object->len);
     for (uint32_t i = 0; i < object->len; i++) {
         const struct json_member *member = &object->members[i];
         int64_t id;

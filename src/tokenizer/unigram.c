@@ -90,6 +90,7 @@ enum status unigram_build(struct model *model, struct loader *loader,
     model->state = unigram;
     double least = INFINITY;
     unigram->longest = 4;
+    vocab_reserve(vocab, n);
     for (size_t i = 0; i < n; i++) {
         vocab_put(vocab, pieces[i].data, pieces[i].len, (uint32_t)i);
         if (pieces[i].score < least)

@@ -4,10 +4,6 @@
 
 #include "base/banned.h"
 
-static size_t slot_of(const struct vocab *vocab, uint64_t hash) {
-    return (size_t)((hash * 0x9E3779B97F4A7C15ull) >> (64 - vocab->slot_bits));
-}
-
 static uint32_t tag_of(uint64_t hash) {
     return (uint32_t)(hash >> 32);
 }
@@ -48,10 +44,16 @@ static bool is_token(const struct vocab *vocab, int32_t id, const char *head, si
            (tail_len == 0 || memcmp(string + head_len, tail, tail_len) == 0);
 }
 
+bool vocab_is(const struct vocab *vocab, int32_t id, const char *head, size_t head_len,
+              const char *tail, size_t tail_len) {
+    return id >= 0 && (uint32_t)id < vocab->size && vocab->tokens[id].present &&
+           is_token(vocab, id, head, head_len, tail, tail_len);
+}
+
 int32_t vocab_find_hashed(const struct vocab *vocab, uint64_t hash, const char *head,
                           size_t head_len, const char *tail, size_t tail_len) {
     const size_t mask = ((size_t)1 << vocab->slot_bits) - 1;
-    for (size_t i = slot_of(vocab, hash);; i = (i + 1) & mask) {
+    for (size_t i = vocab_slot_of(vocab, hash);; i = (i + 1) & mask) {
         const struct vocab_slot slot = vocab->slots[i];
         if (slot.id < 0)
             return -1;
@@ -66,17 +68,17 @@ int32_t vocab_find(const struct vocab *vocab, const char *token, size_t len) {
 
 static void slots_insert(struct vocab *vocab, uint64_t hash, int32_t id) {
     const size_t mask = ((size_t)1 << vocab->slot_bits) - 1;
-    size_t i = slot_of(vocab, hash);
+    size_t i = vocab_slot_of(vocab, hash);
     while (vocab->slots[i].id >= 0)
         i = (i + 1) & mask;
     vocab->slots[i] = (struct vocab_slot){tag_of(hash), id};
 }
 
-/* Doubles the table: every token that a slot points at is hashed again. */
-static void slots_grow(struct vocab *vocab) {
+/* Every token that a slot points at is hashed again. */
+static void slots_grow(struct vocab *vocab, uint32_t bits) {
     struct vocab_slot *old = vocab->slots;
     const size_t n = (size_t)1 << vocab->slot_bits;
-    vocab->slot_bits++;
+    vocab->slot_bits = bits;
     vocab->slots = slots_create(vocab->slot_bits);
     for (size_t i = 0; i < n; i++) {
         if (old[i].id < 0)
@@ -92,7 +94,7 @@ static void slots_grow(struct vocab *vocab) {
 /* Takes a token's old slot out and closes the gap behind it (Knuth, algorithm 6.4R). */
 static void slots_remove(struct vocab *vocab, uint64_t hash, int32_t id) {
     const size_t mask = ((size_t)1 << vocab->slot_bits) - 1;
-    size_t gap = slot_of(vocab, hash);
+    size_t gap = vocab_slot_of(vocab, hash);
     while (vocab->slots[gap].id != id) {
         if (vocab->slots[gap].id < 0)
             return; /* an alias */
@@ -116,6 +118,16 @@ static void tokens_reserve(struct vocab *vocab, uint32_t id) {
         mem_grow(vocab->tokens, &vocab->tokens_cap, (size_t)id + 1, sizeof *vocab->tokens);
     memset(vocab->tokens + vocab->size, 0, (id + 1 - vocab->size) * sizeof *vocab->tokens);
     vocab->size = id + 1;
+}
+
+void vocab_reserve(struct vocab *vocab, size_t n) {
+    uint32_t bits = vocab->slot_bits;
+    while (bits < 31 && (size_t)1 << bits < 2 * (vocab->count + n))
+        bits++;
+    if (bits > vocab->slot_bits)
+        slots_grow(vocab, bits);
+    vocab->tokens =
+        mem_grow(vocab->tokens, &vocab->tokens_cap, vocab->size + n, sizeof *vocab->tokens);
 }
 
 static void set_string(struct vocab *vocab, const char *token, size_t len, uint32_t id) {
@@ -145,7 +157,7 @@ void vocab_put(struct vocab *vocab, const char *token, size_t len, uint32_t id) 
         vocab->count--;
     }
     if (2 * (vocab->count + 1) > (1u << vocab->slot_bits))
-        slots_grow(vocab);
+        slots_grow(vocab, vocab->slot_bits + 1);
     set_string(vocab, token, len, id);
     vocab->count++;
     if (len > vocab->longest)
