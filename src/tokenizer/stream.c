@@ -3,9 +3,10 @@
  * ids[prefix, read) have been given out; they are decoded again for context, because a decoder
  * treats the first token and spaces before punctuation in its own way. What the new ids add to
  * that text is given out when its end cannot change: no broken character, no start of what cleaning
- * up replaces. (The method of text-generation-inference's decode_token and of the library's
- * DecodeStream.) Ids that decoding skips are dropped at once, and a long run of broken bytes is
- * given out but for its end, so that a step's work stays bounded. */
+ * up replaces, no byte that a bad one behind it would spoil. (The method of
+ * text-generation-inference's decode_token and of the library's DecodeStream.) Ids that decoding
+ * skips are dropped at once, and a long run of broken bytes is given out but for its end, so that a
+ * step's work stays bounded. */
 #include "tokenizer/pipeline.h"
 
 #include "base/banned.h"
@@ -23,18 +24,70 @@ void decode_stream_deinit(struct decode_stream *stream) {
     *stream = (struct decode_stream){0};
 }
 
+static bool falls_back(const struct stage *stage) {
+    if (stage_is(stage, "ByteFallback"))
+        return true;
+    for (size_t i = 0; stage && i < stage->n_children; i++)
+        if (falls_back(stage->children[i]))
+            return true;
+    return false;
+}
+
+/* "<0x41>" to a decoder that makes bytes of it: one bad byte behind spoils the whole run. */
+static bool is_byte(const struct tokenizer *tokenizer, int32_t id) {
+    size_t len;
+    const char *token = tokenizer_token_n(tokenizer, id, &len);
+    return token && len == 6 && memcmp(token, "<0x", 3) == 0 && token[5] == '>' &&
+           falls_back(tokenizer->decoder);
+}
+
+static bool is_broken(const struct buf *text) {
+    return text->len >= 3 && memcmp(text->data + text->len - 3, "\xEF\xBF\xBD", 3) == 0;
+}
+
 /* The end may still change: a character lacks bytes, or spaces may be cleaned up. */
 static bool ends_open(const struct decode_stream *stream, const struct buf *text) {
-    if (text->len >= 3 && memcmp(text->data + text->len - 3, "\xEF\xBF\xBD", 3) == 0)
-        return true;
-    return decode_cleans(stream->tokenizer, stream->options) &&
-           decode_may_clean(text->data, text->len);
+    return is_broken(text) || (decode_cleans(stream->tokenizer, stream->options) &&
+                               decode_may_clean(text->data, text->len));
+}
+
+static bool ends_in_byte(const struct decode_stream *stream) {
+    return is_byte(stream->tokenizer, stream->ids[stream->n - 1]);
+}
+
+static void decode_from(const struct decode_stream *stream, size_t first, size_t end,
+                        struct buf *out) {
+    buf_init(out, LIMIT_TEXT);
+    tokenizer_decode(stream->tokenizer, out, stream->ids + first, end - first, stream->options);
 }
 
 static void decode_to(const struct decode_stream *stream, size_t end, struct buf *out) {
-    buf_init(out, LIMIT_TEXT);
-    tokenizer_decode(stream->tokenizer, out, stream->ids + stream->prefix, end - stream->prefix,
-                     stream->options);
+    decode_from(stream, stream->prefix, end, out);
+}
+
+static bool starts_with(const struct buf *text, const struct buf *start) {
+    return text->len >= start->len &&
+           (start->len == 0 || memcmp(text->data, start->data, start->len) == 0);
+}
+
+static void give(struct decode_stream *stream, const struct buf *text, size_t from,
+                 struct buf *out) {
+    buf_append(out, text->data + from, text->len - from);
+    stream->given += text->len - from;
+}
+
+/* What was given out would be decoded otherwise now: cleaning up depends on the text in front, and
+ * a bad byte spoils the good ones of its run. All that is known counts then, from the character on
+ * that no byte was given of. */
+static void give_rest(struct decode_stream *stream, size_t end, struct buf *out) {
+    struct buf whole;
+    decode_from(stream, 0, end, &whole);
+    size_t from = stream->given < whole.len ? stream->given : whole.len;
+    while (from < whole.len && ((uint8_t)whole.data[from] & 0xC0) == 0x80)
+        from++;
+    if (from < whole.len)
+        give(stream, &whole, from, out);
+    buf_deinit(&whole);
 }
 
 /* Gives out what ids[prefix, end) say beyond ids[prefix, read). */
@@ -42,17 +95,33 @@ static void give_out(struct decode_stream *stream, size_t end, const struct buf 
                      struct buf *out) {
     struct buf before;
     decode_to(stream, stream->read, &before);
-    if (text->len > before.len) {
-        buf_append(out, text->data + before.len, text->len - before.len);
+    if (!starts_with(text, &before)) {
+        give_rest(stream, end, out);
+        stream->prefix = stream->read;
+        stream->read = end;
+    } else if (text->len > before.len) {
+        give(stream, text, before.len, out);
         stream->prefix = stream->read;
         stream->read = end;
     }
     buf_deinit(&before);
 }
 
-static bool starts_with(const struct buf *text, const struct buf *start) {
-    return text->len >= start->len &&
-           (start->len == 0 || memcmp(text->data, start->data, start->len) == 0);
+/* Too much is held back: of a run of bytes what ends in a whole character is given out, of a broken
+ * run all but its end, if what came behind has not changed it. */
+static void give_most(struct decode_stream *stream, const struct buf *all, struct buf *out) {
+    const bool bytes = ends_in_byte(stream);
+    for (size_t held = bytes ? 1 : HELD_END; held <= HELD_END; held++) {
+        const size_t end = stream->n - held;
+        struct buf most;
+        decode_to(stream, end, &most);
+        const bool is_whole = bytes && !ends_open(stream, &most);
+        if (is_whole || (held == HELD_END && starts_with(all, &most)))
+            give_out(stream, end, &most, out);
+        buf_deinit(&most);
+        if (is_whole)
+            return;
+    }
 }
 
 void decode_stream_push(struct decode_stream *stream, int32_t id, struct buf *out) {
@@ -63,15 +132,10 @@ void decode_stream_push(struct decode_stream *stream, int32_t id, struct buf *ou
     stream->ids[stream->n++] = id;
     struct buf all;
     decode_to(stream, stream->n, &all);
-    if (!ends_open(stream, &all)) {
+    if (!ends_open(stream, &all) && !ends_in_byte(stream))
         give_out(stream, stream->n, &all, out);
-    } else if (stream->n - stream->read > HELD_MOST) {
-        struct buf most;
-        decode_to(stream, stream->n - HELD_END, &most);
-        if (starts_with(&all, &most)) /* what came behind has not changed it */
-            give_out(stream, stream->n - HELD_END, &most, out);
-        buf_deinit(&most);
-    }
+    else if (stream->n - stream->read > HELD_MOST)
+        give_most(stream, &all, out);
     buf_deinit(&all);
 }
 

@@ -137,6 +137,7 @@ struct decode_stream {
     size_t n, cap;
     size_t prefix; /* ids[0, prefix) need not be decoded again, but for context */
     size_t read;   /* ids[prefix, read) have been given out */
+    size_t given;  /* bytes given out so far */
     bool failed;
 };
 void decode_stream_init(struct decode_stream *stream, const struct tokenizer *tokenizer,
