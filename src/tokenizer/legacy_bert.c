@@ -68,13 +68,19 @@ enum status legacy_mpnet(struct loader *loader, struct error *err) {
 
 /* A question token and a full stop behind the question, on the side where the padding is not. */
 enum status legacy_splinter(struct loader *loader, struct error *err) {
+    if (wordpiece(loader, err) != STATUS_OK || stages(loader, err) != STATUS_OK)
+        return STATUS_ERROR;
     const char *cls = token(loader, TOKEN_CLS), *sep = token(loader, TOKEN_SEP);
     const char *question = special_setting(loader, "question_token", "[QUESTION]");
     const char *side = json_get_string(loader->tokenizer_config, "padding_side", "right");
+    /* The slow class does not add the question token: its id is the unknown token's then. */
+    if (question && vocab_find(&loader->tokenizer->vocab, question, strlen(question)) < 0)
+        question = token(loader, TOKEN_UNK);
     const char *ask = question ? arena_printf(&loader->arena, "%s . ", question) : "";
     const bool right = strcmp(side, "right") == 0;
     const char *single = arena_printf(&loader->arena, "%s:0 $A:0 %s:0", cls, sep);
     const char *pair = arena_printf(&loader->arena, "%s:0 $A:0 %s%s:0 $B:1 %s%s:1", cls,
                                     right ? ask : "", sep, right ? "" : ask, sep);
-    return build(loader, single, pair, err);
+    legacy_post(loader, (struct legacy_post){.single = single, .pair = pair});
+    return STATUS_OK;
 }

@@ -26,6 +26,8 @@ import tokenizers
 import transformers
 from tokenizers import pre_tokenizers
 
+import pieces
+
 OUT = "tests/golden/tokenizer"
 
 CORPUS = """the quick brown fox jumps over the lazy dog and the other dogs were watching the foxes
@@ -490,6 +492,15 @@ def write_wordpiece(folder):
         file.write("".join(token + "\n" for token in sorted(vocab, key=vocab.get)))
 
 
+def write_bytes(folder):
+    write_bpe(folder, byte_bpe(specials=["<s>", "<pad>", "</s>", "<unk>", "<mask>", "[CLS]", "[SEP]", "<|endoftext|>",
+                                         "<|startoftranscript|>", "<|notimestamps|>"], size=380))
+
+
+def write_chars(folder):
+    write_bpe(folder, char_bpe(specials=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], end_of_word_suffix="</w>"))
+
+
 def legacy_folders():
     """Folders of the older files and of transformers' settings, written in place."""
     def make(name, config=None, special_map=None):
@@ -548,6 +559,7 @@ class Reference:
         self.transformers = None
         if os.path.exists(f"{folder}/tokenizer_config.json") or os.path.exists(f"{folder}/config.json"):
             self.transformers = transformers.AutoTokenizer.from_pretrained(folder)
+            self.transformers._switch_to_input_mode()  # as each call of it does
             self.backend = self.transformers.backend_tokenizer
         else:
             self.backend = tokenizers.Tokenizer.from_file(f"{folder}/tokenizer.json")
@@ -637,15 +649,15 @@ def settings(reference):
             "left": t.padding_side == "left", "size": max(t.get_vocab().values()) + 1}
 
 
-def cases(folder, texts, full):
+def cases(folder, texts, full, pairs=PAIRS, options_list=OPTIONS):
     reference = Reference(folder)
     rows = []
     for text in texts:
-        rows.append({"text": text, "windows": reference.encode(text, None, {}, full)})
-    for text, pair in PAIRS if full else []:
+        rows.append({"text": text, "windows": reference.encode(text, None, {}, full and pairs is PAIRS)})
+    for text, pair in pairs if full else []:
         rows.append({"text": text, "pair": pair, "windows": reference.encode(text, pair, {})})
-    for options in OPTIONS if full else []:
-        for text, pair in [("the dog " * 6, None)] + PAIRS[:1] + PAIRS[3:]:
+    for options in options_list if full else []:
+        for text, pair in [("the dog " * 6, None)] + PAIRS[:1] + pairs[3:]:
             if pair is None and options.get("truncation") == "only_second":
                 continue
             row = {"text": text, "options": options}
@@ -660,7 +672,7 @@ def cases(folder, texts, full):
     rng = random.Random(7)
     size = max(reference.backend.get_vocab(with_added_tokens=True).values()) + 3
     lists = [row["windows"][0]["ids"] for row in rows if "windows" in row][:len(texts)]
-    lists += [[rng.randrange(size) for _ in range(rng.randrange(1, 16))] for _ in range(12)]
+    lists += [[rng.randrange(size) for _ in range(rng.randrange(1, 16))] for _ in range(12 if pairs is PAIRS else 4)]
     decodes = []
     for i, ids in enumerate(lists):
         clean = [None, True, False][i % 3] if reference.transformers else False
@@ -695,8 +707,12 @@ def make():
         os.makedirs(f"{OUT}/{name}")
         write_json(f"{OUT}/{name}/tokenizer.json", tokenizer)
     legacy_folders()
+    pieces.folders(OUT, CORPUS, write_wordpiece, write_bytes, write_chars)
     few = [t for t in TEXTS if len(t) < 60]
     for name in sorted(os.listdir(OUT)):
+        if name.startswith(pieces.PREFIX):
+            cases(f"{OUT}/{name}", pieces.TEXTS, True, PAIRS[:1], [])
+            continue
         full = name not in small and name not in BRIEF
         cases(f"{OUT}/{name}", texts_of(name, TEXTS if full else few), full)
 
