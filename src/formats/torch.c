@@ -37,23 +37,6 @@ static bool is_inside(const struct torch_tensor *tensor, size_t element_bytes) {
            end <= tensor->storage->bytes;
 }
 
-/* out = the elements in row-major order. Not tuned: such tensors are few. */
-static void copy_strided(uint8_t *out, const struct torch_tensor *tensor, size_t elements,
-                         size_t element_bytes) {
-    size_t index[LIMIT_TENSOR_DIMS] = {0};
-    size_t at = tensor->offset;
-    for (size_t n = 0; n < elements; n++) {
-        memcpy(out + n * element_bytes, tensor->storage->data + at * element_bytes, element_bytes);
-        for (uint32_t i = tensor->n_dims; i-- > 0;) {
-            at += (size_t)tensor->strides[i];
-            if (++index[i] < (size_t)tensor->dims[i])
-                break;
-            at -= index[i] * (size_t)tensor->strides[i];
-            index[i] = 0;
-        }
-    }
-}
-
 static enum status set_shape(struct tensor *out, const struct torch_tensor *tensor,
                              struct error *err) {
     if (tensor->refused != NULL)
@@ -98,7 +81,7 @@ static enum status add_tensor(struct tensor_list *list, const struct pickle_valu
     void *copy = NULL;
     if (tensor_list_own(list, &copy, out->bytes, err) != STATUS_OK)
         return error_prefix(err, "tensor \"%.100s\": ", out->name);
-    copy_strided(copy, tensor, out->elements, element_bytes);
+    torch_copy_strided(copy, tensor, element_bytes);
     out->data = copy;
     return STATUS_OK;
 }

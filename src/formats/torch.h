@@ -82,6 +82,11 @@ enum status torch_storage_new(struct pickle *pickle, const struct pickle_value *
                               struct torch_storage **out, struct error *err) MUST_CHECK;
 bool torch_size(const struct pickle_value *value, uint64_t *out); /* an INT >= 0 */
 
+/* ---- torch_strided.c ---- */
+/* out = all elements in row-major order. There is at least one, of at least one dimension, and all
+ * stand inside the storage. */
+void torch_copy_strided(uint8_t *out, const struct torch_tensor *tensor, size_t element_bytes);
+
 /* ---- torch_legacy.c: *state is the saved object, its storages have their data ---- */
 bool torch_tar_sniff(const uint8_t *data, size_t size);
 enum status torch_tar_read(struct torch_reader *reader, const uint8_t *data, size_t size,
