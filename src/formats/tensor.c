@@ -123,6 +123,8 @@ static void convert_stored(const struct tensor *tensor, size_t from, size_t n, f
 
 /* Row by row, where the data has a head's rows in pairs: see `paired_rows`. */
 static void convert_paired(const struct tensor *tensor, size_t from, size_t n, float *out) {
+    if (n == 0) /* perhaps a row has no columns */
+        return;
     const size_t rows = (size_t)tensor->dims[0], cols = tensor->elements / rows;
     const size_t group = tensor->paired_rows, half = group / 2;
     size_t row = from / cols, col = from % cols;

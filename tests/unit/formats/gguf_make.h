@@ -6,9 +6,10 @@
 
 #include "formats/gguf.h"
 
+/* Little endian; more than 8 bytes end in zeros. */
 static inline void put_number(struct buf *file, uint64_t value, size_t bytes) {
     for (size_t i = 0; i < bytes; i++)
-        buf_putc(file, (char)(value >> (8 * i)));
+        buf_putc(file, (char)(i < 8 ? value >> (8 * i) : 0));
 }
 
 static inline void put_text(struct buf *file, const char *text) {

@@ -353,6 +353,29 @@ static void paired_rows_come_apart(void **state) {
     buf_deinit(&file);
 }
 
+static void paired_rows_may_be_empty(void **state) {
+    struct buf file;
+    struct error err = {0};
+    struct tensor_list list = {.n_files = 1};
+    put_begin(&file, 3, 1, 2);
+    put_string_pair(&file, "general.architecture", "llama");
+    put_pair(&file, "llama.attention.head_count", GGUF_U32, 2);
+    put_text(&file, "blk.0.attn_q.weight");
+    put_number(&file, 2, 4);
+    put_number(&file, 0, 8); /* 4 rows of nothing */
+    put_number(&file, 4, 8);
+    put_number(&file, 24, 4);
+    put_number(&file, 0, 8);
+    put_data(&file, 0);
+    if (format_gguf.list(&list, (const uint8_t *)file.data, file.len, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    float untouched = -1;
+    tensor_to_floats(&list.items[0].tensor, 0, 0, &untouched);
+    assert_true(untouched == -1);
+    tensor_list_deinit(&list);
+    buf_deinit(&file);
+}
+
 /* ---- folders ---- */
 
 static void a_folder_of_one_file_is_a_repository(void **state) {
@@ -463,6 +486,7 @@ int main(void) {
         cmocka_unit_test(no_changed_byte_does_harm),
         cmocka_unit_test(tensors_have_the_names_of_transformers),
         cmocka_unit_test(paired_rows_come_apart),
+        cmocka_unit_test(paired_rows_may_be_empty),
         cmocka_unit_test(a_folder_of_one_file_is_a_repository),
         cmocka_unit_test(a_bare_config_is_completed_and_wins),
         cmocka_unit_test(parts_are_one_model),
