@@ -265,6 +265,7 @@ static const struct {
     {"a view of the storage", STATE(V2(STORAGE_OF("(X\1\0\0\0bK\1K\3t") "K\0K\3\x85K\1\x85\x89}")), NULL},
     {"an empty tensor beyond the storage", STATE(TENSOR("K\x63K\0\x85K\1\x85")), NULL},
     {"any stride of a single element", STATE(TENSOR("K\0K\1\x85" LAST "\x85")), NULL},
+    {"an empty dictionary", STR("\x80\2}."), NULL},
     {"one element too far", STATE(TENSOR("K\1K\2K\2\x86K\2K\1\x86")), "tensor \"w\" reaches beyond its storage of 16 bytes"},
     {"a stride too far", STATE(TENSOR("K\0K\2K\2\x86K\3K\1\x86")), "reaches beyond its storage"},
     {"an offset of 2^63 - 1", STATE(TENSOR(LAST "K\1\x85K\1\x85")), "reaches beyond its storage"},
