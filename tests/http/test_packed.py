@@ -85,3 +85,16 @@ def folder_follows_the_environment(context):
                                 ({"XDG_CACHE_HOME": "", "HOME": folder}, ".cache/brisk")):
             subprocess.run(command, capture_output=True, check=True, env=os.environ | variables)
             equal(len(packed(os.path.join(folder, path))), 1, path)
+
+
+@test
+def memory_is_the_packed_weights_and_little_more(context):
+    """On the start that packs and on the one that maps; sanitizers have memory of their own."""
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(2):
+            with driver.Server(context.binary, options=("--cache-dir", folder)) as server:
+                equal(server.client().run(WRITER, "ROMEO", PARAMETERS).status, 200, "answer")
+                true(server.wait_for(lambda: packed(folder)), "nothing stored")
+                most = 1.1 * packed(folder)[0].stat().st_size + 60e6
+                if server.slow == 1:
+                    true(server.rss_bytes() <= most, f"{server.rss_bytes()} bytes resident, at most {most:.0f}")
