@@ -58,11 +58,14 @@ static void count_spaces(struct token *token, const char *data, size_t len) {
     }
 }
 
+/* The token's offsets are still bytes of the piece. */
 static void token_spaces(const struct tokenizer *tokenizer, struct token *token,
                          const struct piece *piece) {
     size_t len;
-    if (piece->id >= 0) { /* an added token is the text it matched */
-        count_spaces(token, piece->text.data, piece->text.len);
+    const bool is_text = tokenizer->model.has_text_id && token->id == tokenizer->model.text_id;
+    if (piece->id >= 0 || is_text) { /* an added token is the text it matched */
+        count_spaces(token, piece->text.data + token->offsets.start,
+                     token->offsets.end - token->offsets.start);
         return;
     }
     const char *string = vocab_token(&tokenizer->vocab, token->id, &len);
@@ -190,13 +193,12 @@ static enum status encode_sequence(const struct tokenizer *tokenizer, struct tok
     for (size_t i = 0; i < tokens->n; i++) {
         struct token *token = &tokens->items[i];
         const struct piece *piece = &pieces.items[token->word];
+        if (tokenizer->trims_offsets)
+            token_spaces(tokenizer, token, piece);
         const struct span bytes =
             text_origin(&piece->text, token->offsets.start, token->offsets.end);
         token->offsets = to_code_points(bytes, index, len);
-        token->sequence = sequence;
         token->type_id = sequence;
-        if (tokenizer->trims_offsets)
-            token_spaces(tokenizer, token, piece);
     }
     return STATUS_OK;
 }

@@ -14,8 +14,10 @@ struct tokens;
 struct model {
     const struct model_kind *kind;
     void *state;
-    bool maps_bytes;                       /* takes pieces whose byte-level mapping is still due */
-    bool cuts_words;                       /* tokens never reach over the start of a U+2581 run */
+    bool maps_bytes; /* takes pieces whose byte-level mapping is still due */
+    bool cuts_words; /* tokens never reach over the start of a U+2581 run */
+    bool has_text_id;
+    int32_t text_id; /* with has_text_id: a token that reads as the text it stands for */
     const char *continuing_subword_prefix; /* or NULL */
     const char *end_of_word_suffix;        /* or NULL */
 };

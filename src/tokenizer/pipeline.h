@@ -36,7 +36,7 @@ struct token {
     struct span offsets;  /* code points */
     int32_t word;         /* -1: special */
     uint32_t lead, trail; /* spaces at the token's ends, for trim_offsets */
-    int8_t sequence;      /* 0 text, 1 pair, -1 special */
+    bool special;         /* added by a post-processor */
 };
 
 struct tokens {
@@ -44,11 +44,18 @@ struct tokens {
     size_t n, cap;
 };
 
+#define WINDOW_RANGES 8
+
 /* An encoding on its way through the post-processor: the main window and the overflow. */
 struct window {
     struct token *tokens;
     size_t n;
+    /* Where the tokens of text i are, places in the window; bit i of `ranged`: it is known. A
+     * ByteLevel behind a template makes a sequence of each of its pieces, hence more than two. */
+    struct span ranges[WINDOW_RANGES];
+    uint8_t ranged;
 };
+void window_set_range(struct window *window, size_t sequence, size_t start, size_t end);
 struct windows {
     struct window main;
     struct window *overflow;

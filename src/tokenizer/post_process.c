@@ -38,7 +38,7 @@ static enum status truncate(struct windows *windows, struct arena *arena, size_t
             stop = start + max;
         }
         /* A copy each: windows overlap, and post-processors write into them. */
-        list[i].n = stop - start;
+        list[i] = (struct window){.n = stop - start};
         list[i].tokens = arena_copy(arena, all.tokens + start, list[i].n * sizeof *all.tokens);
     }
     windows->main = list[0];
@@ -111,8 +111,21 @@ static enum status truncate_parts(const struct tokenizer *tokenizer, struct part
 
 /* ---- merging ------------------------------------------------------------------------------- */
 
+void window_set_range(struct window *window, size_t sequence, size_t start, size_t end) {
+    if (sequence >= WINDOW_RANGES)
+        return;
+    window->ranges[sequence] = (struct span){(uint32_t)start, (uint32_t)end};
+    window->ranged |= (uint8_t)(1u << sequence);
+}
+
+/* Of two ranges of one sequence the later counts. */
 static struct window join(struct arena *arena, const struct window *a, const struct window *b) {
-    struct window out = {arena_alloc(arena, (a->n + b->n) * sizeof *a->tokens), a->n + b->n};
+    struct window out = *a;
+    out.tokens = arena_alloc(arena, (a->n + b->n) * sizeof *a->tokens);
+    out.n = a->n + b->n;
+    for (size_t i = 0; i < ARRAY_LEN(b->ranges); i++)
+        if (b->ranged >> i & 1)
+            window_set_range(&out, i, a->n + b->ranges[i].start, a->n + b->ranges[i].end);
     if (a->n > 0)
         memcpy(out.tokens, a->tokens, a->n * sizeof *a->tokens);
     if (b->n > 0)
@@ -151,6 +164,20 @@ static enum status merge_parts(struct windows *out, const struct parts *parts, s
 
 /* ---- the public form ----------------------------------------------------------------------- */
 
+/* -1 but in the ranges: of n ranges, those of the texts below n, where one that is missing is all
+ * of the window; without any it is all of the first text. */
+static void label_sequences(int8_t *sequence, const struct window *window) {
+    size_t count = 0;
+    for (size_t i = 0; i < WINDOW_RANGES; i++)
+        count += window->ranged >> i & 1;
+    memset(sequence, -1, window->n);
+    for (size_t i = 0; i < count || i == 0; i++) {
+        const struct span all = {0, (uint32_t)window->n};
+        const struct span range = window->ranged >> i & 1 ? window->ranges[i] : all;
+        memset(sequence + range.start, (int)i, range.end - range.start);
+    }
+}
+
 static void publish(struct encoding *out, struct arena *arena, const struct window *window) {
     const size_t n = window->n;
     *out = (struct encoding){
@@ -167,10 +194,11 @@ static void publish(struct encoding *out, struct arena *arena, const struct wind
         out->ids[i] = token->id;
         out->type_ids[i] = token->type_id;
         out->offsets[i] = token->offsets;
-        out->special[i] = token->sequence < 0;
-        out->sequence[i] = token->sequence;
+        out->special[i] = token->special;
         out->words[i] = token->word;
     }
+    if (n > 0)
+        label_sequences(out->sequence, window);
 }
 
 /* The template has the language of the config; the request may have another. */
@@ -179,6 +207,12 @@ static void set_language(const struct tokenizer *tokenizer, struct encoding *enc
     for (size_t i = 0; i < encoding->n; i++)
         if (encoding->special[i] && encoding->ids[i] == tokenizer->language)
             encoding->ids[i] = language;
+}
+
+static void begin_ranges(struct windows *windows, size_t sequence) {
+    window_set_range(&windows->main, sequence, 0, windows->main.n);
+    for (size_t i = 0; i < windows->n_overflow; i++)
+        window_set_range(&windows->overflow[i], sequence, 0, windows->overflow[i].n);
 }
 
 /* Tokens that no window shows: all of the cut ones, or none when windows are asked for. */
@@ -207,6 +241,8 @@ enum status post_process(const struct tokenizer *tokenizer, struct encoding *out
     if (truncate_parts(tokenizer, &parts, options, err) != STATUS_OK)
         return STATUS_ERROR;
     const size_t cut = lost(sequences, &parts, options);
+    for (size_t i = 0; i < parts.n; i++)
+        begin_ranges(&parts.items[i], i);
     if (tokenizer->post_processor)
         tokenizer->post_processor->kind->process(tokenizer->post_processor, &parts);
     struct windows all;

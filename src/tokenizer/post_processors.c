@@ -46,6 +46,8 @@ static void byte_level_run(const struct stage *stage, struct parts *parts) {
     const struct byte_level *byte_level = stage->state;
     if (byte_level->trim_offsets)
         trim(parts, byte_level->add_prefix_space);
+    for (size_t i = 0; i < parts->n; i++)
+        window_set_range(&parts->items[i].main, i, 0, parts->items[i].main.n);
 }
 
 /* ---- BERT and RoBERTa ---------------------------------------------------------------------- */
@@ -70,35 +72,41 @@ static enum status cls_sep_parse(struct stage *stage, struct loader *loader,
     return pair_id(&state->sep, config, "sep", err);
 }
 
-/* `first` (-1: none) + window + `last`, of this type. */
+/* `first` (-1: none) + window + `last`, of this type. What is between is text and of one sequence
+ * from now on, be there special tokens of another post-processor in it. */
 static void wrap(struct window *window, struct arena *arena, int32_t first, int32_t last,
-                 int32_t type_id) {
+                 int32_t type_id, size_t sequence) {
     const size_t shift = first >= 0;
     struct token *tokens = arena_alloc(arena, (window->n + shift + 1) * sizeof *tokens);
-    const struct token special = {.type_id = type_id, .word = -1, .sequence = -1};
+    const struct token special = {.type_id = type_id, .word = -1, .special = true};
     if (first >= 0) {
         tokens[0] = special;
         tokens[0].id = first;
     }
     if (window->n > 0)
         memcpy(tokens + shift, window->tokens, window->n * sizeof *tokens);
+    for (size_t i = 0; i < window->n; i++)
+        tokens[shift + i].special = false;
     tokens[shift + window->n] = special;
     tokens[shift + window->n].id = last;
     window->tokens = tokens;
     window->n += shift + 1;
+    window->ranged = 0;
+    window_set_range(window, sequence, shift, window->n - 1);
 }
 
 static void wrap_all(struct windows *windows, struct arena *arena, int32_t first, int32_t last,
-                     int32_t type_id) {
-    wrap(&windows->main, arena, first, last, type_id);
+                     int32_t type_id, size_t sequence) {
+    wrap(&windows->main, arena, first, last, type_id, sequence);
     for (size_t k = 0; k < windows->n_overflow; k++)
-        wrap(&windows->overflow[k], arena, first, last, type_id);
+        wrap(&windows->overflow[k], arena, first, last, type_id, sequence);
 }
 
 static void bert_run(const struct stage *stage, struct parts *parts) {
     const struct cls_sep *state = stage->state;
     for (size_t i = 0; parts->add_special_tokens && i < parts->n; i++)
-        wrap_all(&parts->items[i], parts->arena, i == 0 ? state->cls : -1, state->sep, i > 0);
+        wrap_all(&parts->items[i], parts->arena, i == 0 ? state->cls : -1, state->sep, i > 0,
+                 i > 0);
 }
 
 static void set_type(struct window *window, int32_t type_id) {
@@ -118,7 +126,7 @@ static void roberta_run(const struct stage *stage, struct parts *parts) {
             continue;
         for (size_t k = 0; k < windows->n_overflow; k++)
             set_type(&windows->overflow[k], 0);
-        wrap_all(windows, parts->arena, i == 0 ? state->cls : state->sep, state->sep, 0);
+        wrap_all(windows, parts->arena, i == 0 ? state->cls : state->sep, state->sep, 0, i > 0);
     }
 }
 
@@ -220,13 +228,13 @@ static struct windows special_part(struct arena *arena, const struct template_pi
     struct token *tokens = arena_alloc(arena, (piece->n + 1) * sizeof *tokens);
     for (size_t i = 0; i < piece->n; i++)
         tokens[i] = (struct token){
-            .id = piece->ids[i], .type_id = piece->type_id, .word = -1, .sequence = -1};
+            .id = piece->ids[i], .type_id = piece->type_id, .word = -1, .special = true};
     return (struct windows){.main = {tokens, piece->n}};
 }
 
 static void templates_run(const struct stage *stage, struct parts *parts) {
     const struct templates *state = stage->state;
-    const struct template *template = parts->is_pair ? &state->pair : &state->single;
+    const struct template *template = parts->n == 2 ? &state->pair : &state->single;
     struct windows *items = arena_zalloc(parts->arena, template->n + 1, sizeof *items);
     size_t n = 0;
     for (size_t i = 0; i < template->n; i++) {
@@ -236,6 +244,7 @@ static void templates_run(const struct stage *stage, struct parts *parts) {
             items[n].main.tokens = arena_copy(parts->arena, items[n].main.tokens,
                                               items[n].main.n * sizeof(struct token));
             set_type(&items[n].main, piece->type_id);
+            window_set_range(&items[n].main, (size_t)piece->sequence, 0, items[n].main.n);
             n++;
         } else if (piece->sequence < 0 && parts->add_special_tokens) {
             items[n++] = special_part(parts->arena, piece);

@@ -102,6 +102,8 @@ enum status unigram_build(struct model *model, struct loader *loader,
         vocab_alias(vocab, pieces[i].data, pieces[i].len, (uint32_t)i);
     unigram->unk_score = least - UNK_PENALTY;
     unigram->unk_id = unk_id;
+    model->has_text_id = unk_id >= 0;
+    model->text_id = unk_id;
     unigram->byte_fallback = byte_fallback;
     find_bytes(unigram, vocab);
     piece_trie_create(&unigram->trie, pieces, n);
