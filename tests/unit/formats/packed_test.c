@@ -341,20 +341,33 @@ static void what_a_killed_writer_leaves_is_removed(void **state) {
     close(ready[1]);
 }
 
+/* Root may write everywhere, so it becomes somebody else for a while. */
+static void become(uid_t user) {
+    char **names = folder_list(&arena, folder);
+    if (geteuid() == 0 && user != 0) {
+        assert_int_equal(chown(folder, user, (gid_t)-1), 0);
+        for (size_t i = 0; names[i] != NULL; i++)
+            assert_int_equal(chown(path_join(&arena, folder, names[i]), user, (gid_t)-1), 0);
+        assert_int_equal(seteuid(user), 0);
+    } else if (getuid() == 0) {
+        assert_int_equal(seteuid(0), 0);
+    }
+}
+
 static void a_folder_that_cannot_be_written_is_only_read(void **state) {
+    enum { NOBODY = 65534 };
     const struct packed_digest as = {{0x77}};
     struct packed_cache *cache = open_cache(0);
+    unlink(path_of(&key));
     store(cache, &key);
-    if (geteuid() == 0) { /* who may write everywhere cannot be refused by a mode */
-        packed_cache_destroy(cache);
-        skip();
-    }
     assert_int_equal(chmod(folder, 0500), 0);
+    become(NOBODY);
     store(cache, &as);
     assert_true(found(cache, &key));
     assert_false(found(cache, &as));
     assert_int_equal(packed_cache_figures(cache).stored, 1);
     packed_cache_destroy(cache);
+    become(0);
     assert_int_equal(chmod(folder, 0700), 0);
 }
 
