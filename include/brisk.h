@@ -106,6 +106,17 @@ void brisk_tokenize_full(struct brisk_tokenizer *tokenizer, const char *json, si
 void brisk_detokenize(struct brisk_tokenizer *tokenizer, const char *json, size_t len,
                       struct brisk_answer *answer);
 
+/* The chat templates of a model; the folder need hold no weights nor config. `json` is a list of
+ * messages, or an object: {"messages", "tools", "documents", "add_generation_prompt" (true),
+ * "continue_final_message" (false), "template" (a name), "chat_template_kwargs" (more variables)}.
+ * The answer is a JSON string: the text that the model would read. */
+struct brisk_chat;
+int brisk_chat_open(struct brisk_chat **out, struct brisk *brisk, const char *model, char *error,
+                    size_t error_size);
+void brisk_chat_close(struct brisk_chat *chat);
+void brisk_chat_render(const struct brisk_chat *chat, const char *json, size_t len,
+                       struct brisk_answer *answer);
+
 /* ---- figures ---- */
 /* Prometheus text of the runtime's counters; free with brisk_answer_free. */
 void brisk_metrics(struct brisk *brisk, struct brisk_answer *answer);

@@ -157,6 +157,22 @@ void brisk_model_list(struct brisk *brisk, struct brisk_answer *answer) {
 
 /* ---- check ---- */
 
+/* Which chat templates there are, and what is wrong with those that are bad. */
+static void write_chat_templates(struct json_out *out, const struct repository *repository) {
+    struct chat *chat = loaded_chat(repository);
+    if (chat_count(chat) > 0) {
+        json_key(out, "chat_templates");
+        json_open_array(out);
+        for (size_t i = 0; i < chat_count(chat); i++) {
+            struct error err = {0};
+            const bool good = chat_check(chat, i, &err) == STATUS_OK;
+            json_string(out, good ? chat_name(chat, i) : err.text);
+        }
+        json_close_array(out);
+    }
+    chat_close(chat);
+}
+
 static void write_check(struct json_out *out, const struct brisk *brisk, const char *model,
                         const struct described *described, uint64_t parameters,
                         enum precision precision, size_t bytes) {
@@ -185,6 +201,7 @@ static void write_check(struct json_out *out, const struct brisk *brisk, const c
     }
     json_key(out, "vocab_size");
     json_int(out, arch->stacks[arch->text_stack].vocab_size);
+    write_chat_templates(out, &described->repository);
     json_close_object(out);
 }
 

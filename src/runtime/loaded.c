@@ -108,8 +108,9 @@ static enum status load_weights(struct loaded *loaded, const struct load *load, 
         .progress = load->progress,
         .user = load->user,
     };
-    const enum status status =
-        model_create(&loaded->model, &loaded->arch, checkpoint, &options, err);
+    enum status status = model_create(&loaded->model, &loaded->arch, checkpoint, &options, err);
+    if (status == STATUS_OK)
+        status = checkpoint_intact(checkpoint, err);
     checkpoint_close(checkpoint);
     return status;
 }
@@ -125,6 +126,7 @@ static void fill_task_model(struct loaded *loaded, const char *id) {
     task_model->arch = &loaded->arch;
     task_model->model = loaded->model;
     task_model->tokenizer = loaded->tokenizer;
+    task_model->chat = loaded->chat;
     task_model->config = repository->config;
     task_model->generation_config = repository->generation_config;
     task_model->labels = labels;
@@ -144,6 +146,11 @@ enum status loaded_tokenizer(struct tokenizer **out, const struct repository *re
     return status;
 }
 
+struct chat *loaded_chat(const struct repository *repository) {
+    return chat_open(repository->tokenizer_folder, repository->tokenizer_config,
+                     repository->special_tokens_map);
+}
+
 static enum status load_all(struct loaded *loaded, const struct load *load, struct error *err) {
     struct repository *repository = &loaded->repository;
     if (models_describe(&loaded->arch, repository, err) != STATUS_OK ||
@@ -154,6 +161,7 @@ static enum status load_all(struct loaded *loaded, const struct load *load, stru
     if (sentence_read(&loaded->task_model.sentence, repository, hidden_size, err) != STATUS_OK ||
         load_weights(loaded, load, err) != STATUS_OK)
         return STATUS_ERROR;
+    loaded->chat = loaded_chat(repository);
     fill_task_model(loaded, load->id);
     loaded->default_task = default_task(repository, &loaded->arch);
     loaded->compute_type =
@@ -182,6 +190,7 @@ void loaded_destroy(struct loaded *loaded) {
         return;
     model_destroy(loaded->model);
     tokenizer_destroy(loaded->tokenizer);
+    chat_close(loaded->chat);
     repository_close(&loaded->repository);
     mem_free(loaded->queue);
     mem_free(loaded);

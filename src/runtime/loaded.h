@@ -6,6 +6,7 @@
 #include "formats/formats.h"
 #include "models/models.h"
 #include "tasks/tasks.h"
+#include "template/template.h"
 #include "runtime/repos.h"
 #include "tokenizer/tokenizer.h"
 
@@ -20,6 +21,7 @@ struct loaded {
     struct repository repository;
     struct arch arch;
     struct tokenizer *tokenizer;
+    struct chat *chat; /* its chat templates, parsed */
     struct model *model;
     struct task_model task_model; /* points into the others */
     const char *default_task;     /* or NULL */
@@ -57,6 +59,8 @@ enum status described_open(struct described *described, const char *folder,
 enum status described_check(struct described *described, const struct checkpoint *checkpoint,
                             struct error *err) MUST_CHECK;
 void described_close(struct described *described);
+/* The chat templates of a repository; chat_close() them. */
+struct chat *loaded_chat(const struct repository *repository);
 /* The repository's tokenizer, from its files or from its GGUF file. */
 enum status loaded_tokenizer(struct tokenizer **out, const struct repository *repository,
                              struct error *err) MUST_CHECK;

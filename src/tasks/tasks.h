@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "engine/engine.h"
 #include "generate/generate.h"
+#include "template/template.h"
 #include "tokenizer/tokenizer.h"
 
 /* A sentence-transformers folder: what follows the model (modules.json), filled in by the runtime.
@@ -42,6 +43,7 @@ struct task_model {
     const struct arch *arch;
     struct model *model; /* for sizes; tasks never run it */
     const struct tokenizer *tokenizer;
+    const struct chat *chat;              /* chat templates; NULL: none */
     const struct json *config;            /* config.json */
     const struct json *generation_config; /* or NULL */
     const char *const *labels;            /* [n_labels] id2label */

@@ -1,11 +1,14 @@
 /* Text generation: goes on with a prompt (`transformers`' TextGenerationPipeline; the `details` of
  * text-generation-inference on demand). The answer is the prompt's own text and what the decoded
- * tokens have beyond the decoded prompt, as the pipeline cuts it. No chat here. */
+ * tokens have beyond the decoded prompt, as the pipeline cuts it. A chat, a list of messages, is
+ * made a prompt by the model's template, and answered as the chat with its new or longer last
+ * message. */
 #include "tasks/task.h"
 
 struct text_generation_args {
     struct generation_args generation;
     struct arg return_full_text, prefix, add_special_tokens, truncate, details;
+    struct arg continue_final_message;
 };
 #define ARG(field) offsetof(struct text_generation_args, field)
 
@@ -38,13 +41,19 @@ static const struct param text_generation_params[] = {
      .preset = "false",
      .help = "answer with why it ended, and with each token",
      .offset = ARG(details)},
+    {.name = "continue_final_message",
+     .type = PARAM_BOOL,
+     .help = "in a chat: go on with the last message; without it, if it is the assistant's",
+     .offset = ARG(continue_final_message)},
 };
 
 struct text_generation_state {
     struct text prompt;
     struct encoding encoding;
     struct item *item;
-    bool from_bos; /* the prompt was empty */
+    bool from_bos;  /* the prompt was empty */
+    bool is_chat;   /* part->input is a list of messages */
+    bool continues; /* its last message goes on */
 };
 
 static enum status text_generation_supports(const struct task_model *model, struct error *err) {
@@ -61,29 +70,41 @@ static enum status text_generation_supports(const struct task_model *model, stru
                                  : "fills in masked tokens; ask for fill-mask");
 }
 
+/* Messages stand where other inputs do: a list of them is one input, not many. */
+static void take_chat_as_one(struct job *job) {
+    if (job->single || !json_is(json_at(job->inputs, 0), JSON_OBJECT))
+        return;
+    job->single = true;
+    job->n_parts = 1;
+    job->parts[0].input = job->inputs;
+}
+
 static enum status text_generation_open(struct job *job, struct error *err) {
     static const struct generation_presets presets = {
         .do_sample = true, .temperature = 0.7f, .max_new_tokens = 256};
     const struct text_generation_args *args = job->args;
     struct generation_config *config = NULL;
+    take_chat_as_one(job);
     const enum status status =
         generation_open(job, &args->generation, &presets, "text-generation", &config, err);
     job->state = config;
     return status;
 }
 
+static struct text joined(struct job *job, struct text a, struct text b) {
+    char *both = arena_alloc(&job->arena, a.len + b.len + 1);
+    if (a.len > 0)
+        memcpy(both, a.data, a.len);
+    memcpy(both + a.len, b.data, b.len);
+    both[a.len + b.len] = 0;
+    return (struct text){both, a.len + b.len};
+}
+
 static struct text with_prefix(struct job *job, struct text prompt) {
     const struct text_generation_args *args = job->args;
     const struct text prefix =
         args->prefix.given ? args->prefix.text : generation_prefix(job, "text-generation");
-    if (prefix.len == 0) {
-        return prompt;
-    }
-    char *both = arena_alloc(&job->arena, prefix.len + prompt.len + 1);
-    memcpy(both, prefix.data, prefix.len);
-    memcpy(both + prefix.len, prompt.data, prompt.len);
-    both[prefix.len + prompt.len] = 0;
-    return (struct text){both, prefix.len + prompt.len};
+    return prefix.len == 0 ? prompt : joined(job, prefix, prompt);
 }
 
 /* A prompt of no tokens begins with the start token. */
@@ -99,26 +120,120 @@ static enum status use_bos(struct part *part, struct encoding *encoding, struct 
     return check_start(part->job, "bos_token_id", ids[0], err);
 }
 
+/* ---- chats ---- */
+
+/* The pipeline wants both of every message; a tool's call may come without content. */
+static enum status check_messages(struct part *part, struct error *err) {
+    const struct json *messages = part->input;
+    for (size_t i = 0; i < messages->len; i++) {
+        const struct json *message = json_at(messages, i);
+        if (!json_is(message, JSON_OBJECT))
+            return ERR(err, INPUT, "message %zu of the chat is %s, must be an object", i,
+                       describe_value(&part->job->arena, message));
+        if (!json_is(json_get(message, "role"), JSON_STRING) || !json_get(message, "content"))
+            return ERR(err, INPUT,
+                       "message %zu of the chat has no %s: each needs \"role\" and \"content\"", i,
+                       json_is(json_get(message, "role"), JSON_STRING) ? "\"content\""
+                                                                       : "\"role\"");
+    }
+    return STATUS_OK;
+}
+
+/* The prompt that the model's template makes of the chat. */
+static enum status chat_prompt(struct part *part, struct text *prompt, struct error *err) {
+    struct job *job = part->job;
+    const struct text_generation_args *args = job->args;
+    struct text_generation_state *state = part->state;
+    const struct json *messages = part->input;
+    state->is_chat = true;
+    if (chat_count(job->model->chat) > 0 && check_messages(part, err) != STATUS_OK)
+        return STATUS_ERROR;
+    const struct json *last = messages->len > 0 ? json_at(messages, messages->len - 1) : NULL;
+    state->continues =
+        arg_bool(&args->continue_final_message, json_equals(json_get(last, "role"), "assistant"));
+    if (state->continues && last != NULL && !json_is(json_get(last, "content"), JSON_STRING))
+        return ERR(err, INPUT,
+                   "the last message is to go on, but its \"content\" is no string: send one, or "
+                   "\"continue_final_message\": false");
+    const struct chat_request request = {
+        .messages = messages,
+        .add_generation_prompt = !state->continues,
+        .continue_final_message = state->continues,
+    };
+    struct buf buf;
+    buf_init(&buf, LIMIT_JOB_TEXT);
+    const enum status status = chat_render(job->model->chat, &buf, &request, NULL, err);
+    if (status == STATUS_OK) {
+        prompt->len = buf.len;
+        prompt->data = arena_strndup(&job->arena, buf.data ? buf.data : "", buf.len);
+        job->facts.characters += utf8_count(prompt->data, prompt->len);
+        job->facts.deterministic &= !chat_tells_time(job->model->chat);
+    }
+    buf_deinit(&buf);
+    return status;
+}
+
+static void write_message(struct json_out *out, const struct json *role, const char *role_name,
+                          struct text content) {
+    json_open_object(out);
+    json_key(out, "role");
+    if (role)
+        json_value(out, role);
+    else
+        json_string(out, role_name);
+    json_key(out, "content");
+    write_text(out, content);
+    json_close_object(out);
+}
+
+/* The chat with its new message, or with the last one as far as it goes now. */
+static void write_chat(struct part *part, struct text text, struct json_out *out) {
+    const struct text_generation_state *state = part->state;
+    const struct json *messages = part->input;
+    const size_t kept = messages->len - (state->continues ? 1 : 0);
+    json_open_array(out);
+    for (size_t i = 0; i < kept; i++)
+        json_value(out, json_at(messages, i));
+    if (state->continues) {
+        const struct json *last = json_at(messages, kept);
+        const struct json *content = json_get(last, "content");
+        const size_t before = json_is(content, JSON_STRING) ? content->len : 0;
+        char *whole = arena_alloc(&part->job->arena, before + text.len + 1);
+        if (before > 0)
+            memcpy(whole, content->text, before);
+        memcpy(whole + before, text.data, text.len);
+        write_message(out, json_get(last, "role"), NULL, (struct text){whole, before + text.len});
+    } else {
+        write_message(out, NULL, "assistant", text);
+    }
+    json_close_array(out);
+}
+
+/* ---- running ---- */
+
 static enum status text_generation_begin(struct part *part, struct error *err) {
     struct job *job = part->job;
     const struct text_generation_args *args = job->args;
     const struct generation_config *config = job->state;
     struct text_generation_state *state = arena_zalloc(&job->arena, 1, sizeof(*state));
     part->state = state;
+    const bool is_chat = json_is(part->input, JSON_ARRAY) || json_get(part->input, "role");
+    struct text prompt = {0};
     if (json_get(part->input, "role")) {
         return ERR(err, INPUT,
-                   "inputs are chat messages, and the model has no chat template: send "
-                   "the prompt as one string");
+                   "inputs is one chat message: send a list of them, or the prompt as one string");
     }
-    enum status status = part_text(part, part->input, "inputs", &state->prompt, err);
+    enum status status = is_chat ? chat_prompt(part, &prompt, err)
+                                 : part_text(part, part->input, "inputs", &state->prompt, err);
     if (status != STATUS_OK) {
         return status;
     }
     struct fit fit = {.whole = !args->truncate.given, .left = true};
     fit.limit = args->truncate.given ? (uint32_t)args->truncate.integer : 0;
-    fit.plain = args->add_special_tokens.given && !args->add_special_tokens.boolean;
+    fit.plain = is_chat || (args->add_special_tokens.given && !args->add_special_tokens.boolean);
     fit.may_be_empty = true;
-    status = part_encode(part, with_prefix(job, state->prompt), NULL, fit, &state->encoding, err);
+    status = part_encode(part, is_chat ? prompt : with_prefix(job, state->prompt), NULL, fit,
+                         &state->encoding, err);
     if (status == STATUS_OK && state->encoding.n == 0) {
         state->from_bos = true;
         status = use_bos(part, &state->encoding, err);
@@ -228,13 +343,13 @@ static void text_generation_write(struct part *part, struct json_out *out) {
     json_open_array(out);
     for (uint32_t i = 0; i < state->item->n_outputs; i++) {
         const struct text text = new_text(part, &state->item->outputs[i]);
-        const size_t prompt_len = arg_bool(&args->return_full_text, true) ? state->prompt.len : 0;
-        char *full = arena_alloc(&job->arena, prompt_len + text.len + 1);
-        memcpy(full, state->prompt.data, prompt_len);
-        memcpy(full + prompt_len, text.data, text.len);
+        const bool full = arg_bool(&args->return_full_text, true);
         json_open_object(out);
         json_key(out, "generated_text");
-        json_string_n(out, full, prompt_len + text.len);
+        if (state->is_chat && full)
+            write_chat(part, text, out);
+        else
+            write_text(out, full ? joined(job, state->prompt, text) : text);
         if (arg_bool(&args->details, false)) {
             write_details(part, &state->item->outputs[i], out);
         }

@@ -71,10 +71,9 @@ static struct value evaluate_items(struct render *r, const struct node *node) {
 
 static struct value evaluate_dict(struct render *r, const struct node *node) {
     const struct value dict = value_dict(r, node->n / 2);
-    for (size_t i = 0; i + 1 < node->n && !r->failed; i += 2) {
-        const struct value key = evaluate(r, node->items[i]);
-        dict_set(r, dict.dict, key, evaluate(r, node->items[i + 1]));
-    }
+    const struct value items = evaluate_items(r, node); /* all, before a key is refused */
+    for (size_t i = 0; i + 1 < items.seq->n && !r->failed; i += 2)
+        dict_set(r, dict.dict, items.seq->items[i], items.seq->items[i + 1]);
     return dict;
 }
 

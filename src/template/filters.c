@@ -136,9 +136,17 @@ static struct value filter_filesizeformat(struct render *r, struct call *call) {
     static const char *const binary[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"};
     const bool is_binary = arg_truth(call, 0, false);
     const double base = is_binary ? 1024 : 1000;
-    const struct value number = filter_float(r, &(struct call){.self = call->self});
-    if (r->failed || !is(number, KIND_FLOAT))
+    const struct value value = call->self;
+    struct value number = filter_float(r, &(struct call){.self = value, .arg = {value_none()}});
+    if (r->failed)
         return number;
+    if (is(number, KIND_NONE))
+        return is(value, KIND_STRING)
+                   ? fail(r, "could not convert string to float: %s", repr_text(r, value))
+                   : fail(r, "float() argument must be a string or a real number, not '%s'",
+                          type_name(value));
+    if (isnan(number.number) || isinf(number.number))
+        return fail(r, "a size must be finite");
     if (number.number == 1)
         return value_text(r, "1 Byte");
     if (number.number < base)

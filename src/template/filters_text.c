@@ -62,7 +62,7 @@ static struct value filter_trim(struct render *r, struct call *call) {
     const bool given = is(chars, KIND_STRING);
     if (!given && !is(chars, KIND_MISSING) && !is(chars, KIND_NONE))
         return fail(r, "strip arg must be None or str");
-    return text_strip(r, to_str(r, call->self).str, given ? chars.str : NULL, true, true);
+    return text_trim(r, to_str(r, call->self).str, given ? chars.str : NULL, true, true);
 }
 
 static struct value filter_replace(struct render *r, struct call *call) {
@@ -148,8 +148,6 @@ static struct value filter_center(struct render *r, struct call *call) {
 static struct value filter_truncate(struct render *r, struct call *call) {
     struct str *end = is(call->arg[2], KIND_STRING) ? call->arg[2].str : value_text(r, "...").str;
     int64_t length = 0, leeway = 5;
-    if (!is(call->self, KIND_STRING))
-        return fail(r, "object of type '%s' has no len()", type_name(call->self));
     if (!arg_integer(r, call, 0, 255, &length) ||
         (!is(call->arg[3], KIND_NONE) && !arg_integer(r, call, 3, 5, &leeway)))
         return value_undefined();
@@ -158,9 +156,14 @@ static struct value filter_truncate(struct render *r, struct call *call) {
         return fail(r, "expected length >= %zu, got %lld", str_chars(end), (long long)length);
     if (leeway < 0)
         return fail(r, "expected leeway >= 0, got %lld", (long long)leeway);
-    struct str *str = call->self.str;
-    if ((int64_t)str_chars(str) <= length + leeway)
+    const int64_t has = value_length(call->self);
+    if (has < 0)
+        return fail(r, "object of type '%s' has no len()", type_name(call->self));
+    if (has <= length + leeway)
         return call->self;
+    if (!is(call->self, KIND_STRING))
+        return fail(r, "'%s' object has no attribute 'rsplit'", type_name(call->self));
+    struct str *str = call->self.str;
     size_t cut = str_offset(str, (size_t)keep);
     const char *space = rfind_bytes(str->data, cut, " ", 1);
     if (!arg_truth(call, 1, false) && space != NULL)

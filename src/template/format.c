@@ -300,8 +300,11 @@ struct value format_percent(struct render *r, struct str *format, struct value v
         if (next != NULL)
             percent_one(r, &buf, format, &at, &percent);
     }
+    /* What has [] may be a mapping, so that unused is no fault. */
+    const bool mapping = is(values, KIND_DICT) || is(values, KIND_LIST) || is(values, KIND_RANGE) ||
+                         is(values, KIND_UNDEFINED);
     const size_t given = is(values, KIND_TUPLE) ? values.seq->n : 1;
-    if (percent.used < given && !is(values, KIND_DICT) && !is(values, KIND_LIST))
+    if (percent.used < given && !mapping)
         fail(r, "not all arguments converted during string formatting");
     return value_from_buf(r, &buf);
 }

@@ -99,7 +99,7 @@ static struct value strip(struct render *r, struct call *call, bool left, bool r
     const bool given = is(chars, KIND_STRING);
     if (!given && !is(chars, KIND_MISSING) && !is(chars, KIND_NONE))
         return fail(r, "%s arg must be None or str", call->name);
-    return text_strip(r, call->self.str, given ? chars.str : NULL, left, right);
+    return text_trim(r, call->self.str, given ? chars.str : NULL, left, right);
 }
 
 static struct value str_strip(struct render *r, struct call *call) {
@@ -194,8 +194,7 @@ static struct value split_space(struct render *r, const struct str *str, int64_t
                 end = next;
             }
         } else {
-            const struct value rest = value_borrow(r, str->data + at, end - at);
-            builder_add(r, &parts, text_strip(r, rest.str, NULL, false, true));
+            builder_add(r, &parts, value_borrow(r, str->data + at, end - at));
             break;
         }
         builder_add(r, &parts, value_borrow(r, str->data + at, end - at));
@@ -213,7 +212,7 @@ static struct value reversed(struct render *r, struct value list) {
 
 static struct value rsplit_space(struct render *r, struct str *str, int64_t most) {
     struct builder parts = {0};
-    struct str *rest = text_strip(r, str, NULL, false, true).str;
+    struct str *rest = text_trim(r, str, NULL, false, true).str;
     for (; rest->len > 0 && most-- != 0 && step(r, 1);) {
         size_t from = rest->len;
         while (from > 0) {
@@ -226,9 +225,9 @@ static struct value rsplit_space(struct render *r, struct str *str, int64_t most
             from = last;
         }
         builder_add(r, &parts, value_borrow(r, rest->data + from, rest->len - from));
-        rest = text_strip(r, value_borrow(r, rest->data, from).str, NULL, false, true).str;
+        rest = text_trim(r, value_borrow(r, rest->data, from).str, NULL, false, true).str;
     }
-    rest = rest->len > 0 ? text_strip(r, rest, NULL, true, true).str : rest;
+    rest = rest->len > 0 ? text_trim(r, rest, NULL, true, true).str : rest;
     if (rest->len > 0)
         builder_add(r, &parts,
                     value_borrow(r, str->data, (size_t)(rest->data - str->data) + rest->len));

@@ -36,16 +36,16 @@ void template_destroy(struct template *tmpl); /* NULL is fine */
 struct chat;
 
 /* Finds the templates of a model's folder: chat_template.jinja and additional_chat_templates/,
- * else chat_template.json, else `chat_template` of tokenizer_config. Both trees may be NULL and are
- * copied from. A template that cannot be parsed is no error here: it is told when it is used, and
- * by chat_check. */
-enum status chat_open(struct chat **out, const char *folder, const struct json *tokenizer_config,
-                      const struct json *special_tokens_map, struct error *err) MUST_CHECK;
+ * else `chat_template` of tokenizer_config, else chat_template.json. Both trees may be NULL and are
+ * copied from. Never fails: what is bad is told when it is used, and by chat_check. */
+struct chat *chat_open(const char *folder, const struct json *tokenizer_config,
+                       const struct json *special_tokens_map);
 void chat_close(struct chat *chat);                       /* NULL is fine */
 size_t chat_count(const struct chat *chat);               /* 0: the model has no chat template */
 const char *chat_name(const struct chat *chat, size_t i); /* "default", "tool_use", … */
 /* MODEL when the i-th template is bad. */
 enum status chat_check(const struct chat *chat, size_t i, struct error *err) MUST_CHECK;
+bool chat_tells_time(const struct chat *chat); /* a template asks for the date */
 
 struct chat_request {             /* zero is the default */
     const struct json *messages;  /* an array of objects */

@@ -196,7 +196,7 @@ static bool in_set(const struct str *chars, uint32_t c) {
     return false;
 }
 
-struct value text_strip(struct render *r, struct str *str, const struct str *chars, bool left,
+struct value text_trim(struct render *r, struct str *str, const struct str *chars, bool left,
                         bool right) {
     size_t from = 0, to = str->len;
     const size_t each = 1 + (chars == NULL ? 0 : chars->len / 8);

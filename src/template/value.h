@@ -364,7 +364,7 @@ enum letter_case { CASE_UPPER, CASE_LOWER, CASE_TITLE };
 /* Appends text[len] in that case; final sigma is lowered as Python does. */
 void put_case(struct buf *buf, const char *text, size_t len, enum letter_case to);
 struct value text_case(struct render *r, struct str *str, enum letter_case to);
-struct value text_strip(struct render *r, struct str *str, const struct str *chars, bool left,
+struct value text_trim(struct render *r, struct str *str, const struct str *chars, bool left,
                         bool right);
 void put_escaped(struct buf *buf, const char *text, size_t len); /* HTML */
 const char *find_bytes(const char *text, size_t len, const char *what, size_t what_len);
