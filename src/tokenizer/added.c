@@ -40,9 +40,13 @@ static void list_push(struct added_token **list, size_t *n, size_t *cap, struct 
     (*list)[(*n)++] = token;
 }
 
-/* The id a new token gets: behind the model's vocabulary and the tokens added before. */
+/* The id a new token gets: behind the model's vocabulary and the tokens added before. The list of
+ * a Unigram model counts tokens that are there twice, the maps of the others do not. */
 static uint32_t next_id(const struct tokenizer *tokenizer) {
-    const uint32_t model = tokenizer->vocab.count, added = tokenizer->added.vocab.size;
+    const struct model_kind *kind = tokenizer->model.kind;
+    const bool is_list = kind && kind->reads_vocab;
+    const uint32_t model = is_list ? tokenizer->vocab.size : tokenizer->vocab.count;
+    const uint32_t added = tokenizer->added.vocab.size;
     return added > model || (model == 0 && added > 0) ? added : model;
 }
 
