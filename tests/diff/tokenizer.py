@@ -13,8 +13,10 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
+import tempfile
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
@@ -31,7 +33,40 @@ from texts import ROOT, SHARED, strings, sweep
 FOLDERS = ["tokenizers/bert-base-uncased", "tokenizers/bert-base-multilingual-cased",
            "tokenizers/gpt2", "tokenizers/roberta-base", "tokenizers/clip-vit",
            "tokenizers/falcon", "tokenizers/llama3", "tokenizers/t5-small",
-           "tokenizers/xlm-roberta-base", "models/capp-gpt2"]
+           "tokenizers/xlm-roberta-base", "tokenizers/albert-base-v2", "tokenizers/llama2",
+           "tokenizers/mistral-v3", "models/capp-gpt2", "models/rxnmapper-albert", "models/stories260K"]
+# A folder of ../shared in another shape: name, files (source: name in the folder), settings that
+# take the place of tokenizer_config.json. Without tokenizer.json it is built from the older files.
+SPM = "tokenizers/google-sentencepiece/test_model.model"
+JAPANESE = "tokenizers/google-sentencepiece/test_ja_model.model"
+VARIANTS = [
+    ("xlm-roberta-spm", {"tokenizers/xlm-roberta-base/sentencepiece.bpe.model": "sentencepiece.bpe.model",
+                         "tokenizers/xlm-roberta-base/tokenizer_config.json": "tokenizer_config.json"}, None),
+    ("llama2-spm", {"tokenizers/llama2/tokenizer.model": "tokenizer.model",
+                    "tokenizers/llama2/tokenizer_config.json": "tokenizer_config.json"}, None),
+    ("llama2-spm-new", {"tokenizers/llama2/tokenizer.model": "tokenizer.model"},
+     {"tokenizer_class": "LlamaTokenizer", "legacy": False, "add_eos_token": True}),
+    ("llama2-json-prefix", {"tokenizers/llama2/tokenizer.model": "tokenizer.model",
+                            "tokenizers/llama2/tokenizer.json": "tokenizer.json"},
+     {"tokenizer_class": "LlamaTokenizerFast", "add_prefix_space": False}),
+    ("mistral-v3-spm", {"tokenizers/mistral-v3/tokenizer.model": "tokenizer.model",
+                        "tokenizers/mistral-v3/tokenizer_config.json": "tokenizer_config.json"}, None),
+    ("stories260K-spm", {"models/stories260K/tokenizer.model": "tokenizer.model",
+                         "models/stories260K/tokenizer_config.json": "tokenizer_config.json"}, None),
+    ("roberta-bpe", {"tokenizers/roberta-base/vocab.json": "vocab.json",
+                     "tokenizers/roberta-base/merges.txt": "merges.txt"}, {"tokenizer_class": "RobertaTokenizer"}),
+    ("albert-cased", {"tokenizers/albert-base-v2/spiece.model": "spiece.model"},
+     {"tokenizer_class": "AlbertTokenizer", "do_lower_case": False, "keep_accents": True}),
+    ("albert-as-xlnet", {"tokenizers/albert-base-v2/spiece.model": "spiece.model"},
+     {"tokenizer_class": "XLNetTokenizer"}),
+    ("albert-as-deberta-v2", {"tokenizers/albert-base-v2/spiece.model": "spm.model"},
+     {"tokenizer_class": "DebertaV2Tokenizer", "split_by_punct": True}),
+    ("google-as-t5", {SPM: "spiece.model"}, {"tokenizer_class": "T5Tokenizer"}),
+    ("google-as-mbart", {SPM: "sentencepiece.bpe.model"}, {"tokenizer_class": "MBartTokenizer", "src_lang": "fr_XX"}),
+    ("google-as-nllb", {SPM: "sentencepiece.bpe.model"}, {"tokenizer_class": "NllbTokenizer"}),
+    ("japanese-as-llama", {JAPANESE: "tokenizer.model"}, {"tokenizer_class": "LlamaTokenizer"}),
+    ("japanese-as-xlm-roberta", {JAPANESE: "sentencepiece.bpe.model"}, {"tokenizer_class": "XLMRobertaTokenizer"}),
+]
 
 
 # ---- the two sides --------------------------------------------------------------------------
@@ -138,8 +173,26 @@ def compare(program, folder, count, seed, full):
     return wrong + wrong_back
 
 
-def default_folders():
-    out = [os.path.join(SHARED, f) for f in FOLDERS]
+def variants(folder):
+    """Makes VARIANTS below `folder`, as far as their files are there."""
+    out = []
+    for name, files, config in VARIANTS:
+        path = os.path.join(folder, name)
+        if not all(os.path.exists(os.path.join(SHARED, source)) for source in files):
+            print(f"skipped: the files of {name} are not here")
+            continue
+        os.mkdir(path)
+        for source, target in files.items():
+            shutil.copyfile(os.path.join(SHARED, source), os.path.join(path, target))
+        if config is not None:
+            with open(os.path.join(path, "tokenizer_config.json"), "w", encoding="utf-8") as file:
+                json.dump(config, file)
+        out.append(path)
+    return out
+
+
+def default_folders(folder):
+    out = [os.path.join(SHARED, f) for f in FOLDERS] + variants(folder)
     golden = os.path.join(ROOT, "tests/golden/tokenizer")
     if os.path.isdir(golden):
         out += [os.path.join(golden, f) for f in sorted(os.listdir(golden))
@@ -159,10 +212,11 @@ def main():
     parser.add_argument("--no-sweep", action="store_true", help="not every code point")
     args = parser.parse_intermixed_args()
     wrong = 0
-    for folder in args.folders or default_folders():
-        small = "golden" in folder and not args.folders  # a stage each: fewer strings do
-        wrong += compare(args.brisk, os.path.normpath(folder), args.count // 8 if small else args.count,
-                         args.seed, not small and not args.no_sweep)
+    with tempfile.TemporaryDirectory() as made:
+        for folder in args.folders or default_folders(made):
+            small = "golden" in folder and not args.folders  # a stage each: fewer strings do
+            wrong += compare(args.brisk, os.path.normpath(folder), args.count // 8 if small else args.count,
+                             args.seed, not small and not args.no_sweep)
     sys.exit(1 if wrong else 0)
 
 
