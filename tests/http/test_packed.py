@@ -98,3 +98,10 @@ def memory_is_the_packed_weights_and_little_more(context):
                 most = 1.1 * packed(folder)[0].stat().st_size + 60e6
                 if server.slow == 1:
                     true(server.rss_bytes() <= most, f"{server.rss_bytes()} bytes resident, at most {most:.0f}")
+
+
+@test
+def data_folder_holds_it_when_there_is_one(context):
+    with tempfile.TemporaryDirectory() as folder:
+        answer_of(context, "--data-dir", folder)
+        equal(len(packed(os.path.join(folder, "packed"))), 1, "files")
