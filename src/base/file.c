@@ -79,15 +79,29 @@ enum status file_map_open(struct file_map *map, const char *path, struct error *
     }
     close(fd);
     if (status == STATUS_OK)
-        *map = (struct file_map){
-            .data = data, .size = (size_t)info.st_size, .identity = identity_of(&info)};
+        *map = (struct file_map){.data = data,
+                                 .size = (size_t)info.st_size,
+                                 .identity = identity_of(&info),
+                                 .guard =
+                                     data == NULL ? NULL : guard_take(data, (size_t)info.st_size)};
     return status;
 }
 
 void file_map_close(struct file_map *map) {
+    guard_drop(map->guard);
     if (map->data)
         munmap((void *)(uintptr_t)map->data, map->size);
     *map = (struct file_map){0};
+}
+
+/* A file put in the place of the mapped one does not change what is mapped. */
+bool file_map_is_intact(const struct file_map *map, const char *path) {
+    struct stat info;
+    if (guard_was_needed(map->guard) || stat(path, &info) != 0)
+        return !guard_was_needed(map->guard);
+    const struct file_identity now = identity_of(&info), *then = &map->identity;
+    const bool same_file = now.device == then->device && now.inode == then->inode;
+    return !same_file || (now.size == then->size && now.modified_ns == then->modified_ns);
 }
 
 void file_map_forget(const struct file_map *map, size_t from, size_t size) {

@@ -3,6 +3,7 @@
 #ifndef BRISK_BASE_FILE_H
 #define BRISK_BASE_FILE_H
 
+#include "base/guard.h"
 #include "base/mem.h"
 
 /* What tells whether a file is still the one that was read: any change of its bytes changes one of
@@ -16,11 +17,15 @@ struct file_map {
     const uint8_t *data; /* read-only, shared; NULL for an empty file */
     size_t size;
     struct file_identity identity; /* when it was opened */
+    struct guard *guard;
 };
 
 /* NOT_FOUND when it is absent, IO otherwise. */
 enum status file_map_open(struct file_map *map, const char *path, struct error *err) MUST_CHECK;
 void file_map_close(struct file_map *map);
+/* False: the file at `path`, which the map was opened from, was changed meanwhile, or could not be
+ * read: what was read from the map may be anything (zeros, where the file has ended since). */
+bool file_map_is_intact(const struct file_map *map, const char *path);
 /* Whole pages of data[from, from + size) no longer count as the process's until they are read. */
 void file_map_forget(const struct file_map *map, size_t from, size_t size);
 /* The whole file into the arena with a zero behind it; more than max bytes is an error. */
