@@ -19,6 +19,7 @@ struct checkpoint {
     struct arena arena; /* names and paths of the files */
     struct tensor_list list;
     const char **files;    /* [n_files], sorted */
+    const char **paths;    /* [n_files] */
     struct file_map *maps; /* [n_files] */
     uint32_t n_files;
     struct checkpoint *merged;     /* the adapter, whose tensors are in the list; or NULL */
@@ -29,7 +30,7 @@ struct checkpoint {
 static enum status add_file(struct checkpoint *checkpoint, const struct format *format,
                             const char *folder, uint32_t i, struct error *err) {
     const char *name = checkpoint->files[i];
-    const char *path = path_join(&checkpoint->arena, folder, name);
+    const char *path = checkpoint->paths[i] = path_join(&checkpoint->arena, folder, name);
     if (file_map_open(&checkpoint->maps[i], path, err) != STATUS_OK)
         return STATUS_ERROR; /* names the path */
     const struct file_map *map = &checkpoint->maps[i];
@@ -49,6 +50,7 @@ static enum status add_files(struct checkpoint *checkpoint, const struct format 
                              const char *folder, const char **files, uint32_t n,
                              struct error *err) {
     checkpoint->files = files;
+    checkpoint->paths = arena_zalloc(&checkpoint->arena, n, sizeof *checkpoint->paths);
     checkpoint->maps = arena_zalloc(&checkpoint->arena, n, sizeof *checkpoint->maps);
     checkpoint->n_files = n;
     checkpoint->list.n_files = n;
@@ -371,4 +373,15 @@ void checkpoint_forget(const struct checkpoint *checkpoint, const struct tensor 
         if (data >= map->data && data < map->data + map->size)
             file_map_forget(map, (size_t)(data - map->data), tensor->bytes);
     }
+}
+
+enum status checkpoint_intact(const struct checkpoint *checkpoint, struct error *err) {
+    for (uint32_t i = 0; i < checkpoint->n_files; i++) {
+        if (!file_map_is_intact(&checkpoint->maps[i], checkpoint->paths[i]))
+            return ERR(err, MODEL,
+                       "%.100s was changed, or could not be read, while it was loaded: wait until "
+                       "its download has ended",
+                       checkpoint->files[i]);
+    }
+    return checkpoint->merged == NULL ? STATUS_OK : checkpoint_intact(checkpoint->merged, err);
 }

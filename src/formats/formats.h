@@ -143,6 +143,10 @@ void checkpoint_forget(const struct checkpoint *checkpoint, const struct tensor 
 void checkpoint_content(const struct checkpoint *checkpoint, struct packed_cache *cache,
                         struct team *team, struct packed_digest *out);
 
+/* After reading: MODEL when a file was changed meanwhile (a download that goes on, a disk that
+ * fails), so that what was read is worth nothing. */
+enum status checkpoint_intact(const struct checkpoint *checkpoint, struct error *err) MUST_CHECK;
+
 /* Converts elements [from, from + n) to float. Any dtype, any part; integers by value, BOOL as 0 or
  * 1; whole blocks of quantized types are fastest. */
 void tensor_to_floats(const struct tensor *tensor, size_t from, size_t n, float *out);

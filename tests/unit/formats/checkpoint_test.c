@@ -197,6 +197,31 @@ static void says_that_the_folder_is_missing(void **state) {
     assert_int_equal(err.code, ERROR_NOT_FOUND);
 }
 
+/* A file cut off while it is read gives zeros, and the reader is told. */
+static void a_file_that_shrinks_is_told(void **state) {
+    static float floats[64 * 1024];
+    struct folder folder;
+    struct checkpoint *checkpoint = NULL;
+    struct error err = {0};
+    char path[512];
+    folder_make(&folder);
+    folder_put_safetensors(&folder, "model.safetensors",
+                           "{\"a\":{\"dtype\":\"U8\",\"shape\":[65536],"
+                           "\"data_offsets\":[0,65536]}}",
+                           65536);
+    assert_int_equal(checkpoint_open(&checkpoint, folder.path, &err), STATUS_OK);
+    const struct tensor *tensor = checkpoint_find(checkpoint, "a");
+    assert_int_equal(checkpoint_intact(checkpoint, &err), STATUS_OK);
+    snprintf(path, sizeof path, "%s/model.safetensors", folder.path);
+    assert_int_equal(truncate(path, 1000), 0);
+    tensor_to_floats(tensor, 0, tensor->elements, floats);
+    assert_true(floats[100] == 100.0f && floats[65535] == 0.0f);
+    assert_refused(checkpoint_intact(checkpoint, &err), &err, "cut off",
+                   "model.safetensors was changed, or could not be read, while it was loaded");
+    checkpoint_close(checkpoint);
+    folder_remove(&folder);
+}
+
 /* The trained models beside the project, where they are there. */
 static void opens_real_models(void **state) {
     static const struct {
@@ -239,6 +264,7 @@ int main(void) {
         cmocka_unit_test(counts_the_shards),
         cmocka_unit_test(says_what_to_convert),
         cmocka_unit_test(says_that_the_folder_is_missing),
+        cmocka_unit_test(a_file_that_shrinks_is_told),
         cmocka_unit_test(opens_real_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
