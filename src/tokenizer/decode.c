@@ -21,11 +21,16 @@ static const char *const cleanups[][2] = {
     {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
 };
 
-bool decode_may_clean(const char *data, size_t len) {
-    for (size_t i = 0; i < ARRAY_LEN(cleanups); i++)
-        for (size_t n = strlen(cleanups[i][0]) - 1; n > 0; n--)
-            if (len >= n && memcmp(data + len - n, cleanups[i][0], n) == 0)
+bool decode_may_clean(const char *data, size_t at, size_t len) {
+    for (size_t i = 0; i < ARRAY_LEN(cleanups); i++) {
+        const char *from = cleanups[i][0];
+        for (size_t n = strlen(from) - 1; n > 0; n--) {
+            const size_t rest = strlen(from) - n, known = len - at < rest ? len - at : rest;
+            if (at >= n && memcmp(data + at - n, from, n) == 0 &&
+                memcmp(data + at, from + n, known) == 0)
                 return true;
+        }
+    }
     return false;
 }
 
@@ -50,6 +55,11 @@ static void replace_in_place(struct buf *out, size_t start, const char *from, co
     out->len = write;
     if (out->data)
         out->data[write] = 0;
+}
+
+void decode_clean(struct buf *out, size_t start) {
+    for (size_t i = 0; i < ARRAY_LEN(cleanups); i++)
+        replace_in_place(out, start, cleanups[i][0], cleanups[i][1]);
 }
 
 static bool python_space(const char *data, size_t len, size_t *next) {
@@ -107,8 +117,7 @@ void tokenizer_decode(const struct tokenizer *tokenizer, struct buf *out, const 
     if (tokenizer->strip_decoded)
         strip_decoded(tokenizer, out, start);
     if (decode_cleans(tokenizer, options))
-        for (size_t i = 0; i < ARRAY_LEN(cleanups); i++)
-            replace_in_place(out, start, cleanups[i][0], cleanups[i][1]);
+        decode_clean(out, start);
 }
 
 void tokenizer_join(const struct tokenizer *tokenizer, struct buf *out, const char *const *tokens,

@@ -224,8 +224,11 @@ int32_t tokenizer_token_to_id(const struct tokenizer *tokenizer, const char *tok
 const char *tokenizer_token_n(const struct tokenizer *tokenizer, int32_t id, size_t *len);
 
 bool decode_cleans(const struct tokenizer *tokenizer, struct decode_options options);
-/* True when the text ends in the beginning of something that cleaning up replaces. */
-bool decode_may_clean(const char *data, size_t len);
+/* Cleans up what stands in out from `start` on. */
+void decode_clean(struct buf *out, size_t start);
+/* True when data[0, at) ends in the beginning of something that cleaning up replaces, as far as
+ * data[at, len) does not tell otherwise. */
+bool decode_may_clean(const char *data, size_t at, size_t len);
 
 /* Truncation and post-processing of both sequences into the public encoding. */
 enum status post_process(const struct tokenizer *tokenizer, struct encoding *out,

@@ -1,28 +1,24 @@
 /* Streaming: text as soon as it cannot change any more, token by token.
  *
- * ids[prefix, read) have been given out; they are decoded again for context, because a decoder
- * treats the first token and spaces before punctuation in its own way. What the new ids add to
- * that text is given out when its end cannot change: no broken character, no start of what cleaning
- * up replaces, no byte that a bad one behind it would spoil. (The method of
- * text-generation-inference's decode_token and of the library's DecodeStream.) Ids that decoding
- * skips are dropped at once, and a long run of broken bytes is given out but for its end, so that a
- * step's work stays bounded. */
+ * A few ids are decoded together at each step: the new one, those whose text is held back, and one
+ * or more before them for context, because a decoder treats the first token in its own way. Of that
+ * text `given` bytes have been given out before. (The idea of text-generation-inference's
+ * decode_token and of the library's DecodeStream.) Held back are the end of a broken character,
+ * what may be the start of something that cleaning up replaces, and runs of fallback bytes.
+ * Cleaning up is done to what is given out alone: where it is cut, nothing that is replaced can lie
+ * across. */
 #include "tokenizer/pipeline.h"
+
+#include <assert.h>
 
 #include "base/banned.h"
 
-#define HELD_MOST 8 /* ids held back before a broken run is given out */
-#define HELD_END  4 /* ids that a character may still need: it has four bytes at most */
+#define BROKEN      "\xEF\xBF\xBD" /* U+FFFD */
+#define BROKEN_LEN  3
+#define CONTEXT     8 /* ids: enough for a broken character, and for tokens without text */
+#define WINDOW_MOST (3 * DECODE_STREAM_HELD) /* ids; then the first ones are dropped */
 
-void decode_stream_init(struct decode_stream *stream, const struct tokenizer *tokenizer,
-                        struct decode_options options) {
-    *stream = (struct decode_stream){.tokenizer = tokenizer, .options = options};
-}
-
-void decode_stream_deinit(struct decode_stream *stream) {
-    mem_free(stream->ids);
-    *stream = (struct decode_stream){0};
-}
+static_assert(WINDOW_MOST < 4 * DECODE_STREAM_HELD, "there is room for one more");
 
 static bool falls_back(const struct stage *stage) {
     if (stage_is(stage, "ByteFallback"))
@@ -33,118 +29,234 @@ static bool falls_back(const struct stage *stage) {
     return false;
 }
 
-/* "<0x41>" to a decoder that makes bytes of it: one bad byte behind spoils the whole run. */
-static bool is_byte(const struct tokenizer *tokenizer, int32_t id) {
-    size_t len;
-    const char *token = tokenizer_token_n(tokenizer, id, &len);
-    return token && len == 6 && memcmp(token, "<0x", 3) == 0 && token[5] == '>' &&
-           falls_back(tokenizer->decoder);
+void decode_stream_init(struct decode_stream *stream, const struct tokenizer *tokenizer,
+                        struct decode_options options) {
+    *stream = (struct decode_stream){
+        .tokenizer = tokenizer, .options = options, .falls_back = falls_back(tokenizer->decoder)};
 }
 
-static bool is_broken(const struct buf *text) {
-    return text->len >= 3 && memcmp(text->data + text->len - 3, "\xEF\xBF\xBD", 3) == 0;
+void decode_stream_deinit(struct decode_stream *stream) {
+    *stream = (struct decode_stream){0};
 }
 
-/* The end may still change: a character lacks bytes, or spaces may be cleaned up. */
-static bool ends_open(const struct decode_stream *stream, const struct buf *text) {
-    return is_broken(text) || (decode_cleans(stream->tokenizer, stream->options) &&
-                               decode_may_clean(text->data, text->len));
-}
-
-static bool ends_in_byte(const struct decode_stream *stream) {
-    return is_byte(stream->tokenizer, stream->ids[stream->n - 1]);
-}
-
-static void decode_from(const struct decode_stream *stream, size_t first, size_t end,
-                        struct buf *out) {
+/* The text of ids[first, end), not cleaned up. */
+static void decode_raw(const struct decode_stream *stream, size_t first, size_t end,
+                       struct buf *out) {
+    const struct decode_options options = {.keep_special = stream->options.keep_special,
+                                           .clean_up = -1};
     buf_init(out, LIMIT_TEXT);
-    tokenizer_decode(stream->tokenizer, out, stream->ids + first, end - first, stream->options);
+    tokenizer_decode(stream->tokenizer, out, stream->ids + first, end - first, options);
 }
 
-static void decode_to(const struct decode_stream *stream, size_t end, struct buf *out) {
-    decode_from(stream, stream->prefix, end, out);
+static size_t raw_len(const struct decode_stream *stream, size_t first, size_t end) {
+    struct buf text;
+    decode_raw(stream, first, end, &text);
+    const size_t len = text.len;
+    buf_deinit(&text);
+    return len;
 }
 
-static bool starts_with(const struct buf *text, const struct buf *start) {
-    return text->len >= start->len &&
-           (start->len == 0 || memcmp(text->data, start->data, start->len) == 0);
+static void drop_front(struct decode_stream *stream, size_t count) {
+    stream->n -= count;
+    memmove(stream->ids, stream->ids + count, stream->n * sizeof *stream->ids);
 }
 
-static void give(struct decode_stream *stream, const struct buf *text, size_t from,
+/* ---- what is settled ----------------------------------------------------------------------- */
+
+/* Bytes of the text that nothing behind it can change. */
+static size_t settled(const struct decode_stream *stream, const struct buf *text) {
+    size_t end = text->len;
+    if (!stream->falls_back && end >= BROKEN_LEN &&
+        memcmp(text->data + end - BROKEN_LEN, BROKEN, BROKEN_LEN) == 0)
+        end -= BROKEN_LEN;
+    if (!decode_cleans(stream->tokenizer, stream->options))
+        return end;
+    size_t at = end;
+    while (at > stream->given && decode_may_clean(text->data, at, at))
+        at--; /* an ASCII character: all that is replaced is */
+    if (at > stream->given || stream->held <= DECODE_STREAM_HELD)
+        return at;
+    /* A long row of spaces: what stands behind a place tells that nothing is replaced there. */
+    for (at = end; at > stream->given && decode_may_clean(text->data, at, end);)
+        at--;
+    return at;
+}
+
+static void give(struct decode_stream *stream, const struct buf *text, size_t end,
                  struct buf *out) {
-    buf_append(out, text->data + from, text->len - from);
-    stream->given += text->len - from;
+    size_t from = stream->given;
+    while (from < end && ((uint8_t)text->data[from] & 0xC0) == 0x80)
+        from++; /* only if the text has changed against all rules */
+    if (end <= from)
+        return;
+    const size_t start = out->len;
+    buf_append(out, text->data + from, end - from);
+    if (decode_cleans(stream->tokenizer, stream->options))
+        decode_clean(out, start);
+    stream->given = end;
 }
 
-/* What was given out would be decoded otherwise now: cleaning up depends on the text in front, and
- * a bad byte spoils the good ones of its run. All that is known counts then, from the character on
- * that no byte was given of. */
-static void give_rest(struct decode_stream *stream, size_t end, struct buf *out) {
-    struct buf whole;
-    decode_from(stream, 0, end, &whole);
-    size_t from = stream->given < whole.len ? stream->given : whole.len;
-    while (from < whole.len && ((uint8_t)whole.data[from] & 0xC0) == 0x80)
-        from++;
-    if (from < whole.len)
-        give(stream, &whole, from, out);
-    buf_deinit(&whole);
+/* All has been given out: what is kept is the last token, and those before it while that has no
+ * text of its own: the one behind must not be taken for the first. */
+static void keep_context(struct decode_stream *stream) {
+    size_t first = stream->n;
+    size_t len = 0;
+    while (first > 0 && len == 0 && stream->n - first < CONTEXT)
+        len = raw_len(stream, --first, stream->n);
+    drop_front(stream, first);
+    stream->given = len;
+    stream->held = 0;
 }
 
-/* Gives out what ids[prefix, end) say beyond ids[prefix, read). */
-static void give_out(struct decode_stream *stream, size_t end, const struct buf *text,
-                     struct buf *out) {
-    struct buf before;
-    decode_to(stream, stream->read, &before);
-    if (!starts_with(text, &before)) {
-        give_rest(stream, end, out);
-        stream->prefix = stream->read;
-        stream->read = end;
-    } else if (text->len > before.len) {
-        give(stream, text, before.len, out);
-        stream->prefix = stream->read;
-        stream->read = end;
+static bool starts_broken(const struct buf *text) {
+    return text->len >= BROKEN_LEN && memcmp(text->data, BROKEN, BROKEN_LEN) == 0;
+}
+
+/* Drops ids in front and keeps `least` before `end`, or some more, so that their text starts with a
+ * whole character; the last `held` bytes of the text of ids[0, end) have not been given out. */
+static void cut_front(struct decode_stream *stream, size_t end, size_t least, size_t held) {
+    size_t first = end > least ? end - least : 0;
+    struct buf text;
+    decode_raw(stream, first, end, &text);
+    for (int more = 0; more < 3 && first > 0 && starts_broken(&text); more++) {
+        buf_deinit(&text);
+        decode_raw(stream, --first, end, &text);
     }
-    buf_deinit(&before);
+    drop_front(stream, first);
+    stream->given = text.len > held ? text.len - held : 0;
+    buf_deinit(&text);
 }
 
-/* Too much is held back: of a run of bytes what ends in a whole character is given out, of a broken
- * run all but its end, if what came behind has not changed it. */
-static void give_most(struct decode_stream *stream, const struct buf *all, struct buf *out) {
-    const bool bytes = ends_in_byte(stream);
-    for (size_t held = bytes ? 1 : HELD_END; held <= HELD_END; held++) {
-        const size_t end = stream->n - held;
-        struct buf most;
-        decode_to(stream, end, &most);
-        const bool is_whole = bytes && !ends_open(stream, &most);
-        if (is_whole || (held == HELD_END && starts_with(all, &most)))
-            give_out(stream, end, &most, out);
-        buf_deinit(&most);
-        if (is_whole)
-            return;
-    }
+/* Something is held back all the time: the ids far in front are dropped. */
+static void keep_window(struct decode_stream *stream) {
+    const size_t end = stream->n - stream->broken;
+    const size_t len = raw_len(stream, 0, end);
+    stream->part_given = stream->run > 0;
+    cut_front(stream, end, CONTEXT, len > stream->given ? len - stream->given : 0);
 }
+
+static void give_settled(struct decode_stream *stream, struct buf *out) {
+    struct buf text;
+    decode_raw(stream, 0, stream->n, &text);
+    give(stream, &text, settled(stream, &text), out);
+    if (stream->given >= text.len)
+        keep_context(stream);
+    buf_deinit(&text);
+}
+
+/* ---- runs of fallback bytes ---------------------------------------------------------------- */
+
+static int hex(char c) {
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    const char lower = (char)(c | 32);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/* "<0xE2>" as the decoder reads it, -1: no byte. */
+static int byte_of(const struct decode_stream *stream, const char *token, size_t len) {
+    if (!stream->falls_back || len != 6 || memcmp(token, "<0x", 3) != 0 || token[5] != '>')
+        return -1;
+    const int high = hex(token[3]), low = hex(token[4]);
+    return high < 0 || low < 0 ? -1 : 16 * high + low;
+}
+
+/* Whether bytes can follow that make a character of bytes[n], n from 1 to 3. */
+static bool may_become(const uint8_t *bytes, size_t n) {
+    const uint8_t first = bytes[0];
+    const size_t len = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+    if (first < 0xC2 || first > 0xF4 || n >= len)
+        return false;
+    const uint8_t low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+    const uint8_t high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+    if (n > 1 && (bytes[1] < low || bytes[1] > high))
+        return false;
+    return n < 3 || (bytes[2] & 0xC0) == 0x80;
+}
+
+static void give_broken(struct decode_stream *stream, size_t count, struct buf *out) {
+    for (size_t i = 0; i < count; i++)
+        buf_append(out, BROKEN, BROKEN_LEN);
+    keep_context(stream);
+}
+
+/* The run turns out to be no UTF-8, by its last byte or by its end. What was given out of it stays;
+ * its other characters come now, and the last bytes are broken. */
+static void spoil(struct decode_stream *stream, struct buf *out) {
+    stream->spoiled = true;
+    if (!stream->part_given) {
+        give_settled(stream, out);
+        return;
+    }
+    struct buf text;
+    decode_raw(stream, 0, stream->n - stream->broken, &text);
+    give(stream, &text, text.len, out);
+    buf_deinit(&text);
+    give_broken(stream, stream->broken, out);
+}
+
+/* A long run: its characters are given out, the last one stays as context. */
+static void give_characters(struct decode_stream *stream, struct buf *out) {
+    const size_t end = stream->n - stream->broken, before = stream->given;
+    struct buf text;
+    decode_raw(stream, 0, end, &text);
+    give(stream, &text, settled(stream, &text), out);
+    stream->part_given = stream->part_given || stream->given > before;
+    if (stream->given == text.len) {
+        cut_front(stream, end, 1, 0);
+        stream->held = stream->broken;
+    }
+    buf_deinit(&text);
+}
+
+static void push_byte(struct decode_stream *stream, uint8_t byte, struct buf *out) {
+    stream->run++;
+    if (stream->spoiled) {
+        give_broken(stream, 1, out);
+        return;
+    }
+    ASSERT(stream->broken < sizeof stream->partial);
+    stream->partial[stream->broken++] = byte;
+    if (utf8_valid((const char *)stream->partial, stream->broken, NULL))
+        stream->broken = 0;
+    else if (!may_become(stream->partial, stream->broken))
+        spoil(stream, out);
+    if (!stream->spoiled && stream->held > DECODE_STREAM_HELD && stream->run > stream->broken)
+        give_characters(stream, out);
+}
+
+/* What comes is no byte; the run is complete. */
+static void end_run(struct decode_stream *stream, struct buf *out) {
+    if (stream->broken > 0 && !stream->spoiled && stream->part_given)
+        spoil(stream, out);
+    stream->run = stream->broken = 0;
+    stream->part_given = stream->spoiled = false;
+}
+
+/* ---- public -------------------------------------------------------------------------------- */
 
 void decode_stream_push(struct decode_stream *stream, int32_t id, struct buf *out) {
-    if (!tokenizer_token(stream->tokenizer, id) ||
-        (!stream->options.keep_special && tokenizer_is_special(stream->tokenizer, id)))
+    size_t len;
+    const char *token = tokenizer_token_n(stream->tokenizer, id, &len);
+    if (!token || (!stream->options.keep_special && tokenizer_is_special(stream->tokenizer, id)))
         return;
-    stream->ids = mem_grow(stream->ids, &stream->cap, stream->n + 1, sizeof *stream->ids);
+    const int byte = byte_of(stream, token, len);
+    if (byte < 0)
+        end_run(stream, out);
+    if (stream->n >= WINDOW_MOST)
+        keep_window(stream);
     stream->ids[stream->n++] = id;
-    struct buf all;
-    decode_to(stream, stream->n, &all);
-    if (!ends_open(stream, &all) && !ends_in_byte(stream))
-        give_out(stream, stream->n, &all, out);
-    else if (stream->n - stream->read > HELD_MOST)
-        give_most(stream, &all, out);
-    buf_deinit(&all);
+    stream->held++;
+    if (byte < 0)
+        give_settled(stream, out);
+    else
+        push_byte(stream, (uint8_t)byte, out);
 }
 
 void decode_stream_finish(struct decode_stream *stream, struct buf *out) {
-    if (stream->n == stream->read)
-        return;
-    struct buf all;
-    decode_to(stream, stream->n, &all);
-    give_out(stream, stream->n, &all, out);
-    stream->read = stream->n;
-    buf_deinit(&all);
+    end_run(stream, out);
+    struct buf text;
+    decode_raw(stream, 0, stream->n, &text);
+    give(stream, &text, text.len, out);
+    buf_deinit(&text);
 }

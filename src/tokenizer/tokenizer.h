@@ -129,16 +129,26 @@ void tokenizer_decode(const struct tokenizer *tokenizer, struct buf *out, const 
 void tokenizer_join(const struct tokenizer *tokenizer, struct buf *out, const char *const *tokens,
                     size_t n);
 
-/* Streaming: gives out text as soon as it cannot change any more; never half a character. */
+/* Streaming: gives out text as soon as it cannot change any more; never half a character. All that
+ * is given out is tokenizer_decode's text, but for one case: bytes of ByteFallback ("<0xE2>") that
+ * are no UTF-8 together are all broken, so that a run of them is held back until it ends. A run of
+ * more than DECODE_STREAM_HELD is given out character by character, and a bad byte behind them
+ * comes too late for them. Memory and a step's work are bounded. */
+#define DECODE_STREAM_HELD 16 /* ids whose text is held back, at most */
 struct decode_stream {
     const struct tokenizer *tokenizer;
     struct decode_options options;
-    int32_t *ids; /* all ids so far (owned) */
-    size_t n, cap;
-    size_t prefix; /* ids[0, prefix) need not be decoded again, but for context */
-    size_t read;   /* ids[prefix, read) have been given out */
-    size_t given;  /* bytes given out so far */
-    bool failed;
+    int32_t ids[4 * DECODE_STREAM_HELD]; /* the last ones: for context, and what is held back */
+    size_t n;
+    size_t given; /* bytes of the ids' text (before cleaning up) that have been given out */
+    size_t held;  /* ids since all text was given out */
+    /* The run of bytes that the ids end with. */
+    size_t run;         /* its length; 0: none */
+    size_t broken;      /* of them at the end, that are no character yet */
+    uint8_t partial[4]; /* their bytes */
+    bool falls_back;    /* the decoder makes bytes of "<0xE2>" */
+    bool part_given;    /* the run's first characters have been given out */
+    bool spoiled;       /* it is no UTF-8 */
 };
 void decode_stream_init(struct decode_stream *stream, const struct tokenizer *tokenizer,
                         struct decode_options options);
