@@ -194,6 +194,13 @@ static const char *macro_name(const struct macro *macro) {
     return macro->node->kind == NODE_MACRO ? macro->node->name->data : "caller";
 }
 
+void macro_print(struct buf *buf, const struct macro *macro) {
+    if (macro->node->kind == NODE_MACRO)
+        buf_printf(buf, "<Macro '%s'>", macro_name(macro));
+    else
+        buf_puts(buf, "<Macro anonymous>");
+}
+
 struct value macro_attribute(struct render *r, const struct macro *macro, const struct str *name) {
     const struct signature *signature = macro->node->signature;
     if (str_is(name, "name"))
@@ -237,6 +244,11 @@ static void bind_others(struct render *r, const struct macro *macro, const struc
         else if (signature->takes_named)
             dict_set(r, others.dict, (struct value){.kind = KIND_STRING, .str = named->name},
                      named->value);
+        else if (str_is(named->name, "caller"))
+            fail(r,
+                 "macro '%s' was invoked with two values for the special caller argument. This is "
+                 "most likely a bug.",
+                 macro_name(macro));
         else
             fail(r, "macro '%s' takes no keyword argument '%.*s'", macro_name(macro),
                  (int)(named->name->len < 64 ? named->name->len : 64), named->name->data);

@@ -53,6 +53,7 @@ struct macro {
 };
 struct value macro_create(struct render *r, const struct node *node, struct scope *scope);
 struct value macro_call(struct render *r, const struct macro *macro, const struct args *args);
+void macro_print(struct buf *buf, const struct macro *macro); /* repr() */
 struct value macro_attribute(struct render *r, const struct macro *macro, const struct str *name);
 
 struct loop {
@@ -68,6 +69,7 @@ struct loop {
 enum flow run_loop(struct render *r, const struct node *node, struct value items,
                    struct scope *outer, int64_t depth0);
 struct value loop_attribute(struct render *r, struct loop *loop, const struct str *name);
+void loop_print(struct render *r, struct buf *buf, struct loop *loop); /* repr() */
 /* loop(items) of a recursive loop. */
 struct value loop_call(struct render *r, struct loop *loop, const struct args *args);
 

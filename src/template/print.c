@@ -1,6 +1,6 @@
 /* Values as text: str(), repr() and json.dumps() of Python. Depth is bounded by
  * LIMIT_TEMPLATE_DEPTH: a namespace may hold itself. */
-#include "template/value.h"
+#include "template/evaluate.h"
 
 #include <math.h>
 #include <string.h>
@@ -117,8 +117,12 @@ static void repr_container(struct render *r, struct buf *buf, struct value value
 }
 
 /* Python writes an address; there is none to write here. */
-static void repr_object(struct buf *buf, struct value value) {
-    if (is(value, KIND_FUNCTION))
+static void repr_object(struct render *r, struct buf *buf, struct value value) {
+    if (is(value, KIND_MACRO))
+        macro_print(buf, value.macro);
+    else if (is(value, KIND_LOOP))
+        loop_print(r, buf, value.loop);
+    else if (is(value, KIND_FUNCTION))
         buf_printf(buf, "<%s %s>", type_name(value), value.function->row->name);
     else
         buf_printf(buf, "<%s object>", type_name(value));
@@ -166,7 +170,7 @@ void print_repr(struct render *r, struct buf *buf, struct value value) {
         repr_container(r, buf, value);
         break;
     default:
-        repr_object(buf, value);
+        repr_object(r, buf, value);
         break;
     }
     r->depth--;

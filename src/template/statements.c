@@ -122,6 +122,11 @@ static int64_t loop_length(struct render *r, struct loop *loop) {
     return loop->length;
 }
 
+void loop_print(struct render *r, struct buf *buf, struct loop *loop) {
+    buf_printf(buf, "<LoopContext %lld/", (long long)loop->index0 + 1);
+    buf_printf(buf, "%lld>", (long long)loop_length(r, loop));
+}
+
 static struct value loop_cycle(struct render *r, struct call *call) {
     if (call->args->n == 0)
         return fail(r, "no items for cycling given");
