@@ -197,7 +197,8 @@ def compare_tokenizer(program, count, seed, name, arch, fill, change=lambda back
                 wrong_back += 1
                 if wrong_back <= 3:
                     show("text", name, want_ids, want, have)
-    print(f"{name} as {arch} in GGUF: {len(texts)} strings, {wrong} differ; {len(known)} decoded, {wrong_back} differ", flush=True)
+    print(f"{name} as {arch} in GGUF: {len(texts)} strings, {wrong} differ; "
+          f"{len(known)} decoded, {wrong_back} differ", flush=True)
     return wrong + wrong_back
 
 

@@ -185,7 +185,8 @@ def add_tokenizer(writer, tokenizer, model, pre, tokens, scores=None, merges=Non
         writer.add_token_merges(merges)
     for add, token in ((writer.add_bos_token_id, tokenizer.bos_token), (writer.add_eos_token_id, tokenizer.eos_token),
                        (writer.add_unk_token_id, tokenizer.unk_token), (writer.add_pad_token_id, tokenizer.pad_token),
-                       (writer.add_sep_token_id, tokenizer.sep_token), (writer.add_mask_token_id, tokenizer.mask_token)):
+                       (writer.add_sep_token_id, tokenizer.sep_token),
+                       (writer.add_mask_token_id, tokenizer.mask_token)):
         if id_of(tokenizer, token) is not None:
             add(id_of(tokenizer, token))
     if tokenizer.cls_token is not None:

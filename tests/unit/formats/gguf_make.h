@@ -1,4 +1,5 @@
-/* GGUF files in memory, for tests: what is put is what stands in the file, right or wrong. */
+/* GGUF files in memory, for tests: what is put is what stands in the file, right or wrong. Nothing
+ * is checked or padded that the test does not put there. */
 #ifndef BRISK_TESTS_FORMATS_GGUF_MAKE_H
 #define BRISK_TESTS_FORMATS_GGUF_MAKE_H
 
