@@ -28,6 +28,7 @@ struct build {
     struct piece_trie *trie;
     size_t cells_cap;
     uint32_t first, last; /* of the free cells, FREE: none */
+    const struct scored_piece *pieces;
     const struct key *keys;
     struct range *stack;
     size_t n, cap;
@@ -128,7 +129,7 @@ static void place(struct build *build, struct range range) {
     size_t low = range.low;
     while (low < range.high && keys[low].piece->len == range.depth) {
         trie->cells[range.cell].is_piece = range.depth > 0;
-        trie->cells[range.cell].score = keys[low++].piece->score;
+        trie->cells[range.cell].next = (uint32_t)(keys[low++].piece - build->pieces);
     }
     uint8_t bytes[BLOCK];
     size_t ends[BLOCK], n = 0;
@@ -149,13 +150,15 @@ static void place(struct build *build, struct range range) {
     }
 }
 
-static void put_ids(struct piece_trie *trie, const struct scored_piece *pieces, size_t n) {
+/* Cells of pieces hold the piece's place in the list until here. */
+static void put_scores(struct piece_trie *trie, const struct scored_piece *pieces) {
     trie->ids = mem_zalloc(trie->n, sizeof *trie->ids);
-    for (size_t i = 0; i < n; i++) {
-        uint32_t cell = 0;
-        for (size_t k = 0; k < pieces[i].len; k++)
-            cell = piece_trie_step(trie, cell, (uint8_t)pieces[i].data[k]);
-        trie->ids[cell] = (int32_t)i;
+    for (size_t i = 0; i < trie->n; i++) {
+        if (!trie->cells[i].is_piece)
+            continue;
+        const uint32_t place = trie->cells[i].next;
+        trie->ids[i] = (int32_t)place;
+        trie->cells[i].score = pieces[place].score;
     }
 }
 
@@ -165,7 +168,8 @@ void piece_trie_create(struct piece_trie *trie, const struct scored_piece *piece
         keys[i] = (struct key){head_of(&pieces[i]), &pieces[i]};
     qsort(keys, n, sizeof *keys, compare_keys);
     *trie = (struct piece_trie){0};
-    struct build build = {.trie = trie, .first = FREE, .last = FREE, .keys = keys};
+    struct build build = {
+        .trie = trie, .first = FREE, .last = FREE, .pieces = pieces, .keys = keys};
     add_block(&build);
     take(&build, 0, ROOT);
     push(&build, (struct range){0, n, 0, 0});
@@ -173,7 +177,7 @@ void piece_trie_create(struct piece_trie *trie, const struct scored_piece *piece
         place(&build, build.stack[--build.n]);
     mem_free(build.stack);
     mem_free(keys);
-    put_ids(trie, pieces, n);
+    put_scores(trie, pieces);
 }
 
 void piece_trie_deinit(struct piece_trie *trie) {

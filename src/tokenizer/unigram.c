@@ -15,8 +15,6 @@
 #define UNK_PENALTY 10.0 /* an unknown character costs so much more than the rarest piece */
 #define NO_START    UINT32_MAX
 #define UNKNOWN     UINT32_MAX /* as a cell: a character that no piece stands for */
-#define CACHE_MOST  8192       /* words remembered in a call */
-#define CACHED_WORD 64         /* longest such word, bytes */
 
 struct unigram {
     struct piece_trie trie;
@@ -34,18 +32,9 @@ struct step {
     uint32_t cell;  /* the last piece's, or UNKNOWN */
 };
 
-struct word {
-    uint64_t hash;
-    const char *data; /* NULL: free */
-    uint32_t len, n;
-    size_t first; /* of its n tokens in the call's list */
-};
-
 struct unigram_call {
     struct step *steps;
     size_t cap;
-    struct word *cache;
-    size_t cache_mask; /* 0: no cache */
 };
 
 /* ---- loading ------------------------------------------------------------------------------- */
@@ -225,7 +214,7 @@ static void steps_reserve(struct run *run, size_t need) {
     struct unigram_call *state = run->state;
     if (need <= state->cap)
         return;
-    const size_t cap = need < 512 ? 1024 : 2 * need;
+    const size_t cap = need < 64 ? 128 : 2 * need;
     struct step *steps = arena_alloc(run->call->scratch, cap * sizeof *steps);
     if (state->cap > 0)
         memcpy(steps, state->steps, state->cap * sizeof *steps);
@@ -302,47 +291,15 @@ static void tokenize_word(struct run *run) {
     flush_unknown(run);
 }
 
-static struct unigram_call *call_state(struct model_call *call) {
-    if (call->state)
-        return call->state;
-    struct unigram_call *state = arena_zalloc(call->scratch, 1, sizeof *state);
-    if (call->text_len > 256) {
-        size_t entries = 64;
-        while (entries < CACHE_MOST && entries < call->text_len / 8)
-            entries *= 2;
-        state->cache = arena_zalloc(call->scratch, entries, sizeof *state->cache);
-        state->cache_mask = entries - 1;
-    }
-    call->state = state;
-    return state;
-}
-
 void unigram_tokenize(const struct tokenizer *tokenizer, const struct piece *piece,
                       struct model_call *call) {
-    struct unigram_call *state = call_state(call);
-    const struct text *text = &piece->text;
+    if (!call->state)
+        call->state = arena_zalloc(call->scratch, 1, sizeof(struct unigram_call));
     struct run run = {.tokenizer = tokenizer,
                       .unigram = tokenizer->model.state,
                       .call = call,
-                      .state = state,
-                      .data = text->data,
-                      .len = text->len};
-    if (state->cache_mask == 0 || text->len > CACHED_WORD) {
-        tokenize_word(&run);
-        return;
-    }
-    const uint64_t hash = vocab_hash(VOCAB_HASH_START, text->data, text->len);
-    struct word *word = &state->cache[(hash * 0x9E3779B97F4A7C15ull >> 32) & state->cache_mask];
-    if (word->data && word->hash == hash && word->len == text->len &&
-        memcmp(word->data, text->data, text->len) == 0) {
-        for (size_t i = 0; i < word->n; i++) {
-            const struct token *token = &call->tokens->items[word->first + i];
-            model_token(call, token->id, token->offsets.start, token->offsets.end);
-        }
-        return;
-    }
-    const size_t first = call->tokens->n;
+                      .state = call->state,
+                      .data = piece->text.data,
+                      .len = piece->text.len};
     tokenize_word(&run);
-    *word = (struct word){hash, text->data, (uint32_t)text->len,
-                          (uint32_t)(call->tokens->n - first), first};
 }
