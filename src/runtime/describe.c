@@ -173,9 +173,47 @@ static void write_chat_templates(struct json_out *out, const struct repository *
     chat_close(chat);
 }
 
+/* The types of the weights' numbers, that of the most numbers first. */
+struct types {
+    struct type {
+        const char *name;
+        uint64_t elements;
+    } at[32]; /* more than there are */
+    size_t n;
+};
+
+static void count_types(struct types *types, const struct checkpoint *checkpoint) {
+    for (size_t i = 0; i < checkpoint_count(checkpoint); i++) {
+        const struct tensor *tensor = checkpoint_at(checkpoint, i);
+        const char *name = dtype_name(tensor->dtype);
+        size_t at = 0;
+        while (at < types->n && types->at[at].name != name)
+            at++;
+        ASSERT(at < ARRAY_LEN(types->at));
+        types->at[at].name = name;
+        types->at[at].elements += tensor->elements;
+        types->n += at == types->n;
+    }
+    for (size_t i = 1; i < types->n; i++) {
+        for (size_t j = i; j > 0 && types->at[j].elements > types->at[j - 1].elements; j--) {
+            const struct type old = types->at[j];
+            types->at[j] = types->at[j - 1];
+            types->at[j - 1] = old;
+        }
+    }
+}
+
+static void write_types(struct json_out *out, const struct types *types) {
+    json_key(out, "weights");
+    json_open_array(out);
+    for (size_t i = 0; i < types->n; i++)
+        json_string(out, types->at[i].name);
+    json_close_array(out);
+}
+
 static void write_check(struct json_out *out, const struct brisk *brisk, const char *model,
-                        const struct described *described, uint64_t parameters,
-                        enum precision precision, size_t bytes) {
+                        const struct described *described, const struct types *types,
+                        uint64_t parameters, enum precision precision, size_t bytes) {
     const struct arch *arch = &described->arch;
     const struct stack_spec *stack =
         &arch->stacks[arch->has_decoder ? arch->decoder_stack : arch->text_stack];
@@ -188,6 +226,7 @@ static void write_check(struct json_out *out, const struct brisk *brisk, const c
     write_tasks(out, described);
     json_key(out, "parameters");
     json_int(out, (int64_t)parameters);
+    write_types(out, types);
     member(out, "precision", precision_name(precision));
     json_key(out, "memory_bytes");
     json_int(out, (int64_t)bytes);
@@ -205,12 +244,14 @@ static void write_check(struct json_out *out, const struct brisk *brisk, const c
     json_close_object(out);
 }
 
-static enum status check_files(struct described *described, struct error *err) {
+static enum status check_files(struct described *described, struct types *types,
+                               struct error *err) {
     struct checkpoint *checkpoint = NULL;
     struct tokenizer *tokenizer = NULL;
     if (checkpoint_open_repository(&checkpoint, &described->repository, err) != STATUS_OK)
         return STATUS_ERROR;
     enum status status = described_check(described, checkpoint, err);
+    count_types(types, checkpoint);
     checkpoint_close(checkpoint);
     if (status == STATUS_OK)
         status = loaded_tokenizer(&tokenizer, &described->repository, err);
@@ -226,14 +267,15 @@ static enum status check(struct brisk *brisk, const char *model, const char *fol
     uint64_t parameters = 0;
     enum precision precision = PRECISION_FP32;
     size_t bytes = 0;
+    struct types types = {0};
     enum status status =
         shelf_estimate(&brisk->precision, &described, &parameters, &precision, &bytes, err);
     if (status == STATUS_OK)
-        status = check_files(&described, err);
+        status = check_files(&described, &types, err);
     if (status == STATUS_OK) {
         struct json_out out = json_out_begin(buf);
         *fits = bytes <= brisk->memory_bytes;
-        write_check(&out, brisk, model, &described, parameters, precision, bytes);
+        write_check(&out, brisk, model, &described, &types, parameters, precision, bytes);
     }
     described_close(&described);
     return status;

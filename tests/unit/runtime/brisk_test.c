@@ -420,13 +420,19 @@ static void sound_repositories_pass_the_check(void **state) {
                                          "bert/cased",
                                          "bert/sentence-mean",
                                          "roberta/text-classification",
-                                         "distilbert/text-classification"};
+                                         "distilbert/text-classification",
+                                         "gguf/parts",
+                                         "gguf/bert"};
     struct brisk *brisk = runtime_of(GOLDEN_FOLDER, 0, 0);
     for (size_t i = 0; i < ARRAY_LEN(models); i++) {
         struct brisk_answer answer = {0};
         brisk_model_check(brisk, models[i], &answer);
         expect(&answer, 200, "\"runs\":true");
     }
+    struct brisk_answer answer = {0}; /* what most numbers are in comes first */
+    brisk_model_check(brisk, "gguf/blocks-of-256", &answer);
+    expect(&answer, 200,
+           "\"weights\":[\"Q2_K\",\"Q3_K\",\"Q4_K\",\"Q5_K\",\"Q6_K\",\"Q4_0\",\"F32\"]");
     brisk_destroy(brisk);
 }
 
