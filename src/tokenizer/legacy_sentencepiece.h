@@ -1,4 +1,5 @@
-/* How a converter of SentencePiece models differs from SpmConverter: a recipe a class. */
+/* How a converter of SentencePiece models differs from SpmConverter: a recipe a class. What all
+ * legacy formats share is in legacy.h. */
 #ifndef BRISK_TOKENIZER_LEGACY_SENTENCEPIECE_H
 #define BRISK_TOKENIZER_LEGACY_SENTENCEPIECE_H
 

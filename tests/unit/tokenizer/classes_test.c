@@ -1,4 +1,5 @@
-/* Rows of classes, what is refused by name, and languages of translation models. */
+/* Rows of classes, what is refused by name, and languages of translation models. What the rows
+ * make of files is in the goldens. */
 #include "folder.h"
 
 #include "tokenizer/classes.h"
