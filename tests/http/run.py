@@ -15,6 +15,7 @@ import damaged
 import driver
 import harness
 import test_answers
+import test_chats
 import test_command_line
 import test_connections
 import test_inputs
@@ -23,7 +24,7 @@ import test_models
 import test_packed
 import test_routes
 
-assert all((test_answers, test_command_line, test_connections, test_inputs, test_lifecycle,
+assert all((test_answers, test_chats, test_command_line, test_connections, test_inputs, test_lifecycle,
             test_models, test_packed, test_routes))  # imported for the tests they register
 
 

@@ -192,6 +192,26 @@ def text_generation():
     ]
 
 
+def chat():
+    hello = [{"role": "user", "content": TINY}]
+    turns = [{"role": "system", "content": "Be é."}, *hello, {"role": "assistant", "content": " A cup. "},
+             {"role": "user", "content": "And?"}]
+    prefill = [*hello, {"role": "assistant", "content": " So "}]
+    return [
+        ("one message", hello, GREEDY),
+        ("turns", turns, GREEDY),
+        ("other members are kept", [{"role": "user", "content": "Tea.", "name": "x", "n": [1.5, None]}], GREEDY),
+        ("new text only", turns, GREEDY | {"return_full_text": False}),
+        ("the assistant goes on", prefill, GREEDY),
+        ("the assistant goes on, new text only", prefill, GREEDY | {"return_full_text": False}),
+        ("a new message all the same", prefill, GREEDY | {"continue_final_message": False}),
+        ("the user goes on", hello, GREEDY | {"continue_final_message": True}),
+        ("list of chats", [hello, prefill], GREEDY),
+        ("beams, all", hello, GREEDY | {"num_beams": 3, "num_return_sequences": 2}),
+        ("no chat", TINY, GREEDY),
+    ]
+
+
 def summarization():
     beams = {"num_beams": 3, "max_length": 20}
     return [

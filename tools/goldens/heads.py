@@ -135,6 +135,14 @@ def some_eos(folder):
     networks.write_json(path, config | {"eos_token_id": [0, soon]})
 
 
+def with_chat_template(folder):
+    """Short, so that a chat fits the model; the last message is trimmed as most templates do."""
+    (folder / "chat_template.jinja").write_text(
+        "{%- if messages[0].role == 'tool' %}{{ raise_exception('A tool may not begin.') }}{% endif -%}\n"
+        "{{ bos_token }}\n{%- for m in messages %}\n{{ m.role[:1] }}:{{ m.content|trim }};\n{%- endfor -%}\n"
+        "{%- if add_generation_prompt %}a:{% endif %}\n", encoding="utf-8")
+
+
 # ---- the rows ---------------------------------------------------------------------------------------
 def gpt2_heads():
     tokenizer = vocabulary.gpt2
@@ -142,6 +150,8 @@ def gpt2_heads():
     yield Head("gpt2", "text-generation", hf.GPT2LMHeadModel, gpt2(), tokenizer,
                {"text-generation": cases.text_generation()}, dtype="F32", readable=True, generation=generate,
                finish=some_eos)
+    yield Head("gpt2", "chat", hf.GPT2LMHeadModel, gpt2(n_layer=1), tokenizer,
+               {"text-generation": cases.chat()}, readable=True, generation=generate, finish=with_chat_template)
     yield Head("gpt2", "odd", hf.GPT2LMHeadModel,
                gpt2(n_inner=52, scale_attn_by_inverse_layer_idx=True, tie_word_embeddings=False,
                     activation_function="relu", layer_norm_epsilon=1e-3, n_layer=3),

@@ -67,6 +67,8 @@ def text_generation(pipe, inputs, parameters):
         options |= {"stop_strings": options.pop("stop"), "tokenizer": pipe.tokenizer}
     if "max_length" in options:
         options["max_new_tokens"] = None  # the request's length wins over the folder's
+    if isinstance(inputs, list) and isinstance(inputs[0], dict):
+        return pipe(inputs, **options)  # one chat
     return each(inputs, lambda x: pipe(x, **options))
 
 
