@@ -229,8 +229,8 @@ static size_t lost(const struct tokens sequences[2], const struct parts *parts,
 enum status post_process(const struct tokenizer *tokenizer, struct encoding *out,
                          struct arena *arena, struct arena *scratch, struct tokens sequences[2],
                          bool is_pair, const struct encode_options *options, struct error *err) {
-    struct windows items[2] = {{.main = {sequences[0].items, sequences[0].n}},
-                               {.main = {sequences[1].items, sequences[1].n}}};
+    struct windows items[2] = {{.main = {.tokens = sequences[0].items, .n = sequences[0].n}},
+                               {.main = {.tokens = sequences[1].items, .n = sequences[1].n}}};
     struct parts parts = {
         .items = items,
         .n = is_pair ? 2 : 1,

@@ -229,7 +229,7 @@ static struct windows special_part(struct arena *arena, const struct template_pi
     for (size_t i = 0; i < piece->n; i++)
         tokens[i] = (struct token){
             .id = piece->ids[i], .type_id = piece->type_id, .word = -1, .special = true};
-    return (struct windows){.main = {tokens, piece->n}};
+    return (struct windows){.main = {.tokens = tokens, .n = piece->n}};
 }
 
 static void templates_run(const struct stage *stage, struct parts *parts) {
