@@ -26,7 +26,7 @@ static const struct {
     {"*.safetensors", "rename it to model.safetensors " WHOLE_OR_NOT},
     {"tf_model*.h5", IN_PYTHON "CLASS.from_pretrained(FOLDER, from_tf=True)" SAVE},
     {"flax_model*.msgpack", IN_PYTHON "CLASS.from_pretrained(FOLDER, from_flax=True)" SAVE},
-    {"rust_model.ot", "rust-bert's format " FROM_ORIGIN},
+    {"rust_model.ot", "the format of Rust's tch " FROM_ORIGIN},
     {"*.nemo", "NeMo's archive is not read: convert it with NeMo's scripts/checkpoint_converters"},
     {"openvino_model*", "OpenVINO " FROM_ORIGIN},
     {"openvino", "OpenVINO " FROM_ORIGIN},

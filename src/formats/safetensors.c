@@ -19,9 +19,8 @@ static const struct {
     {"version https://git-lfs", "is a Git LFS pointer, not the weights: run `git lfs pull` in the "
                                 "repository, or " DOWNLOAD},
     {"<", "is a web page, not weights (was the download refused?): " DOWNLOAD},
-    {"PK\003\004", "is a PyTorch zip file under another name: convert it with "
-                   "safetensors.torch.save_file"},
-    {"GGUF", "is a GGUF file under another name: let it end in .gguf"},
+    {"PK\003\004", "is a PyTorch zip file under another name: rename it to pytorch_model.bin"},
+    {"GGUF", "is a GGUF file under another name: rename it, so that it ends in .gguf"},
 };
 
 static enum status refuse_impostor(const uint8_t *data, size_t size, struct error *err) {

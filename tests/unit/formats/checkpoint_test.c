@@ -161,7 +161,7 @@ static const struct {
     {"consolidated.00.pth", ERROR_MODEL, "in its maker's own layout"},
     {"model.onnx", ERROR_MODEL, "ONNX is not read"},
     {"openvino_model.xml", ERROR_MODEL, "OpenVINO is not read"},
-    {"rust_model.ot", ERROR_MODEL, "rust-bert's format is not read"},
+    {"rust_model.ot", ERROR_MODEL, "the format of Rust's tch is not read"},
     {"x.nemo", ERROR_MODEL, "NeMo's archive is not read"},
     {"x.mlmodel", ERROR_MODEL, "Core ML is not read"},
     {"saved_model.pb", ERROR_MODEL, "SavedModel is not read"},
