@@ -1,7 +1,6 @@
 /* object.name and object[key] as jinja2's sandbox has them: a name is looked for among the object's
  * methods first and its items then, a key the other way round; what starts with an underscore or
  * changes its object is undefined, with an error that says so when it is used. */
-#include "template/value.h"
 #include "template/evaluate.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* Calls: arguments to parameters, for functions that are ours and for macros of the template. */
+/* Calls: arguments to parameters, for functions that are ours and for macros of the template. What
+ * a function does is in its own table. */
 #include "template/evaluate.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "template/value.h"
+#include "template/builtin.h"
 
 #include "base/banned.h"
 

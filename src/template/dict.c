@@ -1,6 +1,6 @@
 /* Dicts: entries in the order of their making, found linearly while there are few and by a hash
  * when there are many. Keys are equal as Python's are: 1, 1.0 and true are one key. */
-#include "template/value.h"
+#include "template/builtin.h"
 
 #include <string.h>
 

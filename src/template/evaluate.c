@@ -1,4 +1,5 @@
-/* Expressions: a walk over the tree, one function a kind of node. Calls are in call.c. */
+/* Expressions: a walk over the tree, one function a kind of node. Calls are in call.c, statements
+ * in statements.c. */
 #include "template/evaluate.h"
 
 #include <assert.h>

@@ -4,7 +4,7 @@
 #define BRISK_TEMPLATE_EVALUATE_H
 
 #include "template/syntax.h"
-#include "template/value.h"
+#include "template/builtin.h"
 
 struct template {
     struct arena arena; /* the tree and its constants; nothing changes after parsing */

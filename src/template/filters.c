@@ -1,5 +1,6 @@
-/* Filters of single values: numbers, JSON, defaults; and the table of all filters. */
-#include "template/value.h"
+/* Filters of single values: numbers, JSON, defaults; and the table of all filters. Those of text
+ * and of lists have files of their own. */
+#include "template/builtin.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Filters of lists: choosing, mapping, sorting, grouping. Those that are generators in jinja2 are
  * here, too: they give each element once, and run when somebody asks. */
-#include "template/value.h"
+#include "template/builtin.h"
 
 #include <string.h>
 

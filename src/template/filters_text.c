@@ -1,6 +1,6 @@
 /* Filters of text: case, trimming, replacing, indenting, escaping. What is no text is made one by
  * str() first, as jinja2's soft_str does. */
-#include "template/value.h"
+#include "template/builtin.h"
 
 #include <string.h>
 

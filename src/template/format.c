@@ -1,6 +1,6 @@
 /* Text by pattern: "%s and %d" % (…) and "{} and {name:>5}".format(…), as far as templates go: no
  * nested {} inside a format specification. */
-#include "template/value.h"
+#include "template/builtin.h"
 
 #include <math.h>
 #include <string.h>

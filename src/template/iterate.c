@@ -1,6 +1,6 @@
 /* Iterating as Python does: over lists, text by characters, dicts by keys, ranges, views and
  * generators, which give each element once. */
-#include "template/value.h"
+#include "template/builtin.h"
 
 #include "base/banned.h"
 

@@ -1,6 +1,6 @@
 /* Methods of dict, list and tuple. Those that would change their object are named, so that asking
  * for them is refused as the sandbox refuses it. */
-#include "template/value.h"
+#include "template/builtin.h"
 
 #include "base/banned.h"
 

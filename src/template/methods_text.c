@@ -1,6 +1,6 @@
 /* Methods of str. Positions count code points, as Python's do; pieces are borrowed from the text.
  */
-#include "template/value.h"
+#include "template/builtin.h"
 
 #include <string.h>
 

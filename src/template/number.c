@@ -1,5 +1,6 @@
-/* Numbers from text as Python's int() and float() read them, without the locale. */
-#include "template/value.h"
+/* Numbers from text as Python's int() and float() read them, without the locale. Printing them is
+ * print.c's business. */
+#include "template/builtin.h"
 
 #include <math.h>
 #include <string.h>

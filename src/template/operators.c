@@ -1,6 +1,6 @@
 /* Operators with Python's rules: which types go together, what the others are told, floor division,
  * and integers of 64 bits that fail instead of wrapping. */
-#include "template/value.h"
+#include "template/builtin.h"
 
 #include <math.h>
 #include <string.h>

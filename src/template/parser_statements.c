@@ -1,4 +1,5 @@
-/* Statements: the tags of a template, and the text between them. Expressions are in parser.c. */
+/* Statements: the tags of a template, and the text between them. What an expression is, parser.c
+ * knows. */
 #include "template/syntax.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef BRISK_TEMPLATE_SYNTAX_H
 #define BRISK_TEMPLATE_SYNTAX_H
 
-#include "template/value.h"
+#include "template/builtin.h"
 
 /* ---- tokens (lexer.c) ---- */
 enum token_type {
@@ -110,7 +110,7 @@ struct node {
     struct signature *signature;
 };
 
-/* ---- the parser (parser.c: expressions, parser_statements.c: the rest) ---- */
+/* ---- the parser (parser.c, parser_values.c: expressions, parser_statements.c: the rest) ---- */
 struct parser {
     struct arena *arena;
     const struct token *token; /* the current one */
@@ -137,7 +137,13 @@ struct node *parse_tuple(struct parser *parser, bool conditional, const char *en
 struct node *parse_target(struct parser *parser, const char *end, bool attributes);
 struct node *parse_filters(struct parser *parser, struct node *value, bool inline_first);
 
-/* Shared by both files. */
+/* Values (parser_values.c). */
+struct node *parse_primary(struct parser *parser);
+struct node *parse_postfix(struct parser *parser, struct node *node);
+struct node *parse_filters_and_tests(struct parser *parser, struct node *node);
+
+/* Shared by these files. */
+bool token_is(const struct token *token, enum token_type type, const char *text);
 void *parse_fail(struct parser *parser, uint32_t line, const char *format, ...) PRINTF_LIKE(3, 4);
 struct node *node_create(struct parser *parser, enum node_kind kind, uint32_t line);
 struct str *parser_name(struct parser *parser, const char *text, size_t len);

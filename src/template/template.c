@@ -1,4 +1,5 @@
-/* The room's front: parsing a template once, rendering it any number of times. */
+/* The room's front: parsing a template once, rendering it any number of times. Chats are in
+ * chat.c. */
 #include "template/template.h"
 
 #include <time.h>

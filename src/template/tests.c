@@ -1,5 +1,6 @@
-/* Tests: what stands behind `is`, and what select and reject ask. */
-#include "template/value.h"
+/* Tests: what stands behind `is`, and what select and reject ask. None of them changes or makes
+ * anything. */
+#include "template/builtin.h"
 
 #include "base/banned.h"
 

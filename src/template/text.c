@@ -1,6 +1,6 @@
 /* Text as Python's str sees it: classes and case of characters (utf8proc, and a generated table of
  * those whose other case is several characters), stripping, searching, replacing, joining. */
-#include "template/value.h"
+#include "template/builtin.h"
 
 #include <assert.h>
 #include <string.h>
@@ -197,7 +197,7 @@ static bool in_set(const struct str *chars, uint32_t c) {
 }
 
 struct value text_trim(struct render *r, struct str *str, const struct str *chars, bool left,
-                        bool right) {
+                       bool right) {
     size_t from = 0, to = str->len;
     const size_t each = 1 + (chars == NULL ? 0 : chars->len / 8);
     while (left && from < to && step(r, each)) {

@@ -1,6 +1,6 @@
 /* Values: making them, asking them, equality and order as Python has them; and the bookkeeping of a
  * rendering (steps, memory, the first error). Dicts are in dict.c, text of values in print.c. */
-#include "template/value.h"
+#include "template/builtin.h"
 
 #include <math.h>
 #include <stdarg.h>
