@@ -5,6 +5,7 @@
  * A token added twice keeps its first entry in the search but takes the flags of the last. */
 #include "tokenizer/pipeline.h"
 
+#include "tokenizer/slow.h"
 #include "tokenizer/trie.h"
 #include "tokenizer/unicode.h"
 #include "base/banned.h"
@@ -50,19 +51,8 @@ static uint32_t next_id(const struct tokenizer *tokenizer) {
     return added > model || (model == 0 && added > 0) ? added : model;
 }
 
-void added_add(struct tokenizer *tokenizer, struct added_token token) {
+void added_put(struct tokenizer *tokenizer, struct added_token token, uint32_t id) {
     struct added *added = &tokenizer->added;
-    if (token.len == 0)
-        return;
-    if (token.special && !added_is_special(added, token.content, token.len)) {
-        list_push(&added->special, &added->n_special, &added->special_cap, token);
-        vocab_put(&added->special_set, token.content, token.len, added->special_set.size);
-    }
-    const int32_t before = vocab_find(&added->vocab, token.content, token.len);
-    if (before >= 0 && same_flags(&added->by_id[before], &token))
-        return;
-    const int32_t known = tokenizer_token_to_id(tokenizer, token.content, token.len);
-    const uint32_t id = known >= 0 ? (uint32_t)known : next_id(tokenizer);
     if (id >= LIMIT_VOCAB_SIZE)
         return;
     const size_t had = added->vocab.size;
@@ -75,6 +65,27 @@ void added_add(struct tokenizer *tokenizer, struct added_token token) {
     added->by_id[id] = token;
     if (!added_is_special(added, token.content, token.len))
         list_push(&added->ordinary, &added->n_ordinary, &added->ordinary_cap, token);
+}
+
+void added_special(struct tokenizer *tokenizer, struct added_token token) {
+    struct added *added = &tokenizer->added;
+    if (added_is_special(added, token.content, token.len))
+        return;
+    list_push(&added->special, &added->n_special, &added->special_cap, token);
+    vocab_put(&added->special_set, token.content, token.len, added->special_set.size);
+}
+
+void added_add(struct tokenizer *tokenizer, struct added_token token) {
+    struct added *added = &tokenizer->added;
+    if (token.len == 0)
+        return;
+    if (token.special)
+        added_special(tokenizer, token);
+    const int32_t before = vocab_find(&added->vocab, token.content, token.len);
+    if (before >= 0 && same_flags(&added->by_id[before], &token))
+        return;
+    const int32_t known = tokenizer_token_to_id(tokenizer, token.content, token.len);
+    added_put(tokenizer, token, known >= 0 ? (uint32_t)known : next_id(tokenizer));
 }
 
 static void trie_fill(const struct tokenizer *tokenizer, const struct added_token *list, size_t n) {
@@ -100,6 +111,10 @@ void added_finish(struct tokenizer *tokenizer) {
     struct added *added = &tokenizer->added;
     added->plain = trie_create();
     added->normalized = trie_create();
+    if (tokenizer->slow) {
+        slow_added_finish(tokenizer);
+        return;
+    }
     trie_fill(tokenizer, added->special, added->n_special);
     trie_fill(tokenizer, added->ordinary, added->n_ordinary);
 }
@@ -155,6 +170,10 @@ static void split_text(const struct tokenizer *tokenizer, const struct trie *tri
 void added_split(const struct tokenizer *tokenizer, const char *text, size_t len,
                  struct pieces *pieces, struct arena *scratch) {
     const struct added *added = &tokenizer->added;
+    if (tokenizer->slow) {
+        slow_split(tokenizer, text, len, pieces, scratch);
+        return;
+    }
     struct pieces raw = {.arena = scratch};
     struct text whole = {.data = text, .len = len};
     split_text(tokenizer, added->plain, &whole, &raw);

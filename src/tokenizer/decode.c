@@ -1,11 +1,15 @@
 /* Decoding: ids to token strings, the decoder over them, then transformers' cleaning up of spaces
  * before punctuation. Streaming is in stream.c. */
-#include "tokenizer/pipeline.h"
+#include "tokenizer/slow.h"
 
 #include "base/banned.h"
 
 static void run_decoder(const struct tokenizer *tokenizer, struct strings *strings,
                         struct buf *out) {
+    if (tokenizer->slow) {
+        tokenizer->slow->kind->join(tokenizer, strings, out);
+        return;
+    }
     if (tokenizer->decoder)
         tokenizer->decoder->kind->decode(tokenizer->decoder, strings);
     for (size_t i = 0; i < strings->n; i++) {
@@ -99,8 +103,8 @@ bool decode_cleans(const struct tokenizer *tokenizer, struct decode_options opti
     return options.clean_up > 0 || (options.clean_up == 0 && tokenizer->clean_up);
 }
 
-void tokenizer_decode(const struct tokenizer *tokenizer, struct buf *out, const int32_t *ids,
-                      size_t n, struct decode_options options) {
+static void decode_tokens(const struct tokenizer *tokenizer, struct buf *out, const int32_t *ids,
+                          size_t n, struct decode_options options) {
     struct arena scratch = {0};
     struct strings strings = {.arena = &scratch};
     strings.items = arena_alloc(&scratch, n * sizeof *strings.items);
@@ -111,9 +115,17 @@ void tokenizer_decode(const struct tokenizer *tokenizer, struct buf *out, const 
             continue;
         strings.items[strings.n++] = (struct string){token, len};
     }
-    const size_t start = out->len;
     run_decoder(tokenizer, &strings, out);
     arena_deinit(&scratch);
+}
+
+void tokenizer_decode(const struct tokenizer *tokenizer, struct buf *out, const int32_t *ids,
+                      size_t n, struct decode_options options) {
+    const size_t start = out->len;
+    if (tokenizer->slow)
+        slow_decode(tokenizer, out, ids, n, options);
+    else
+        decode_tokens(tokenizer, out, ids, n, options);
     if (tokenizer->strip_decoded)
         strip_decoded(tokenizer, out, start);
     if (decode_cleans(tokenizer, options))

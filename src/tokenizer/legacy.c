@@ -1,6 +1,6 @@
 /* Which legacy format a folder has, and what the formats share: reading the files, stages from
  * JSON, templates. The formats themselves are in legacy_*.c, a function each. */
-#include "tokenizer/legacy.h"
+#include "tokenizer/slow.h"
 
 #include "base/banned.h"
 
@@ -236,6 +236,9 @@ void legacy_post(struct loader *loader, struct legacy_post post) {
 
 enum status legacy_finish(struct loader *loader, struct error *err) {
     const struct legacy_post *post = loader->legacy_post;
+    const struct slow *slow = loader->tokenizer->slow;
+    if (slow && slow->kind->finish && slow->kind->finish(loader, err) != STATUS_OK)
+        return STATUS_ERROR;
     if (!post)
         return STATUS_OK;
     return post->type ? cls_sep_set(loader, post, err)

@@ -1,6 +1,6 @@
 /* Loading: which files there are, tokenizer.json or the older ones, settings, and the answers about
  * a loaded tokenizer. What transformers' class changes is in class_apply.c. */
-#include "tokenizer/legacy.h"
+#include "tokenizer/slow.h"
 
 #include "base/banned.h"
 
@@ -58,6 +58,8 @@ static bool rebuilds(struct loader *loader) {
     const struct tokenizer_class *class = loader->class;
     if (!class || !legacy_is_there(loader))
         return false;
+    if (class->is_python)
+        return true;
     if (class->rebuilds)
         return !json_is_null(json_get(loader->tokenizer_config, "add_prefix_space"));
     if (class->extra != EXTRA_PEGASUS)
@@ -209,6 +211,7 @@ void tokenizer_destroy(struct tokenizer *tokenizer) {
     for (size_t i = 0; i < tokenizer->n_patterns; i++)
         pattern_destroy(tokenizer->patterns[i]);
     mem_free(tokenizer->patterns);
+    slow_destroy(tokenizer->slow);
     word_cache_destroy(tokenizer->words);
     vocab_deinit(&tokenizer->vocab);
     added_deinit(&tokenizer->added);

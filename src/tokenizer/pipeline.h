@@ -182,6 +182,10 @@ struct added {
 void added_init(struct added *added);
 void added_deinit(struct added *added);
 void added_add(struct tokenizer *tokenizer, struct added_token token);
+/* Makes decode skip it. */
+void added_special(struct tokenizer *tokenizer, struct added_token token);
+/* With this id, whatever the vocabulary says; ids of LIMIT_VOCAB_SIZE and above are left out. */
+void added_put(struct tokenizer *tokenizer, struct added_token token, uint32_t id);
 /* Builds the tries; after the last added_add. */
 void added_finish(struct tokenizer *tokenizer);
 /* Splits the input at added tokens, normalizing what lies between. */
@@ -191,6 +195,7 @@ bool added_is_special(const struct added *added, const char *content, size_t len
 
 /* ---- the tokenizer ------------------------------------------------------------------------- */
 
+struct slow;
 struct tokenizer {
     struct arena arena;       /* states of the stages */
     struct word_cache *words; /* what the model made of words before; NULL: not yet loaded */
@@ -205,6 +210,7 @@ struct tokenizer {
     bool pads_left, clean_up, strip_decoded, trims_offsets;
     bool splits_special;         /* special tokens in a text are text */
     int32_t language;            /* the source language that the post-processor adds, -1: none */
+    struct slow *slow;           /* a class of Python alone (slow.h); NULL: not one */
     const char *language_format; /* a language's token: "%s", "__%s__"; NULL: it has none */
 };
 

@@ -119,6 +119,9 @@ static bool parse_trainer(struct sentencepiece *out, struct arena *arena, struct
             out->byte_fallback = field.varint != 0;
         else if (is(&field, 40, 0))
             out->unk_id = (int32_t)(uint32_t)field.varint;
+        else if (is(&field, 44, 2))
+            out->unk_surface =
+                arena_strndup(arena, (const char *)field.bytes.at, wire_len(field.bytes));
         else if (is(&field, 45, 2))
             out->unk_piece =
                 arena_strndup(arena, (const char *)field.bytes.at, wire_len(field.bytes));
@@ -181,6 +184,8 @@ static enum status check_texts(const struct sentencepiece *model, struct error *
     }
     if (!utf8_valid(model->unk_piece, strlen(model->unk_piece), NULL))
         return ERR(err, MODEL, "trainer_spec's unk_piece is not valid UTF-8");
+    if (!utf8_valid(model->unk_surface, strlen(model->unk_surface), NULL))
+        return ERR(err, MODEL, "trainer_spec's unk_surface is not valid UTF-8");
     return STATUS_OK;
 }
 
@@ -188,6 +193,7 @@ enum status sentencepiece_parse(struct sentencepiece *out, struct arena *arena, 
                                 size_t len, struct error *err) {
     struct sentencepiece model = {.model_type = SENTENCEPIECE_UNIGRAM,
                                   .unk_piece = "<unk>",
+                                  .unk_surface = " \xE2\x81\x87 ",
                                   .add_dummy_prefix = true,
                                   .remove_extra_whitespaces = true,
                                   .escape_whitespaces = true};

@@ -36,7 +36,8 @@ struct sentencepiece {
     enum sentencepiece_model model_type;
     bool byte_fallback, treat_whitespace_as_suffix;
     int32_t unk_id;
-    const char *unk_piece; /* zero-terminated, in the arena */
+    const char *unk_piece;   /* zero-terminated, in the arena */
+    const char *unk_surface; /* what it reads as */
     /* normalizer_spec */
     const char *charsmap; /* precompiled_charsmap[charsmap_len] */
     size_t charsmap_len;

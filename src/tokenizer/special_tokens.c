@@ -5,6 +5,8 @@
  * only when it is not an added token yet. */
 #include "tokenizer/special_tokens.h"
 
+#include "tokenizer/slow.h"
+
 #include "base/banned.h"
 
 const char *const special_role_names[TOKEN_ROLES] = {
@@ -362,8 +364,35 @@ static const struct json *added_tokens_file(struct loader *loader) {
     return out;
 }
 
+/* As PreTrainedTokenizer's constructor: what has an id keeps it, the roles' tokens come behind. */
+static void add_slow(struct loader *loader, const struct specials *specials) {
+    struct tokenizer *tokenizer = loader->tokenizer;
+    const struct numbered_list list = numbered_tokens(loader, specials, added_tokens_file(loader));
+    for (size_t i = 0; i < specials->n; i++) {
+        struct added_token token = specials->items[i].flags;
+        token.special = true;
+        added_special(tokenizer, token);
+    }
+    for (size_t i = 0; i < list.n; i++)
+        if (list.items[i].id >= 0 && list.items[i].id < LIMIT_VOCAB_SIZE &&
+            list.items[i].token.len > 0 &&
+            (i + 1 == list.n || list.items[i + 1].id != list.items[i].id))
+            slow_put(tokenizer, list.items[i].token, (uint32_t)list.items[i].id);
+    for (size_t i = 0; i < specials->n; i++) {
+        struct added_token token = specials->items[i].flags;
+        token.special = true;
+        if (specials->items[i].is_added ||
+            vocab_find(&tokenizer->added.vocab, token.content, token.len) < 0)
+            slow_add(tokenizer, token);
+    }
+}
+
 static void add_all(struct loader *loader, const struct specials *specials) {
     struct tokenizer *tokenizer = loader->tokenizer;
+    if (tokenizer->slow) {
+        add_slow(loader, specials);
+        return;
+    }
     const struct numbered_list list = numbered_tokens(loader, specials, added_tokens_file(loader));
     for (size_t i = 0; i < list.n; i++) {
         if (i + 1 < list.n && list.items[i + 1].id == list.items[i].id)

@@ -82,6 +82,10 @@ static int32_t longest_at(const struct trie *trie, const char *text, size_t len,
     return value;
 }
 
+bool trie_starts(const struct trie *trie, const char *text, size_t len, size_t *end) {
+    return longest_at(trie, text, len, 0, end) >= 0;
+}
+
 int32_t trie_find(const struct trie *trie, const char *text, size_t len, size_t from, size_t *start,
                   size_t *end) {
     if (trie_is_empty(trie))

@@ -17,4 +17,7 @@ bool trie_is_empty(const struct trie *trie);
 int32_t trie_find(const struct trie *trie, const char *text, size_t len, size_t from, size_t *start,
                   size_t *end);
 
+/* Whether the text starts with a string of the trie; *end is behind the longest. */
+bool trie_starts(const struct trie *trie, const char *text, size_t len, size_t *end);
+
 #endif

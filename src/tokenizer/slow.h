@@ -1,0 +1,69 @@
+/* The tokenizer classes of transformers that exist in Python only: their text is split at added
+ * tokens, numbered and decoded by PreTrainedTokenizer's rules, not by the `tokenizers` library's.
+ * A class fills tokenizer->slow, its stages and a model of its own; the rules are in slow.c.
+ * Offsets, which those classes do not give, are ours: what of the text a token stands for. */
+#ifndef BRISK_TOKENIZER_SLOW_H
+#define BRISK_TOKENIZER_SLOW_H
+
+#include "tokenizer/legacy.h"
+
+struct slow_kind {
+    /* convert_tokens_to_string of tokens without added ones in between. */
+    void (*join)(const struct tokenizer *tokenizer, const struct strings *tokens, struct buf *out);
+    /* Bytes in front of a text that are a token by themselves; NULL: never. */
+    size_t (*head)(const char *data, size_t len);
+    /* Once the special tokens have their ids; NULL: nothing to do. */
+    enum status (*finish)(struct loader *loader, struct error *err);
+    void (*destroy)(void *state);
+    bool joins_added; /* added tokens are no runs of their own when decoding */
+};
+
+struct slow {
+    const struct slow_kind *kind;
+    void *state;          /* the class's own */
+    bool lowers;          /* do_lower_case: all but added tokens */
+    bool splits_vocab;    /* text is split at every token of the vocabulary */
+    bool keeps_unknown;   /* ids outside of the vocabulary read as nothing */
+    int32_t unk_id;       /* of what is not in the vocabulary; -1: the unknown token's */
+    uint32_t base_size;   /* ids from here on were added */
+    uint32_t extra_count; /* tokens that count although they are not in the vocabulary */
+    struct trie *kept;    /* with `lowers`: what keeps its case */
+};
+
+/* tokenizer->slow of this kind, the model's row in place; the rest is zero and up to the caller. */
+struct slow *slow_begin(struct loader *loader, const struct slow_kind *kind,
+                        const struct model_kind *model);
+void slow_destroy(struct slow *slow); /* NULL is fine */
+
+/* The id of a token string: that of an added token, of the vocabulary, of the unknown token. */
+int32_t slow_id(const struct tokenizer *tokenizer, const char *token, size_t len);
+/* model_token with it; the call fails when there is no unknown token. */
+void slow_token(const struct tokenizer *tokenizer, struct model_call *call, const char *token,
+                size_t len, size_t start, size_t end);
+
+/* What added.c, special_tokens.c and decode.c hand over when tokenizer->slow is set. */
+void slow_split(const struct tokenizer *tokenizer, const char *text, size_t len,
+                struct pieces *pieces, struct arena *scratch);
+void slow_added_finish(struct tokenizer *tokenizer);
+/* An added token with an id of its own; and one whose id is the vocabulary's, or the next. */
+void slow_put(struct tokenizer *tokenizer, struct added_token token, uint32_t id);
+void slow_add(struct tokenizer *tokenizer, struct added_token token);
+void slow_decode(const struct tokenizer *tokenizer, struct buf *out, const int32_t *ids, size_t n,
+                 struct decode_options options);
+
+/* ---- for the classes ---- */
+bool slow_is_space(uint32_t code_point); /* str.isspace */
+/* str.strip of what was written from `start` on. */
+void slow_strip(struct buf *out, size_t start);
+/* Writes data[len] with one string replaced by another. */
+void slow_replace(struct buf *out, const char *data, size_t len, const char *from, const char *to);
+/* "".join, " ".join. */
+void slow_concat(const struct strings *tokens, const char *between, struct buf *out);
+
+/* A stage of a class's own; it has no JSON. */
+struct stage *slow_stage(struct loader *loader, const struct stage_kind *kind, void *state);
+
+/* Python's str.split and \S+\n? as pre-tokenizers. */
+extern const struct stage_kind slow_words, slow_words_newline;
+
+#endif
