@@ -3,7 +3,9 @@
  *
  * The arithmetic is that of the `gguf` package's quants.py, operation by operation, so that results
  * are equal bit for bit. Nothing is quantized here, and nothing is computed in these types: weights
- * are packed anew for the kernels (engine/weights.c). Layouts stand above each function. */
+ * are packed anew for the kernels (engine/weights.c). A core of a shared machine makes 0.9 (Q6_K)
+ * to 4 (Q4_K) thousand million floats a second; the five-bit types 0.3. Layouts stand above each
+ * function. */
 #include "formats/blocks.h"
 
 #include "formats/floats.h"
@@ -41,18 +43,28 @@ void Q4_1_to_floats(const uint8_t *in, size_t n, float *out) {
     }
 }
 
-/* The fifth bits of 32 numbers, and their nibbles: five bits of number i, 0 <= i < 32. */
-static inline int five_bits(const uint8_t *high, const uint8_t *nibbles, size_t i) {
-    const int low = i < 16 ? nibbles[i] & 15 : nibbles[i - 16] >> 4;
-    return low | (high[i / 8] >> (i % 8) & 1) << 4;
+/* The five bits of 32 numbers: nibbles as Q4_0, the fifth in 32 bits before. Bits are compared with
+ * masks, since shifts by a lane's number do not vectorise. */
+static inline void five_bits(const uint8_t *high, const uint8_t *nibbles, uint8_t *out) {
+    static const uint8_t bits[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+    for (size_t g = 0; g < 4; g++) { /* numbers 8g to 8g + 7 */
+        for (size_t i = 0; i < 8; i++)
+            out[8 * g + i] = (high[g] & bits[i]) != 0 ? 16 : 0;
+    }
+    for (size_t i = 0; i < 16; i++) {
+        out[i] |= nibbles[i] & 15;
+        out[16 + i] |= nibbles[i] >> 4;
+    }
 }
 
 /* Q5_0, 22 bytes: half d, 32 high bits, nibbles; each number less 16. */
 void Q5_0_to_floats(const uint8_t *in, size_t n, float *out) {
     for (size_t at = 0; at < n; at += SMALL, in += 22) {
         const float d = float_of_half_at(in);
+        uint8_t q[SMALL];
+        five_bits(in + 2, in + 6, q);
         for (size_t i = 0; i < SMALL; i++)
-            out[at + i] = d * (float)(five_bits(in + 2, in + 6, i) - 16);
+            out[at + i] = d * (float)(q[i] - 16);
     }
 }
 
@@ -60,38 +72,59 @@ void Q5_0_to_floats(const uint8_t *in, size_t n, float *out) {
 void Q5_1_to_floats(const uint8_t *in, size_t n, float *out) {
     for (size_t at = 0; at < n; at += SMALL, in += 24) {
         const float d = float_of_half_at(in), m = float_of_half_at(in + 2);
+        uint8_t q[SMALL];
+        five_bits(in + 4, in + 8, q);
         for (size_t i = 0; i < SMALL; i++)
-            out[at + i] = d * (float)five_bits(in + 4, in + 8, i) + m;
+            out[at + i] = d * (float)q[i] + m;
     }
 }
 
-/* Q2_K, 84 bytes: 16 x (scale, min) in nibbles, 64 bytes of 2-bit numbers, half d, half dmin. Each
- * 32 bytes hold four times 32 numbers, the lowest bits first; a scale is for 16 numbers. */
+/* 128 numbers of 2 bits in 32 bytes, four times 32: the lowest bits of all bytes first. */
+static inline void two_bits(const uint8_t *in, uint8_t *out) {
+    for (size_t i = 0; i < 32; i++) {
+        out[i] = in[i] & 3;
+        out[32 + i] = in[i] >> 2 & 3;
+        out[64 + i] = in[i] >> 4 & 3;
+        out[96 + i] = in[i] >> 6;
+    }
+}
+
+/* Q2_K, 84 bytes: 16 x (scale, min) in nibbles, 2 x 32 bytes of 2-bit numbers, half d, half dmin. A
+ * scale is for 16 numbers. */
 void Q2_K_to_floats(const uint8_t *in, size_t n, float *out) {
     for (size_t at = 0; at < n; at += LARGE, in += 84) {
-        const uint8_t *scales = in, *numbers = in + 16;
         const float d = float_of_half_at(in + 80), dmin = float_of_half_at(in + 82);
-        for (size_t i = 0; i < LARGE; i++) {
-            const uint8_t scale = scales[i / 16];
-            const int q = numbers[i / 128 * 32 + i % 32] >> (i / 32 % 4 * 2) & 3;
-            out[at + i] = d * (float)(scale & 15) * (float)q - dmin * (float)(scale >> 4);
+        uint8_t q[LARGE];
+        two_bits(in + 16, q);
+        two_bits(in + 48, q + 128);
+        for (size_t g = 0; g < 16; g++) {
+            const float scale = d * (float)(in[g] & 15), min = dmin * (float)(in[g] >> 4);
+            for (size_t i = 0; i < 16; i++)
+                out[at + 16 * g + i] = scale * (float)q[16 * g + i] - min;
         }
     }
 }
 
-/* Q3_K, 110 bytes: 256 high bits (bit i / 32 of byte i % 32; a bit that is not set takes 4 away),
- * 64 bytes of 2-bit numbers as Q2_K, 12 bytes of 16 6-bit scales each less 32, half d. */
+/* Q3_K, 110 bytes: 256 high bits (bit i / 32 of byte i % 32; a bit that is not set takes 4 away), 2
+ * x 32 bytes of 2-bit numbers, 12 bytes of 16 6-bit scales each less 32, half d. */
 void Q3_K_to_floats(const uint8_t *in, size_t n, float *out) {
     for (size_t at = 0; at < n; at += LARGE, in += 110) {
-        const uint8_t *high = in, *numbers = in + 32, *scales = in + 96;
+        const uint8_t *scales = in + 96;
         const float d = float_of_half_at(in + 108);
-        for (size_t i = 0; i < LARGE; i++) {
-            const size_t g = i / 16; /* low nibbles of 8 bytes, then high ones; two bits behind */
+        uint8_t q[LARGE];
+        two_bits(in + 32, q);
+        two_bits(in + 64, q + 128);
+        for (size_t b = 0; b < 8; b++) {
+            for (size_t i = 0; i < 32; i++)
+                q[32 * b + i] |= (in[i] & 1u << b) != 0 ? 4 : 0;
+        }
+        for (size_t g = 0; g < 16;
+             g++) { /* low nibbles of 8 bytes, then high ones; 2 bits behind */
             const int low = g < 8 ? scales[g] & 15 : scales[g - 8] >> 4;
-            const int scale = (low | (scales[8 + g % 4] >> (g / 4 * 2) & 3) << 4) - 32;
-            const int q = (numbers[i / 128 * 32 + i % 32] >> (i / 32 % 4 * 2) & 3) -
-                          ((high[i % 32] >> (i / 32) & 1) != 0 ? 0 : 4);
-            out[at + i] = d * (float)scale * (float)q;
+            const int bits = low | (scales[8 + g % 4] >> (g / 4 * 2) & 3) << 4;
+            const float scale = d * (float)(bits - 32);
+            for (size_t i = 0; i < 16; i++)
+                out[at + 16 * g + i] = scale * (float)(q[16 * g + i] - 4);
         }
     }
 }
@@ -130,27 +163,35 @@ void Q5_K_to_floats(const uint8_t *in, size_t n, float *out) {
             const float scale = d * (float)scale_at(in + 4, g);
             const float min = dmin * (float)min_at(in + 4, g);
             const uint8_t *high = in + 16, *nibbles = in + 48 + g / 2 * 32;
+            const unsigned shift = g % 2 * 4, bit = 1u << g;
             for (size_t i = 0; i < 32; i++) {
-                const int q = (nibbles[i] >> (g % 2 * 4) & 15) | (high[i] >> g & 1) << 4;
+                const int q = (nibbles[i] >> shift & 15) | ((high[i] & bit) != 0 ? 16 : 0);
                 out[at + g * 32 + i] = scale * (float)q - min;
             }
         }
     }
 }
 
-/* Q6_K, 210 bytes: 128 of low nibbles (64 bytes hold 64 numbers low, then 64 high), 64 of 2-bit
- * high parts as Q2_K, 16 x int8 scales of 16 numbers, half d; each number less 32. */
+/* Q6_K, 210 bytes: 128 of low nibbles (64 bytes hold 64 numbers low, then 64 high), 2 x 32 bytes of
+ * 2-bit high parts, 16 x int8 scales of 16 numbers, half d; each number less 32. */
 void Q6_K_to_floats(const uint8_t *in, size_t n, float *out) {
     for (size_t at = 0; at < n; at += LARGE, in += 210) {
-        const uint8_t *low = in, *high = in + 128, *scales = in + 192;
         const float d = float_of_half_at(in + 208);
-        for (size_t g = 0; g < 8; g++) { /* 32 numbers */
-            const uint8_t *l = low + g / 4 * 64 + g % 2 * 32, *h = high + g / 4 * 32;
-            for (size_t i = 0; i < 32; i++) {
-                const int q = (l[i] >> (g % 4 / 2 * 4) & 15) | (h[i] >> (g % 4 * 2) & 3) << 4;
-                const float scale = d * (float)(int8_t)scales[g * 2 + i / 16];
-                out[at + g * 32 + i] = scale * (float)(q - 32);
+        uint8_t q[LARGE];
+        two_bits(in + 128, q);
+        two_bits(in + 160, q + 128);
+        for (size_t half = 0; half < 2; half++) {
+            const uint8_t *low = in + 64 * half;
+            uint8_t *to = q + 128 * half;
+            for (size_t i = 0; i < 64; i++) {
+                to[i] = (uint8_t)(to[i] << 4 | (low[i] & 15));
+                to[64 + i] = (uint8_t)(to[64 + i] << 4 | low[i] >> 4);
             }
+        }
+        for (size_t g = 0; g < 16; g++) {
+            const float scale = d * (float)(int8_t)in[192 + g];
+            for (size_t i = 0; i < 16; i++)
+                out[at + 16 * g + i] = scale * (float)(q[16 * g + i] - 32);
         }
     }
 }
