@@ -1,6 +1,6 @@
-/* Regions of addresses over mmap. The one trick is region_collapse: a copy is made elsewhere and
- * mremap puts it over the old pages. The kernel does that under its lock of the address space, so
- * that a reader sees either the old page or the new one, which hold the same bytes. */
+/* Regions of addresses over mmap. The one trick: what is to stand in a place is mapped elsewhere
+ * and mremap puts it over the old pages. The kernel does that under its lock of the address space,
+ * so that a reader sees either the old page or the new one, which hold the same bytes. */
 #include "base/region.h"
 
 #include <errno.h>
@@ -71,15 +71,25 @@ enum status region_memory(const struct region *region, size_t from, size_t size,
     return STATUS_OK;
 }
 
+/* What is mapped elsewhere takes the place of what is at `at`, in one step for those who read
+ * there.
+ */
+static bool put_over(char *at, void *mapped, size_t size) {
+    return mremap(mapped, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, at) != MAP_FAILED;
+}
+
 enum status region_file(const struct region *region, size_t from, size_t size, int fd,
                         size_t offset, struct error *err) {
     ASSERT(from % PAGE == 0 && offset % PAGE == 0 && from + size <= region->size);
     if (size == 0)
         return STATUS_OK;
-    if (mmap(region->base + from, size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, (off_t)offset) ==
-        MAP_FAILED)
+    void *mapped = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, (off_t)offset);
+    if (mapped == MAP_FAILED)
         return ERR(err, IO, "mapping failed: %s", strerrordesc_np(errno));
-    return STATUS_OK;
+    if (put_over(region->base + from, mapped, size))
+        return STATUS_OK;
+    munmap(mapped, size);
+    return ERR(err, IO, "mapping failed: %s", strerrordesc_np(errno));
 }
 
 void region_populate(const struct region *region, size_t from, size_t size) {
@@ -95,7 +105,7 @@ static bool collapse_piece(char *at, size_t n, size_t whole) {
     madvise(copy, whole, MADV_HUGEPAGE);
     memcpy(copy, at, n);
     mprotect(copy, whole, PROT_READ);
-    if (mremap(copy, whole, whole, MREMAP_MAYMOVE | MREMAP_FIXED, at) != MAP_FAILED)
+    if (put_over(at, copy, whole))
         return true;
     munmap(copy, whole);
     return false;
