@@ -136,7 +136,7 @@ int32_t tokenizer_language(const struct tokenizer *tokenizer, const char *code) 
         return -1;
     language_token(language, sizeof language, tokenizer->language_format, code);
     const int32_t id = tokenizer_token_to_id(tokenizer, language, strlen(language));
-    if (id < 0 || !tokenizer_is_special(tokenizer, id))
+    if (id < 0 || (!tokenizer->slow && !tokenizer_is_special(tokenizer, id)))
         return -1;
     for (int role = 0; role < TOKEN_ROLES; role++)
         if (tokenizer->roles[role] == id)

@@ -82,6 +82,7 @@ const struct tokenizer_class *class_generic(void); /* PreTrainedTokenizerFast */
 
 /* Lists of languages, separated by spaces. */
 extern const char languages_mbart[], languages_mbart50[], languages_nllb[];
+extern const char languages_m2m100[], languages_wmt21[];
 
 /* Changes the pipeline as the class's constructor does; after the special tokens are in place. */
 enum status class_apply(struct loader *loader, struct error *err) MUST_CHECK;

@@ -16,7 +16,8 @@ bool legacy_has(struct loader *loader, const char *name) {
     return file_exists(path_join(&loader->arena, loader->folder, name));
 }
 
-enum status legacy_vocab_json(struct loader *loader, const char *name, struct error *err) {
+enum status legacy_vocab_json_into(struct loader *loader, struct vocab *vocab, const char *name,
+                                   struct error *err) {
     char *data;
     size_t len;
     const struct json *object;
@@ -28,7 +29,7 @@ enum status legacy_vocab_json(struct loader *loader, const char *name, struct er
     }
     if (!json_is(object, JSON_OBJECT))
         return ERR(err, MODEL, "%s must be an object of tokens and ids", name);
-    vocab_reserve(&loader->tokenizer->vocab, object->len);
+    vocab_reserve(vocab, object->len);
     for (uint32_t i = 0; i < object->len; i++) {
         const struct json_member *member = &object->members[i];
         int64_t id;
@@ -36,9 +37,13 @@ enum status legacy_vocab_json(struct loader *loader, const char *name, struct er
             return ERR(err, MODEL, "%s: the id of token \"%.*s\" must be 0 to %d", name,
                        (int)(member->key_len > 60 ? 60 : member->key_len), member->key,
                        LIMIT_VOCAB_SIZE - 1);
-        vocab_put(&loader->tokenizer->vocab, member->key, member->key_len, (uint32_t)id);
+        vocab_put(vocab, member->key, member->key_len, (uint32_t)id);
     }
     return STATUS_OK;
+}
+
+enum status legacy_vocab_json(struct loader *loader, const char *name, struct error *err) {
+    return legacy_vocab_json_into(loader, &loader->tokenizer->vocab, name, err);
 }
 
 enum status legacy_vocab_txt(struct loader *loader, const char *name, struct error *err) {
@@ -114,8 +119,10 @@ const char *legacy_bool(bool value) {
 
 /* ---- post-processors ----------------------------------------------------------------------- */
 
-static int32_t id_of(const struct loader *loader, const char *token, size_t len) {
-    int32_t id = tokenizer_token_to_id(loader->tokenizer, token, len);
+static int32_t id_of(struct loader *loader, const char *token, size_t len) {
+    int32_t id = loader->legacy ? special_declared_id(loader, token, len) : -1;
+    if (id < 0)
+        id = tokenizer_token_to_id(loader->tokenizer, token, len);
     const char *unk = id < 0 ? special_content(loader, TOKEN_UNK) : NULL;
     if (unk)
         id = tokenizer_token_to_id(loader->tokenizer, unk, strlen(unk));
@@ -153,7 +160,7 @@ static void put_pieces(struct json_out *json, const char *key, const char *piece
     json_close_array(json);
 }
 
-static void put_tokens(struct json_out *json, const struct loader *loader, const char *pieces) {
+static void put_tokens(struct json_out *json, struct loader *loader, const char *pieces) {
     for (const char *at = pieces; *at;) {
         const size_t len = strcspn(at, " ");
         int type_id;

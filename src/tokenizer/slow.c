@@ -24,6 +24,9 @@ void slow_destroy(struct slow *slow) {
         return;
     if (slow->state && slow->kind->destroy)
         slow->kind->destroy(slow->state);
+    if (slow->read_as)
+        vocab_deinit(slow->read_as);
+    mem_free(slow->read_as);
     trie_destroy(slow->kept);
     mem_free(slow);
 }
@@ -292,7 +295,10 @@ static bool is_apart(const struct tokenizer *tokenizer, const char *token, size_
 }
 
 static const char *token_of(const struct tokenizer *tokenizer, int32_t id, size_t *len) {
-    const char *token = tokenizer_token_n(tokenizer, id, len);
+    const struct vocab *read_as = tokenizer->slow->read_as;
+    const char *token = vocab_token(&tokenizer->added.vocab, id, len);
+    if (!token)
+        token = vocab_token(read_as ? read_as : &tokenizer->vocab, id, len);
     if (!token && !tokenizer->slow->keeps_unknown && tokenizer->roles[TOKEN_UNK] >= 0)
         token = tokenizer_token_n(tokenizer, tokenizer->roles[TOKEN_UNK], len);
     return token;

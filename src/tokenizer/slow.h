@@ -20,14 +20,15 @@ struct slow_kind {
 
 struct slow {
     const struct slow_kind *kind;
-    void *state;          /* the class's own */
-    bool lowers;          /* do_lower_case: all but added tokens */
-    bool splits_vocab;    /* text is split at every token of the vocabulary */
-    bool keeps_unknown;   /* ids outside of the vocabulary read as nothing */
-    int32_t unk_id;       /* of what is not in the vocabulary; -1: the unknown token's */
-    uint32_t base_size;   /* ids from here on were added */
-    uint32_t extra_count; /* tokens that count although they are not in the vocabulary */
-    struct trie *kept;    /* with `lowers`: what keeps its case */
+    void *state;           /* the class's own */
+    bool lowers;           /* do_lower_case: all but added tokens */
+    bool splits_vocab;     /* text is split at every token of the vocabulary */
+    bool keeps_unknown;    /* ids outside of the vocabulary read as nothing */
+    int32_t unk_id;        /* of what is not in the vocabulary; -1: the unknown token's */
+    uint32_t base_size;    /* ids from here on were added */
+    uint32_t extra_count;  /* tokens that count although they are not in the vocabulary */
+    struct vocab *read_as; /* what ids read as where that is not the vocabulary; NULL: it is */
+    struct trie *kept;     /* with `lowers`: what keeps its case */
 };
 
 /* tokenizer->slow of this kind, the model's row in place; the rest is zero and up to the caller. */

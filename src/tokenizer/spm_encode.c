@@ -44,12 +44,12 @@ struct node { /* the best path that ends here */
     int32_t id; /* -1: no path yet */
 };
 
-static void offer(struct node *node, size_t start, double score, int32_t id) {
-    if (node->id < 0 || score > (double)node->score)
-        *node = (struct node){start, (float)score, id};
+static void offer(struct node *node, size_t start, float score, int32_t id) {
+    if (node->id < 0 || score > node->score)
+        *node = (struct node){start, score, id};
 }
 
-/* Single precision in the path, double in the sums of user-defined pieces, as the library. */
+/* In single precision, as the library: near ties are decided by its rounding. */
 static void paths_from(const struct spm *spm, const char *data, size_t len, size_t pos,
                        struct node *nodes) {
     const float here = nodes[pos].score;
@@ -67,14 +67,14 @@ static void paths_from(const struct spm *spm, const char *data, size_t len, size
         if (piece->type == SENTENCEPIECE_UNUSED)
             continue;
         const size_t n = end - pos;
-        const double score = piece->type == SENTENCEPIECE_USER_DEFINED
-                                 ? (double)((float)n * spm->max_score) - 0.1
-                                 : (double)piece->score;
-        offer(&nodes[end], pos, score + (double)here, id);
+        const float score = piece->type == SENTENCEPIECE_USER_DEFINED
+                                ? (float)((double)((float)n * spm->max_score) - 0.1)
+                                : piece->score;
+        offer(&nodes[end], pos, score + here, id);
         has_single = has_single || n == mblen;
     }
     if (!has_single)
-        offer(&nodes[pos + mblen], pos, (double)(spm->min_score - UNK_PENALTY + here), spm->unk_id);
+        offer(&nodes[pos + mblen], pos, spm->min_score - UNK_PENALTY + here, spm->unk_id);
 }
 
 static void unigram(const struct spm *spm, const char *data, size_t len, struct cuts *cuts) {

@@ -105,6 +105,9 @@ static inline bool unicode_is(uint32_t code_point, uint32_t properties) {
 /* char::to_lowercase: one or two code points. */
 size_t unicode_lower(uint32_t code_point, uint32_t out[2]);
 
+/* str.upper of a character: up to three. */
+size_t unicode_upper(uint32_t code_point, uint32_t out[3]);
+
 #define UNICODE_DECOMPOSED_MAX 32 /* the longest is 18 (U+FDFA) */
 /* Full decomposition, canonical or compatible; returns how many. */
 size_t unicode_decompose(uint32_t code_point, bool compatible,
