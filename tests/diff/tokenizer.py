@@ -88,6 +88,10 @@ class Reference:
         self.transformers = None
         if names_class(folder):
             self.transformers = transformers.AutoTokenizer.from_pretrained(folder)
+        self.slow = self.transformers is not None and not self.transformers.is_fast
+        if self.slow:
+            return
+        if self.transformers:
             self.transformers._switch_to_input_mode()  # as each call of it does
             self.backend = self.transformers.backend_tokenizer
         else:
@@ -96,6 +100,8 @@ class Reference:
         self.backend.no_padding()
 
     def specials(self):
+        if self.slow:
+            return list(self.transformers.get_added_vocab())[:12]
         added = self.backend.get_added_tokens_decoder().values()
         return [token.content for token in added][:12]
 
@@ -104,6 +110,10 @@ class Reference:
         out = []
         for text in texts:
             try:
+                if self.slow:  # a class in Python alone knows no offsets
+                    ids = self.transformers(text)["input_ids"]
+                    out.append((ids, None) if None not in ids else None)
+                    continue
                 encoding = self.backend.encode(text)
                 out.append((encoding.ids, [list(o) for o in encoding.offsets]))
             except BaseException:  # a panic in the library is not an Exception
@@ -116,6 +126,8 @@ class Reference:
         return self.backend.decode(ids, skip_special_tokens=True)
 
     def vocab_size(self):
+        if self.slow:
+            return len(self.transformers)
         return self.backend.get_vocab_size(with_added_tokens=True)
 
 
@@ -128,6 +140,11 @@ def brisk(program, command, folder, values):
         sys.exit(f"brisk {command} {folder}: exit {run.returncode}, {len(answers)} answers to "
                  f"{len(values)} lines")
     return [json.loads(answer) for answer in answers]
+
+
+def sane(text, offsets):
+    """Offsets that no reference gives are spans of the text."""
+    return all(0 <= start <= end <= len(text) for start, end in offsets)
 
 
 def show(kind, folder, question, wanted, got):
@@ -146,6 +163,10 @@ def compare(program, folder, count, seed, full):
             given_up += 1
             continue
         known.append(want[0])
+        if want[1] is None:
+            want = (want[0], have.get("offsets"))
+            if have.get("ids") == want[0] and not sane(text, have["offsets"]):
+                want = (want[0], [])
         if (have.get("ids"), have.get("offsets")) != want:
             wrong += 1
             if wrong <= 3:
