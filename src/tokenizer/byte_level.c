@@ -41,3 +41,15 @@ void byte_level_map(struct text *text, struct arena *scratch) {
     }
     writer_end(&writer, text);
 }
+
+bool byte_level_repeats(struct text *text, struct arena *scratch) {
+    if (!text->from || text->len == 0 || text->from[0].start != text->from[text->len - 1].end)
+        return false;
+    struct text mapped = *text;
+    byte_level_map(&mapped, scratch);
+    struct writer writer = writer_begin(scratch, mapped.len + text->len);
+    writer_copy(&writer, &mapped, 0, mapped.len);
+    writer_copy(&writer, text, 0, text->len);
+    writer_end(&writer, text);
+    return true;
+}

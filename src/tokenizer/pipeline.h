@@ -159,6 +159,9 @@ struct bert_normalizer {
 uint32_t byte_level_char(uint8_t byte);
 int byte_level_byte(uint32_t code_point); /* -1: none */
 void byte_level_map(struct text *text, struct arena *scratch);
+/* A word that stands for nothing of the input (a normalizer put it at the start) is not replaced by
+ * its mapping, but gets it in front, which is the library's way; then true. */
+bool byte_level_repeats(struct text *text, struct arena *scratch);
 
 /* ---- added tokens -------------------------------------------------------------------------- */
 

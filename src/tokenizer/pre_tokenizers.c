@@ -221,7 +221,7 @@ static void byte_level_piece(const void *state, const struct piece *piece, struc
     else
         pieces_add(out, whole);
     for (size_t i = first; i < out->n; i++)
-        out->items[i].byte_level = true;
+        out->items[i].byte_level = !byte_level_repeats(&out->items[i].text, scratch);
 }
 
 static void byte_level_run(const struct stage *stage, struct pieces *pieces,
