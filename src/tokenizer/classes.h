@@ -28,6 +28,7 @@ enum class_extra {
     EXTRA_IN_FRONT,  /* those of the row, then the given */
     EXTRA_BEHIND,    /* the given, then those of the row */
     EXTRA_T5,        /* <extra_id_0> …, as many as `extra_ids` says */
+    EXTRA_BYT5,      /* the same, unless some are given */
     EXTRA_PEGASUS,   /* <mask_1> <unk_2> …, up to `offset` */
     EXTRA_INFILLING, /* Code Llama's prefix_token, middle_token, suffix_token, eot_token */
     EXTRA_QUESTION   /* Splinter's question_token */

@@ -1,6 +1,6 @@
 /* Encoding: the text through the stages, then offsets from bytes to code points. Truncation and
  * special tokens are post_process.c's. */
-#include "tokenizer/pipeline.h"
+#include "tokenizer/slow.h"
 
 #include "tokenizer/unicode.h"
 #include "base/banned.h"
@@ -203,6 +203,14 @@ static enum status encode_sequence(const struct tokenizer *tokenizer, struct tok
     return STATUS_OK;
 }
 
+/* The end that a text has already is the one that the template adds. */
+static void drop_end(const struct tokenizer *tokenizer, struct tokens *tokens,
+                     const struct encode_options *options) {
+    if (tokenizer->slow && tokenizer->slow->ends_once && !options->no_special_tokens &&
+        tokens->n > 0 && tokens->items[tokens->n - 1].id == tokenizer->roles[TOKEN_EOS])
+        tokens->n--;
+}
+
 enum status tokenizer_encode(const struct tokenizer *tokenizer, struct encoding *out,
                              struct arena *arena, const char *text, size_t text_len,
                              const char *pair, size_t pair_len,
@@ -217,6 +225,8 @@ enum status tokenizer_encode(const struct tokenizer *tokenizer, struct encoding 
         if (status != STATUS_OK)
             error_prefix(err, "second text: ");
     }
+    for (size_t i = 0; status == STATUS_OK && i < 2; i++)
+        drop_end(tokenizer, &sequences[i], options ? options : &defaults);
     if (status == STATUS_OK)
         status = post_process(tokenizer, out, arena, &scratch, sequences, pair != NULL,
                               options ? options : &defaults, err);

@@ -16,17 +16,8 @@ bool legacy_has(struct loader *loader, const char *name) {
     return file_exists(path_join(&loader->arena, loader->folder, name));
 }
 
-enum status legacy_vocab_json_into(struct loader *loader, struct vocab *vocab, const char *name,
-                                   struct error *err) {
-    char *data;
-    size_t len;
-    const struct json *object;
-    if (legacy_read(loader, name, &data, &len, err) != STATUS_OK)
-        return STATUS_ERROR;
-    if (json_parse(&object, &loader->arena, data, len, JSON_PYTHON, err) != STATUS_OK) {
-        err->code = ERROR_MODEL;
-        return error_prefix(err, "%s: ", name);
-    }
+enum status legacy_vocab_object(const struct json *object, struct vocab *vocab, const char *name,
+                                struct error *err) {
     if (!json_is(object, JSON_OBJECT))
         return ERR(err, MODEL, "%s must be an object of tokens and ids", name);
     vocab_reserve(vocab, object->len);
@@ -40,6 +31,20 @@ enum status legacy_vocab_json_into(struct loader *loader, struct vocab *vocab, c
         vocab_put(vocab, member->key, member->key_len, (uint32_t)id);
     }
     return STATUS_OK;
+}
+
+enum status legacy_vocab_json_into(struct loader *loader, struct vocab *vocab, const char *name,
+                                   struct error *err) {
+    char *data;
+    size_t len;
+    const struct json *object;
+    if (legacy_read(loader, name, &data, &len, err) != STATUS_OK)
+        return STATUS_ERROR;
+    if (json_parse(&object, &loader->arena, data, len, JSON_PYTHON, err) != STATUS_OK) {
+        err->code = ERROR_MODEL;
+        return error_prefix(err, "%s: ", name);
+    }
+    return legacy_vocab_object(object, vocab, name, err);
 }
 
 enum status legacy_vocab_json(struct loader *loader, const char *name, struct error *err) {

@@ -16,7 +16,9 @@ bool legacy_is_there(struct loader *loader); /* the files of the loader's class 
 bool legacy_has(struct loader *loader, const char *name);
 enum status legacy_read(struct loader *loader, const char *name, char **data, size_t *len,
                         struct error *err) MUST_CHECK;
-/* {"token": id, …} into a vocabulary; into the model's. */
+/* {"token": id, …} into a vocabulary; a file of it; a file into the model's. */
+enum status legacy_vocab_object(const struct json *object, struct vocab *vocab, const char *name,
+                                struct error *err) MUST_CHECK;
 enum status legacy_vocab_json_into(struct loader *loader, struct vocab *vocab, const char *name,
                                    struct error *err) MUST_CHECK;
 enum status legacy_vocab_json(struct loader *loader, const char *name,

@@ -52,7 +52,7 @@ enum status legacy_marian(struct loader *loader, struct error *err) {
     if (legacy_flag(loader, "separate_vocabs", false) &&
         target_vocabulary(loader, err) != STATUS_OK)
         return STATUS_ERROR;
-    spm_post(loader, "$A %e", "$A $B %e");
+    slow_post(loader, "$A %e", "$A $B %e");
     return STATUS_OK;
 }
 

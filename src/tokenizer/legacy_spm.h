@@ -23,9 +23,6 @@ void spm_pair_destroy(void *state);
 void spm_vocabulary(struct loader *loader, const char *head, uint32_t offset);
 void spm_put_token(struct loader *loader, const char *token, uint32_t id);
 
-/* Template of one text and of two with the roles' tokens: "%c" is cls, "%s" sep, "%e" eos. */
-void spm_post(struct loader *loader, const char *single, const char *pair);
-
 /* convert_tokens_to_string, as the classes have it. */
 void spm_join_concat(const struct tokenizer *tokenizer, const struct strings *tokens,
                      struct buf *out); /* "".join, spaces, strip */

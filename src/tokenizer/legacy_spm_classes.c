@@ -29,8 +29,8 @@ enum status legacy_speech_to_text(struct loader *loader, struct error *err) {
     slow->lowers = legacy_flag(loader, "do_lower_case", false);
     slow->base_size = loader->tokenizer->vocab.count;
     const char *head = codes ? arena_printf(&loader->arena, "<lang:%s> ", language) : "";
-    spm_post(loader, arena_printf(&loader->arena, "%s$A %%e", head),
-             arena_printf(&loader->arena, "%s$A $B %%e", head));
+    slow_post(loader, arena_printf(&loader->arena, "%s$A %%e", head),
+              arena_printf(&loader->arena, "%s$A $B %%e", head));
     return STATUS_OK;
 }
 
@@ -75,7 +75,7 @@ enum status legacy_speecht5(struct loader *loader, struct error *err) {
     if (spm_begin(loader, &speecht5, "spm_char.model", err) != STATUS_OK)
         return STATUS_ERROR;
     spm_vocabulary(loader, "", 0);
-    spm_post(loader, "$A %e", "$A $B %e");
+    slow_post(loader, "$A %e", "$A $B %e");
     return STATUS_OK;
 }
 
@@ -126,7 +126,7 @@ enum status legacy_xlm_prophetnet(struct loader *loader, struct error *err) {
                    "[PAD] [CLS] [SEP] [UNK] [MASK] [unused0] [unused1] [unused2] [unused3] "
                    "[unused4] [unused5] [unused6] [unused7] [unused8] [unused9]",
                    12);
-    spm_post(loader, "$A %s", "$A %s $B %s");
+    slow_post(loader, "$A %s", "$A %s $B %s");
     return STATUS_OK;
 }
 
@@ -136,7 +136,7 @@ enum status legacy_mluke(struct loader *loader, struct error *err) {
     spm_vocabulary(loader, "<s> <pad> </s> <unk>", 1);
     struct slow *slow = loader->tokenizer->slow;
     spm_put_token(loader, "<mask>", slow->base_size++);
-    spm_post(loader, "%c $A %s", "%c $A %s %s $B %s");
+    slow_post(loader, "%c $A %s", "%c $A %s %s $B %s");
     return STATUS_OK;
 }
 
@@ -186,8 +186,8 @@ enum status legacy_plbart(struct loader *loader, struct error *err) {
     const char *source = plbart_language(
         loader, json_get_string(loader->tokenizer_config, "src_lang", base ? NULL : "__en_XX__"));
     const char *tail = source ? arena_printf(&loader->arena, " %s", source) : "";
-    spm_post(loader, arena_printf(&loader->arena, "$A %%e%s", tail),
-             arena_printf(&loader->arena, "$A $B %%e%s", tail));
+    slow_post(loader, arena_printf(&loader->arena, "$A %%e%s", tail),
+              arena_printf(&loader->arena, "$A $B %%e%s", tail));
     return STATUS_OK;
 }
 
@@ -228,6 +228,6 @@ enum status legacy_bartpho(struct loader *loader, struct error *err) {
         bartpho_vocabulary(loader, err) != STATUS_OK)
         return STATUS_ERROR;
     loader->tokenizer->slow->base_size = loader->tokenizer->vocab.count;
-    spm_post(loader, "%c $A %s", "%c $A %s %s $B %s");
+    slow_post(loader, "%c $A %s", "%c $A %s %s $B %s");
     return STATUS_OK;
 }

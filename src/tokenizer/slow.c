@@ -382,3 +382,27 @@ void slow_concat(const struct strings *tokens, const char *between, struct buf *
         buf_append(out, tokens->items[i].data, tokens->items[i].len);
     }
 }
+
+static const char *filled(struct loader *loader, const char *text) {
+    struct buf out;
+    buf_init(&out, LIMIT_ERROR_TEXT * 8);
+    for (const char *at = text; *at; at++) {
+        const enum special_token role = at[1] == 'c'   ? TOKEN_CLS
+                                        : at[1] == 's' ? TOKEN_SEP
+                                                       : TOKEN_EOS;
+        const char *content = *at == '%' ? special_content(loader, role) : NULL;
+        if (*at != '%')
+            buf_putc(&out, *at);
+        else
+            buf_puts(&out, content ? content : "");
+        at += *at == '%';
+    }
+    const char *copy = arena_strndup(&loader->arena, out.data ? out.data : "", out.len);
+    buf_deinit(&out);
+    return copy;
+}
+
+void slow_post(struct loader *loader, const char *single, const char *pair) {
+    legacy_post(loader, (struct legacy_post){.single = filled(loader, single),
+                                             .pair = filled(loader, pair)});
+}

@@ -23,6 +23,7 @@ struct slow {
     void *state;           /* the class's own */
     bool lowers;           /* do_lower_case: all but added tokens */
     bool splits_vocab;     /* text is split at every token of the vocabulary */
+    bool ends_once;        /* no end behind a text that ends with one */
     bool keeps_unknown;    /* ids outside of the vocabulary read as nothing */
     int32_t unk_id;        /* of what is not in the vocabulary; -1: the unknown token's */
     uint32_t base_size;    /* ids from here on were added */
@@ -63,6 +64,9 @@ void slow_concat(const struct strings *tokens, const char *between, struct buf *
 
 /* A stage of a class's own; it has no JSON. */
 struct stage *slow_stage(struct loader *loader, const struct stage_kind *kind, void *state);
+
+/* Template of one text and of two with the roles' tokens: "%c" is cls, "%s" sep, "%e" eos. */
+void slow_post(struct loader *loader, const char *single, const char *pair);
 
 /* Python's str.split and \S+\n? as pre-tokenizers. */
 extern const struct stage_kind slow_words, slow_words_newline;

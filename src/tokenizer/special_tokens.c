@@ -1,8 +1,8 @@
 /* Which tokens are special, with which flags, and in which order they get their ids.
  *
  * transformers first takes the tokens of added_tokens_decoder, else of the older files; then every
- * role's token: an AddedToken is always added again (it never equals a string there), a string
- * only when it is not an added token yet. */
+ * role's token that is none of those: an AddedToken is always added again (it never equals a
+ * string there), a string only when it is not an added token yet. */
 #include "tokenizer/special_tokens.h"
 
 #include "tokenizer/slow.h"
@@ -136,12 +136,14 @@ const char *special_content(const struct loader *loader, enum special_token role
 struct specials {
     struct special *items;
     size_t n, cap;
+    size_t n_roles; /* the first ones; a token behind them may come twice, with other flags */
 };
 
 static void specials_add(struct specials *specials, struct special special) {
     if (!special.content || special.len == 0)
         return;
-    for (size_t i = 0; i < specials->n; i++)
+    const size_t known = specials->n_roles ? specials->n_roles : specials->n;
+    for (size_t i = 0; i < known; i++)
         if (specials->items[i].len == special.len &&
             memcmp(specials->items[i].content, special.content, special.len) == 0)
             return;
@@ -247,6 +249,9 @@ static void add_extra(struct loader *loader, struct specials *specials) {
     if (rule == EXTRA_T5 && !(is_given && list_mentions(loader, given, "<extra_id_")))
         add_numbered(loader, specials, "extra_id", 0,
                      json_get_int(loader->tokenizer_config, "extra_ids", 100));
+    if (rule == EXTRA_BYT5 && !is_given)
+        add_numbered(loader, specials, "extra_id", 0,
+                     json_get_int(loader->tokenizer_config, "extra_ids", 125));
     if (rule == EXTRA_INFILLING)
         add_infilling(loader, specials);
     const char *question = special_setting(loader, "question_token", "[QUESTION]");
@@ -257,6 +262,7 @@ static void add_extra(struct loader *loader, struct specials *specials) {
 static void specials_collect(struct loader *loader, struct specials *specials) {
     for (int role = 0; role < TOKEN_ROLES; role++)
         specials_add(specials, special_of_role(loader, (enum special_token)role));
+    specials->n_roles = specials->n;
     add_extra(loader, specials);
     const struct json *extra = json_get(loader->tokenizer_config, "extra_special_tokens");
     for (uint32_t i = 0; json_is(extra, JSON_OBJECT) && i < extra->len; i++)
@@ -305,15 +311,41 @@ static void numbered_put(struct numbered_list *list, int64_t id, struct added_to
     list->n++;
 }
 
+static bool names(const struct json *value, const struct json_member *token, bool objects) {
+    if (json_is(value, JSON_OBJECT) && objects)
+        value = json_get(value, "content");
+    return json_is(value, JSON_STRING) && value->len == token->key_len &&
+           memcmp(value->text, token->key, token->key_len) == 0;
+}
+
+/* Whether the files call a token of added_tokens.json special. Objects count in
+ * special_tokens_map.json alone, defaults of the class not at all. */
+static bool is_named(const struct loader *loader, const struct json_member *token) {
+    const struct json *const files[] = {loader->tokenizer_config, loader->special_tokens_map};
+    for (size_t f = 0; f < ARRAY_LEN(files); f++) {
+        const struct json *list = json_get(files[f], "additional_special_tokens");
+        for (int role = 0; role < TOKEN_ROLES; role++) {
+            const char *name = special_role_names[role];
+            if ((f == 1 || !json_get(loader->special_tokens_map, name)) &&
+                names(json_get(files[f], name), token, f == 1))
+                return true;
+        }
+        for (uint32_t i = 0; json_is(list, JSON_ARRAY) && i < list->len; i++)
+            if (names(json_at(list, i), token, f == 1))
+                return true;
+    }
+    return false;
+}
+
 /* added_tokens.json: {"token": id}. */
 static void numbered_older(struct loader *loader, struct numbered_list *list,
-                           const struct specials *specials, const struct json *file) {
+                           const struct json *file) {
     if (!json_is(file, JSON_OBJECT))
         return;
     numbered_reserve(list, file->len);
     for (uint32_t i = 0; i < file->len; i++) {
         const struct json_member *member = &file->members[i];
-        const bool special = in_specials(specials, member->key, member->key_len);
+        const bool special = is_named(loader, member);
         int64_t id = 0;
         json_to_int(&member->value, &id);
         numbered_put(list, id,
@@ -327,7 +359,7 @@ static void numbered_older(struct loader *loader, struct numbered_list *list,
 
 /* added_tokens_decoder {"id": {…}}, or what there was before it: added_tokens.json and the tokens
  * of tokenizer.json. Sorted by id. */
-static struct numbered_list numbered_tokens(struct loader *loader, const struct specials *specials,
+static struct numbered_list numbered_tokens(struct loader *loader,
                                             const struct json *added_tokens_json) {
     const struct json *decoder = json_get(loader->tokenizer_config, "added_tokens_decoder");
     const struct json *tokens = json_get(loader->tokenizer_json, "added_tokens");
@@ -340,7 +372,7 @@ static struct numbered_list numbered_tokens(struct loader *loader, const struct 
             numbered_put(&list, strtoll(decoder->members[i].key, NULL, 10),
                          added_from(loader, &decoder->members[i].value, false));
     } else if (!decoder) {
-        numbered_older(loader, &list, specials, added_tokens_json);
+        numbered_older(loader, &list, added_tokens_json);
         numbered_reserve(&list, json_is(tokens, JSON_ARRAY) ? tokens->len : 0);
         for (uint32_t i = 0; json_is(tokens, JSON_ARRAY) && i < tokens->len; i++)
             numbered_put(&list, json_get_int(json_at(tokens, i), "id", 0),
@@ -367,7 +399,7 @@ static const struct json *added_tokens_file(struct loader *loader) {
 /* As PreTrainedTokenizer's constructor: what has an id keeps it, the roles' tokens come behind. */
 static void add_slow(struct loader *loader, const struct specials *specials) {
     struct tokenizer *tokenizer = loader->tokenizer;
-    const struct numbered_list list = numbered_tokens(loader, specials, added_tokens_file(loader));
+    const struct numbered_list list = numbered_tokens(loader, added_tokens_file(loader));
     for (size_t i = 0; i < specials->n; i++) {
         struct added_token token = specials->items[i].flags;
         token.special = true;
@@ -387,13 +419,21 @@ static void add_slow(struct loader *loader, const struct specials *specials) {
     }
 }
 
+static bool is_numbered(const struct numbered_list *list, const struct special *special) {
+    for (size_t i = 0; i < list->n; i++)
+        if (list->items[i].token.len == special->len &&
+            memcmp(list->items[i].token.content, special->content, special->len) == 0)
+            return true;
+    return false;
+}
+
 static void add_all(struct loader *loader, const struct specials *specials) {
     struct tokenizer *tokenizer = loader->tokenizer;
     if (tokenizer->slow) {
         add_slow(loader, specials);
         return;
     }
-    const struct numbered_list list = numbered_tokens(loader, specials, added_tokens_file(loader));
+    const struct numbered_list list = numbered_tokens(loader, added_tokens_file(loader));
     for (size_t i = 0; i < list.n; i++) {
         if (i + 1 < list.n && list.items[i + 1].id == list.items[i].id)
             continue;
@@ -403,13 +443,30 @@ static void add_all(struct loader *loader, const struct specials *specials) {
     }
     for (size_t i = 0; i < specials->n; i++) {
         const struct special *special = &specials->items[i];
-        if (!special->is_added &&
-            vocab_find(&tokenizer->added.vocab, special->content, special->len) >= 0)
+        if (is_numbered(&list, special) ||
+            (!special->is_added &&
+             vocab_find(&tokenizer->added.vocab, special->content, special->len) >= 0))
             continue;
         struct added_token token = special->flags;
         token.special = true;
         added_add(tokenizer, token);
     }
+}
+
+int32_t special_declared_id(struct loader *loader, const char *content, size_t len) {
+    const struct json *decoder = json_get(loader->tokenizer_config, "added_tokens_decoder");
+    const struct json *source = decoder ? decoder : added_tokens_file(loader);
+    int64_t id = -1;
+    for (uint32_t i = 0; json_is(source, JSON_OBJECT) && i < source->len; i++) {
+        const struct json_member *member = &source->members[i];
+        const struct json *text = decoder ? json_get(&member->value, "content") : NULL;
+        if (decoder && json_is(text, JSON_STRING) && text->len == len &&
+            memcmp(text->text, content, len) == 0)
+            id = strtoll(member->key, NULL, 10);
+        if (!decoder && member->key_len == len && memcmp(member->key, content, len) == 0)
+            json_to_int(&member->value, &id);
+    }
+    return id < 0 || id >= LIMIT_VOCAB_SIZE ? -1 : (int32_t)id;
 }
 
 enum status special_tokens_apply(struct loader *loader, struct error *err) {
