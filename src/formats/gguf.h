@@ -110,9 +110,12 @@ void gguf_write_config(struct json_out *out, const struct gguf *gguf, const stru
                        bool tied, const struct json *own);
 /* tokenizer_config.json: class, special tokens, chat template. */
 void gguf_write_tokenizer_config(struct json_out *out, const struct gguf *gguf);
-/* tokenizer.json; scratch is for work. */
+/* tokenizer.json, but for the pieces of a unigram model; scratch is for work. */
 enum status gguf_write_tokenizer(struct json_out *out, const struct gguf *gguf,
                                  struct arena *scratch, struct error *err) MUST_CHECK;
+/* Those, into the tree that was parsed from it (in `arena`); scores stay exact so. */
+enum status gguf_add_pieces(const struct json *tokenizer, struct arena *arena,
+                            const struct gguf *gguf, struct error *err) MUST_CHECK;
 /* The merges that a vocabulary of pieces with scores (an array of f32, as long) stands for, as
  * transformers derives them: "merges" and an array of pairs. */
 void gguf_write_merges(struct json_out *out, const struct gguf_value *tokens,

@@ -250,14 +250,15 @@ static enum status read_tokenizer(void *user, const struct gguf *gguf, struct ar
     struct buf buf;
     buf_init(&buf, LIMIT_JSON_FILE);
     enum status status = STATUS_OK;
-    if (gguf_is_string(whole)) {
+    struct json_out out = json_out_begin(&buf);
+    if (gguf_is_string(whole))
         buf_append(&buf, whole->data, (size_t)whole->len);
-    } else {
-        struct json_out out = json_out_begin(&buf);
+    else
         status = gguf_write_tokenizer(&out, gguf, scratch, err);
-    }
     if (status == STATUS_OK)
         status = parse(reading->out, reading->arena, &buf, err);
+    if (status == STATUS_OK && !gguf_is_string(whole))
+        status = gguf_add_pieces(*reading->out, reading->arena, gguf, err);
     buf_deinit(&buf);
     return status;
 }
@@ -296,7 +297,7 @@ static enum status check_texts(const struct gguf *gguf, struct arena *arena, str
             status = parse(&tree, arena, &buf, err);
     }
     buf_deinit(&buf);
-    return status;
+    return status == STATUS_OK ? gguf_add_pieces(tree, arena, gguf, err) : status;
 }
 
 enum status gguf_check(const void *data, size_t size, struct error *err) {

@@ -487,22 +487,6 @@ static void put_charsmap(const struct vocab *vocab) {
     json_close_object(out);
 }
 
-static void put_scored_pieces(const struct vocab *vocab, const struct gguf_value *scores) {
-    struct json_out *out = vocab->out;
-    json_key(out, "vocab");
-    json_open_array(out);
-    for (uint32_t i = 0; i < vocab->n; i++) {
-        double score = 0;
-        const struct gguf_value item = gguf_item(scores, i);
-        (void)gguf_float(&item, &score);
-        json_open_array(out);
-        json_string_n(out, vocab->token[i].text, vocab->token[i].len);
-        json_double(out, score);
-        json_close_array(out);
-    }
-    json_close_array(out);
-}
-
 static enum status write_unigram(const struct vocab *vocab, struct error *err) {
     const struct gguf_value *scores = NULL;
     const int64_t unknown = unknown_id(vocab);
@@ -529,8 +513,47 @@ static enum status write_unigram(const struct vocab *vocab, struct error *err) {
     else
         json_int(vocab->out, unknown);
     put(vocab, "byte_fallback", "false");
-    put_scored_pieces(vocab, scores);
+    put(vocab, "vocab", "[]"); /* gguf_add_pieces: as text, 250,000 scores would take a second */
     json_close_object(vocab->out);
+    return STATUS_OK;
+}
+
+static enum status set_piece(struct json pair[3], const char *text, size_t len, double score,
+                             struct arena *arena, struct error *err) {
+    size_t bad = 0;
+    if (!utf8_valid(text, len, &bad))
+        return ERR(err, MODEL, "\"tokenizer.ggml.tokens\" holds a token that is not UTF-8");
+    pair[0] = (struct json){.type = JSON_ARRAY, .len = 2, .items = &pair[1]};
+    pair[1] = (struct json){
+        .type = JSON_STRING, .text = arena_strndup(arena, text, len), .len = (uint32_t)len};
+    pair[2] = (struct json){.type = JSON_NUMBER, .number = score};
+    return STATUS_OK;
+}
+
+enum status gguf_add_pieces(const struct json *tokenizer, struct arena *arena,
+                            const struct gguf *gguf, struct error *err) {
+    const struct json *model = json_get(tokenizer, "model");
+    if (!json_equals(json_get(model, "type"), "Unigram"))
+        return STATUS_OK;
+    struct json *list = (struct json *)(uintptr_t)json_get(model, "vocab"); /* made for this */
+    const struct gguf_value *tokens = tokenizer_key(gguf, "tokens");
+    const struct gguf_value *scores = tokenizer_key(gguf, "scores");
+    const size_t n = (size_t)tokens->len;
+    struct json *items = arena_alloc(arena, n * sizeof *items);
+    struct json *pairs = arena_alloc(arena, 3 * n * sizeof *pairs);
+    const uint8_t *at = tokens->data;
+    for (size_t i = 0; i < n; i++) {
+        double score = 0;
+        size_t len = 0;
+        const struct gguf_value item = gguf_item(scores, i);
+        const char *text = gguf_next_string(&at, &len);
+        (void)gguf_float(&item, &score);
+        if (set_piece(&pairs[3 * i], text, len, score, arena, err) != STATUS_OK)
+            return STATUS_ERROR;
+        items[i] = pairs[3 * i];
+    }
+    list->items = items;
+    list->len = (uint32_t)n;
     return STATUS_OK;
 }
 

@@ -114,8 +114,8 @@ static enum status piece_parse(struct scored_piece *out, const struct json *pair
     if (!json_is(text, JSON_STRING) || !json_is(score, JSON_NUMBER) || pair->len != 2)
         return ERR(err, MODEL, "piece %u of \"vocab\" must be a text and its score", i);
     *out = (struct scored_piece){text->text, text->len, NAN}; /* "NaN" and "Infinity" stay so */
-    if (isfinite(score->number))
-        out->score = serde_number(score->text, score->len);
+    if (isfinite(score->number)) /* without text: a number that was in no JSON text */
+        out->score = score->text ? serde_number(score->text, score->len) : score->number;
     return STATUS_OK;
 }
 
