@@ -149,10 +149,14 @@ static void tokenize_piece(const struct tokenizer *tokenizer, const struct piece
 
 /* ---- one sequence -------------------------------------------------------------------------- */
 
+#define RESERVED (2 * MiB) /* bytes of text that tokens are reserved for at once */
+
 static enum status run_model(const struct tokenizer *tokenizer, const struct pieces *pieces,
                              struct tokens *tokens, size_t text_len, struct arena *scratch,
                              struct error *err) {
     struct model_call call = {.scratch = scratch, .tokens = tokens, .text_len = text_len};
+    tokens->cap = 16 + (text_len < RESERVED ? text_len : RESERVED) / 2;
+    tokens->items = arena_alloc(scratch, tokens->cap * sizeof *tokens->items);
     for (size_t i = 0; i < pieces->n; i++) {
         struct piece *piece = &pieces->items[i];
         const size_t first = tokens->n;

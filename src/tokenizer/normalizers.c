@@ -215,82 +215,6 @@ static void nmt_run(const struct stage *stage, struct text *text, struct arena *
     writer_end(&writer, text);
 }
 
-/* ---- BERT ---------------------------------------------------------------------------------- */
-
-static enum status bert_parse(struct stage *stage, struct loader *loader, const struct json *config,
-                              struct error *err) {
-    struct bert_normalizer *state = arena_zalloc(loader_arena(loader), 1, sizeof *state);
-    state->clean_text = json_get_bool(config, "clean_text", true);
-    state->handle_chinese_chars = json_get_bool(config, "handle_chinese_chars", true);
-    state->lowercase = json_get_bool(config, "lowercase", true);
-    const struct json *strip = json_get(config, "strip_accents");
-    state->strip_accents = json_is(strip, JSON_BOOL) ? strip->boolean : -1;
-    stage->state = state;
-    return STATUS_OK;
-}
-
-/* The blocks that BERT separates; U+2B820 to U+2B91F are missing there too. */
-static bool is_chinese(uint32_t c) {
-    return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
-           (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
-           (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
-           (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
-}
-
-/* Cleaning and lowering ASCII; false: a character has to go, so that places change. */
-static bool bert_ascii(const struct bert_normalizer *bert, struct text *text,
-                       struct arena *scratch) {
-    char *data = arena_alloc(scratch, text->len);
-    for (size_t i = 0; i < text->len; i++) {
-        char c = text->data[i];
-        if (bert->clean_text && (c < ' ' || c == 0x7F)) {
-            if (c != '\t' && c != '\n' && c != '\r')
-                return false;
-            c = ' ';
-        }
-        data[i] = bert->lowercase && c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-    }
-    text->data = data;
-    return true;
-}
-
-static void bert_clean(const struct bert_normalizer *bert, struct text *text,
-                       struct arena *scratch) {
-    struct writer writer = writer_begin(scratch, text->len + text->len / 2 + 8);
-    for (size_t pos = 0; pos < text->len;) {
-        size_t next = pos;
-        uint32_t c = text_next(text->data, text->len, &next);
-        const struct span from = text_from(text, pos, next);
-        const uint32_t properties = unicode_properties(c);
-        pos = next;
-        if (bert->clean_text && (properties & UNICODE_CONTROL))
-            continue;
-        if (bert->clean_text && (properties & UNICODE_WHITE))
-            c = ' ';
-        const bool chinese = bert->handle_chinese_chars && is_chinese(c);
-        if (chinese)
-            writer_put(&writer, ' ', from);
-        writer_put(&writer, c, from);
-        if (chinese)
-            writer_put(&writer, ' ', from);
-    }
-    writer_end(&writer, text);
-}
-
-static void bert_run(const struct stage *stage, struct text *text, struct arena *scratch) {
-    const struct bert_normalizer *bert = stage->state;
-    if (text_is_ascii(text->data, text->len) && bert_ascii(bert, text, scratch))
-        return;
-    if (bert->clean_text || bert->handle_chinese_chars)
-        bert_clean(bert, text, scratch);
-    if (bert->strip_accents < 0 ? bert->lowercase : bert->strip_accents > 0) {
-        normal_form(text, scratch, (struct normal_form){0});
-        drop(text, scratch, UNICODE_NONSPACING);
-    }
-    if (bert->lowercase)
-        lowercase_run(NULL, text, scratch);
-}
-
 /* ---- the table ----------------------------------------------------------------------------- */
 
 static const struct stage_kind kinds[] = {
@@ -302,7 +226,7 @@ static const struct stage_kind kinds[] = {
     {.type = "Lowercase", .normalize = lowercase_run},
     {.type = "Strip", .parse = strip_parse, .normalize = strip_run},
     {.type = "StripAccents", .normalize = strip_accents_run},
-    {.type = "BertNormalizer", .parse = bert_parse, .normalize = bert_run},
+    {.type = "BertNormalizer", .parse = bert_normalizer_parse, .normalize = bert_normalizer_run},
     {.type = "Replace", .parse = replace_parse, .normalize = replace_run},
     {.type = "Prepend", .parse = prepend_parse, .normalize = prepend_run},
     {.type = "ByteLevel", .normalize = byte_level_run},

@@ -28,6 +28,7 @@ struct pieces {
     size_t n, cap;
     struct arena *arena;
 };
+void pieces_reserve(struct pieces *pieces, size_t cap);     /* room for cap in all */
 void pieces_add(struct pieces *pieces, struct piece piece); /* an empty text is left out */
 
 struct token {
@@ -154,6 +155,9 @@ struct bert_normalizer {
     bool clean_text, handle_chinese_chars, lowercase;
     int strip_accents; /* -1: as lowercase */
 };
+enum status bert_normalizer_parse(struct stage *stage, struct loader *loader,
+                                  const struct json *config, struct error *err);
+void bert_normalizer_run(const struct stage *stage, struct text *text, struct arena *scratch);
 
 /* The byte-level alphabet: a printable character for each byte (GPT-2's encoder). */
 uint32_t byte_level_char(uint8_t byte);

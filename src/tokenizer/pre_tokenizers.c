@@ -90,6 +90,8 @@ static enum status behavior_parse(enum behavior *out, const struct json *config,
     return ERR(err, MODEL, "behavior \"%s\" is not known", name);
 }
 
+#define RESERVED (4 * MiB) /* bytes of text that pieces are reserved for at once */
+
 /* Replaces the pieces by what the callback makes of each; added tokens stay. */
 typedef void split_piece(const void *state, const struct piece *piece, struct pieces *out,
                          struct arena *scratch);
@@ -97,6 +99,11 @@ typedef void split_piece(const void *state, const struct piece *piece, struct pi
 static void split_all(struct pieces *pieces, const void *state, split_piece *split,
                       struct arena *scratch) {
     struct pieces out = {.arena = scratch};
+    size_t bytes = 0;
+    for (size_t i = 0; i < pieces->n; i++)
+        bytes += pieces->items[i].text.len;
+    /* Memory that is reserved and not used costs nothing; growing does. */
+    pieces_reserve(&out, 8 + pieces->n + (bytes < RESERVED ? bytes : RESERVED) / 4);
     for (size_t i = 0; i < pieces->n; i++) {
         if (pieces->items[i].id >= 0)
             pieces_add(&out, pieces->items[i]);
@@ -171,16 +178,36 @@ static void sequence_run(const struct stage *stage, struct pieces *pieces, struc
 
 /* ---- BERT: white space and punctuation in one pass ----------------------------------------- */
 
+enum bert_kind { BERT_WORD, BERT_WHITE, BERT_PUNCT };
+
+static const uint8_t bert_ascii[128] = {
+    ['\t' ... '\r'] = BERT_WHITE, [' '] = BERT_WHITE,         ['!' ... '/'] = BERT_PUNCT,
+    [':' ... '@'] = BERT_PUNCT,   ['[' ... '`'] = BERT_PUNCT, ['{' ... '~'] = BERT_PUNCT,
+};
+
+static enum bert_kind bert_kind_next(const struct text *text, size_t *pos) {
+    const unsigned char c = (unsigned char)text->data[*pos];
+    if (c < 0x80) {
+        (*pos)++;
+        return (enum bert_kind)bert_ascii[c];
+    }
+    const uint32_t properties = unicode_properties(text_next(text->data, text->len, pos));
+    if (properties & UNICODE_WHITE)
+        return BERT_WHITE;
+    return properties & UNICODE_PUNCT ? BERT_PUNCT : BERT_WORD;
+}
+
 static void bert_piece(const void *state, const struct piece *piece, struct pieces *out,
                        struct arena *scratch) {
     const struct text *text = &piece->text;
     size_t start = 0;
     for (size_t pos = 0; pos < text->len;) {
         size_t next = pos;
-        const uint32_t properties = unicode_properties(text_next(text->data, text->len, &next));
-        if (properties & (UNICODE_WHITE | UNICODE_PUNCT)) {
-            pieces_add(out, (struct piece){.text = text_slice(text, start, pos), .id = -1});
-            if (!(properties & UNICODE_WHITE))
+        const enum bert_kind kind = bert_kind_next(text, &next);
+        if (kind != BERT_WORD) {
+            if (start < pos)
+                pieces_add(out, (struct piece){.text = text_slice(text, start, pos), .id = -1});
+            if (kind == BERT_PUNCT)
                 pieces_add(out, (struct piece){.text = text_slice(text, pos, next), .id = -1});
             start = next;
         }

@@ -73,16 +73,20 @@ enum status stage_parse_pattern(struct pattern **out, struct loader *loader,
     return STATUS_OK;
 }
 
+void pieces_reserve(struct pieces *pieces, size_t cap) {
+    if (cap <= pieces->cap)
+        return;
+    struct piece *items = arena_alloc(pieces->arena, cap * sizeof *items);
+    if (pieces->n > 0)
+        memcpy(items, pieces->items, pieces->n * sizeof *items);
+    pieces->items = items;
+    pieces->cap = cap;
+}
+
 void pieces_add(struct pieces *pieces, struct piece piece) {
     if (piece.text.len == 0)
         return;
-    if (pieces->n == pieces->cap) {
-        const size_t cap = pieces->cap ? 2 * pieces->cap : 32;
-        struct piece *items = arena_alloc(pieces->arena, cap * sizeof *items);
-        if (pieces->n > 0)
-            memcpy(items, pieces->items, pieces->n * sizeof *items);
-        pieces->items = items;
-        pieces->cap = cap;
-    }
+    if (pieces->n == pieces->cap)
+        pieces_reserve(pieces, pieces->cap ? 2 * pieces->cap : 4);
     pieces->items[pieces->n++] = piece;
 }

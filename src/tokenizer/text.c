@@ -80,9 +80,7 @@ struct writer writer_begin(struct arena *arena, size_t expected) {
     };
 }
 
-static void writer_reserve(struct writer *writer, size_t more) {
-    if (writer->cap - writer->len >= more)
-        return;
+void writer_grow(struct writer *writer, size_t more) {
     const size_t cap = 2 * writer->cap + more;
     char *data = arena_alloc(writer->arena, cap);
     struct span *from = arena_alloc(writer->arena, cap * sizeof *from);
@@ -121,12 +119,16 @@ void writer_copy(struct writer *writer, const struct text *text, size_t start, s
         writer->len += end - start;
         return;
     }
+    memcpy(writer->data + writer->len, text->data + start, end - start);
+    struct span *from = writer->from + writer->len;
     for (size_t pos = start; pos < end;) {
         size_t next = pos;
-        const uint32_t code_point = text_next(text->data, end, &next);
-        writer_put(writer, code_point, text_from(text, pos, next));
-        pos = next;
+        text_next(text->data, end, &next);
+        const struct span span = text_from(text, pos, next);
+        for (; pos < next; pos++)
+            *from++ = span;
     }
+    writer->len += end - start;
 }
 
 void writer_end(const struct writer *writer, struct text *text) {

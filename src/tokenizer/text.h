@@ -55,6 +55,11 @@ struct writer {
 };
 
 struct writer writer_begin(struct arena *arena, size_t expected);
+void writer_grow(struct writer *writer, size_t more);
+static inline void writer_reserve(struct writer *writer, size_t more) {
+    if (writer->cap - writer->len < more)
+        writer_grow(writer, more);
+}
 void writer_put(struct writer *writer, uint32_t code_point, struct span from);
 void writer_append(struct writer *writer, const char *data, size_t len, struct span from);
 /* Copies [start, end) of a text as it is. */
