@@ -86,73 +86,124 @@ static const char *trained_class(struct arena *arena, const struct json *adapter
     return NULL;
 }
 
-/* Rows of the classifier that the adapter brings along (modules_to_save); 0: none. */
-static uint32_t count_labels(const struct checkpoint *given) {
-    static const char *const names[] = {".classifier.weight", ".classifier.out_proj.weight",
-                                        ".score.weight", ".classification_head.out_proj.weight"};
-    for (size_t i = 0; i < checkpoint_count(given); i++) {
-        const struct tensor *tensor = checkpoint_at(given, i);
-        const size_t len = strlen(tensor->name);
-        for (size_t j = 0; j < ARRAY_LEN(names) && tensor->n_dims == 2; j++) {
-            const size_t end = strlen(names[j]);
-            if (len >= end && strcmp(tensor->name + len - end, names[j]) == 0 &&
-                tensor->dims[0] <= LIMIT_LABELS)
-                return (uint32_t)tensor->dims[0];
-        }
+/* What the tensors that the adapter brings whole (modules_to_save, embeddings of more tokens) say
+ * about the merged model. */
+struct brought {
+    uint32_t labels; /* rows of the classifier; 0: it brings none */
+    uint32_t tokens; /* rows of the embedding; likewise */
+    bool has_head;   /* the language model's head, which is then no longer the embedding */
+};
+
+/* The last parts of names that mean the same in all families. */
+static const char *const classifiers[] = {".classifier.weight", ".classifier.out_proj.weight",
+                                          ".score.weight", ".classification_head.out_proj.weight",
+                                          NULL};
+static const char *const embeddings[] = {".wte.weight",
+                                         ".word_embeddings.weight",
+                                         ".embed_tokens.weight",
+                                         ".shared.weight",
+                                         ".wte.base_layer.weight",
+                                         ".word_embeddings.base_layer.weight",
+                                         ".embed_tokens.base_layer.weight",
+                                         NULL};
+static const char *const lm_heads[] = {".lm_head.weight", ".lm_head.base_layer.weight", NULL};
+
+static bool ends_with(const char *name, const char *const *ends) {
+    const size_t len = strlen(name);
+    for (; *ends != NULL; ends++) {
+        const size_t end = strlen(*ends);
+        if (len >= end && strcmp(name + len - end, *ends) == 0)
+            return true;
     }
-    return 0;
+    return false;
 }
 
-static bool counts(const struct json *config, uint32_t labels) {
+static struct brought look(const struct checkpoint *given) {
+    struct brought brought = {0};
+    for (size_t i = 0; i < checkpoint_count(given); i++) {
+        const struct tensor *tensor = checkpoint_at(given, i);
+        const int64_t rows = tensor->n_dims == 2 ? tensor->dims[0] : 0;
+        if (rows <= LIMIT_LABELS && ends_with(tensor->name, classifiers))
+            brought.labels = (uint32_t)rows;
+        if (rows <= LIMIT_VOCAB_SIZE && ends_with(tensor->name, embeddings))
+            brought.tokens = (uint32_t)rows;
+        brought.has_head |= ends_with(tensor->name, lm_heads);
+    }
+    return brought;
+}
+
+static bool labels_fit(const struct json *config, uint32_t labels) {
     const struct json *names = json_get(config, "id2label");
     return labels == 0 || (json_is(names, JSON_OBJECT) && names->len == labels);
 }
 
-/* The configuration with another class, and labels where there are others than its own. */
-static enum status overlay(struct repository *repository, const char *class, uint32_t labels,
-                           struct error *err) {
-    const struct json *config = repository->config;
-    const bool keep = counts(config, labels);
-    struct buf buf;
-    buf_init(&buf, 2 * LIMIT_CONFIG_FILE);
-    struct json_out out = json_out_begin(&buf);
-    json_open_object(&out);
+static void write_class(struct json_out *out, const char *class) {
+    json_key(out, "architectures");
+    json_open_array(out);
+    json_string(out, class);
+    json_close_array(out);
+}
+
+static void write_size(struct json_out *out, const char *key, uint32_t size) {
+    json_key(out, key);
+    json_int(out, size);
+}
+
+/* The configuration with these members in place of its own. */
+static void write_merged(struct json_out *out, const struct json *config, const char *class,
+                         const struct brought *brought) {
+    const bool relabel = !labels_fit(config, brought->labels);
+    const struct {
+        const char *key;
+        bool drop;
+    } own[] = {
+        {"id2label", relabel},
+        {"label2id", relabel},
+        {"num_labels", relabel},
+        {"architectures", class != NULL},
+        {"vocab_size", brought->tokens != 0},
+        {"tie_word_embeddings", brought->has_head},
+    };
+    json_open_object(out);
     for (uint32_t i = 0; i < config->len; i++) {
         const struct json_member *member = &config->members[i];
-        const bool of_labels = strcmp(member->key, "id2label") == 0 ||
-                               strcmp(member->key, "label2id") == 0 ||
-                               strcmp(member->key, "num_labels") == 0;
-        if ((of_labels && !keep) || (class != NULL && strcmp(member->key, "architectures") == 0))
+        bool keep = true;
+        for (size_t j = 0; j < ARRAY_LEN(own); j++)
+            keep = keep && !(own[j].drop && strcmp(own[j].key, member->key) == 0);
+        if (!keep)
             continue;
-        json_key(&out, member->key);
-        json_value(&out, &member->value);
+        json_key_n(out, member->key, member->key_len);
+        json_value(out, &member->value);
     }
-    if (class != NULL) {
-        json_key(&out, "architectures");
-        json_open_array(&out);
-        json_string(&out, class);
-        json_close_array(&out);
+    if (class != NULL)
+        write_class(out, class);
+    if (relabel)
+        write_size(out, "num_labels", brought->labels);
+    if (brought->tokens != 0)
+        write_size(out, "vocab_size", brought->tokens);
+    if (brought->has_head) {
+        json_key(out, "tie_word_embeddings");
+        json_bool(out, false);
     }
-    if (!keep) {
-        json_key(&out, "num_labels");
-        json_int(&out, labels);
-    }
-    json_close_object(&out);
-    const enum status status =
-        json_parse(&repository->config, &repository->arena, buf.data, buf.len, JSON_PYTHON, err);
-    buf_deinit(&buf);
-    return status;
+    json_close_object(out);
 }
 
 enum status adapter_config(struct repository *repository, struct error *err) {
+    struct arena *arena = &repository->arena;
+    const struct json *config = repository->config;
     struct checkpoint *given = NULL;
     if (checkpoint_open_adapter(&given, repository->folder, err) != STATUS_OK)
         return STATUS_ERROR;
-    const uint32_t labels = count_labels(given);
+    const struct brought brought = look(given);
     checkpoint_close(given);
-    return overlay(repository,
-                   trained_class(&repository->arena, repository->adapter, repository->config),
-                   labels, err);
+    struct buf buf;
+    buf_init(&buf, 2 * LIMIT_CONFIG_FILE);
+    struct json_out out = json_out_begin(&buf);
+    write_merged(&out, config, trained_class(arena, repository->adapter, config), &brought);
+    const enum status status =
+        json_parse(&repository->config, arena, buf.data, buf.len, JSON_PYTHON, err);
+    buf_deinit(&buf);
+    return status;
 }
 
 /* ---- settings ---- */

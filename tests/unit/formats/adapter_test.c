@@ -261,6 +261,26 @@ static void what_the_adapter_lacks_is_the_bases(void **state) {
     pair_remove(&pair);
 }
 
+/* Embeddings of more tokens, and a head of their own, are brought whole. */
+static void the_adapters_tokens_are_counted(void **state) {
+    struct pair pair;
+    struct repository repository;
+    struct checkpoint *checkpoint = NULL;
+    struct error err = {0};
+    pair_make(&pair, PLAIN,
+              "{" TENSOR(M "net.wte.weight", "9,1", 0, 9) "," TENSOR(M "lm_head.weight", "9,1", 9,
+                                                                     18) "}",
+              18);
+    folder_put_text(&pair.base, "config.json", "{\"vocab_size\":4,\"tie_word_embeddings\":true}");
+    assert_int_equal(pair_open(&pair, &repository, &checkpoint, &err), STATUS_OK);
+    assert_int_equal(json_get_int(repository.config, "vocab_size", 0), 9);
+    assert_false(json_get_bool(repository.config, "tie_word_embeddings", true));
+    assert_non_null(checkpoint_find(checkpoint, "lm_head.weight"));
+    checkpoint_close(checkpoint);
+    repository_close(&repository);
+    pair_remove(&pair);
+}
+
 static const struct {
     const char *config, *wanted;
 } classes[] = {
@@ -426,6 +446,7 @@ int main(void) {
         cmocka_unit_test(merges_to_these_numbers),
         cmocka_unit_test(pieces_are_the_whole),
         cmocka_unit_test(what_the_adapter_lacks_is_the_bases),
+        cmocka_unit_test(the_adapters_tokens_are_counted),
         cmocka_unit_test(the_class_is_the_trained_one),
         cmocka_unit_test(says_why_it_is_not_merged),
         cmocka_unit_test(quantized_repositories_are_refused),
