@@ -125,7 +125,9 @@ const char *legacy_bool(bool value) {
 /* ---- post-processors ----------------------------------------------------------------------- */
 
 static int32_t id_of(struct loader *loader, const char *token, size_t len) {
-    int32_t id = loader->legacy ? special_declared_id(loader, token, len) : -1;
+    /* The converters ask the slow class, what a class applies afterwards the fast one. */
+    const bool asks_slow = loader->legacy_post || loader->tokenizer->slow;
+    int32_t id = asks_slow ? special_declared_id(loader, token, len) : -1;
     if (id < 0)
         id = tokenizer_token_to_id(loader->tokenizer, token, len);
     const char *unk = id < 0 ? special_content(loader, TOKEN_UNK) : NULL;
@@ -253,8 +255,10 @@ enum status legacy_finish(struct loader *loader, struct error *err) {
         return STATUS_ERROR;
     if (!post)
         return STATUS_OK;
-    return post->type ? cls_sep_set(loader, post, err)
-                      : template_set(loader, post->single, post->pair, err);
+    const enum status status = post->type ? cls_sep_set(loader, post, err)
+                                          : template_set(loader, post->single, post->pair, err);
+    loader->legacy_post = NULL;
+    return status;
 }
 
 /* ---- formats ------------------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* Which tokens are special, with which flags, and in which order they get their ids.
  *
  * transformers first takes the tokens of added_tokens_decoder, else of the older files; then every
- * role's token that is none of those: an AddedToken is always added again (it never equals a
- * string there), a string only when it is not an added token yet. */
+ * role's token: an AddedToken is always added again (it never equals a string there), a string
+ * only when it is not an added token yet. */
 #include "tokenizer/special_tokens.h"
 
 #include "tokenizer/slow.h"
@@ -46,6 +46,8 @@ static struct special special_parse(struct loader *loader, const struct json *va
     struct special special = {0};
     if (json_is(value, JSON_OBJECT)) {
         special.flags = added_from(loader, value, false);
+        if (!loader->legacy && !json_get(value, "normalized"))
+            special.flags.normalized = false; /* as transformers leaves it open */
         special.content = special.flags.content;
         special.len = special.flags.len;
         special.is_added = true;
@@ -281,6 +283,7 @@ static bool in_specials(const struct specials *specials, const char *content, si
 struct numbered {
     int64_t id;
     size_t place; /* of tokens with the same id the last one counts */
+    bool is_open; /* "normalized" is not said: a special token is not */
     struct added_token token;
 };
 
@@ -304,10 +307,11 @@ static void numbered_reserve(struct numbered_list *list, size_t more) {
     list->items = items;
 }
 
-static void numbered_put(struct numbered_list *list, int64_t id, struct added_token token) {
+static void numbered_put(struct numbered_list *list, int64_t id, bool is_open,
+                         struct added_token token) {
     if (!token.content)
         return;
-    list->items[list->n] = (struct numbered){id, list->n, token};
+    list->items[list->n] = (struct numbered){id, list->n, is_open, token};
     list->n++;
 }
 
@@ -348,7 +352,7 @@ static void numbered_older(struct loader *loader, struct numbered_list *list,
         const bool special = is_named(loader, member);
         int64_t id = 0;
         json_to_int(&member->value, &id);
-        numbered_put(list, id,
+        numbered_put(list, id, false,
                      (struct added_token){.content = arena_strndup(loader_arena(loader),
                                                                    member->key, member->key_len),
                                           .len = member->key_len,
@@ -370,12 +374,13 @@ static struct numbered_list numbered_tokens(struct loader *loader,
         numbered_reserve(&list, decoder->len);
         for (uint32_t i = 0; i < decoder->len; i++)
             numbered_put(&list, strtoll(decoder->members[i].key, NULL, 10),
+                         !json_get(&decoder->members[i].value, "normalized"),
                          added_from(loader, &decoder->members[i].value, false));
     } else if (!decoder) {
         numbered_older(loader, &list, added_tokens_json);
         numbered_reserve(&list, json_is(tokens, JSON_ARRAY) ? tokens->len : 0);
         for (uint32_t i = 0; json_is(tokens, JSON_ARRAY) && i < tokens->len; i++)
-            numbered_put(&list, json_get_int(json_at(tokens, i), "id", 0),
+            numbered_put(&list, json_get_int(json_at(tokens, i), "id", 0), false,
                          added_from(loader, json_at(tokens, i), false));
     }
     if (list.n > 0)
@@ -419,10 +424,28 @@ static void add_slow(struct loader *loader, const struct specials *specials) {
     }
 }
 
-static bool is_numbered(const struct numbered_list *list, const struct special *special) {
-    for (size_t i = 0; i < list->n; i++)
-        if (list->items[i].token.len == special->len &&
-            memcmp(list->items[i].token.content, special->content, special->len) == 0)
+/* One call of the library's add_tokens. It passes over what was the same before the call, even when
+ * a token in front has changed that. */
+struct batch {
+    struct added_token *tokens, *before; /* before: content NULL, not an added token */
+    size_t n;
+};
+
+static void batch_put(const struct loader *loader, struct batch *batch, struct added_token token) {
+    const struct added *added = &loader->tokenizer->added;
+    const int32_t id = vocab_find(&added->vocab, token.content, token.len);
+    batch->before[batch->n] = id < 0 ? (struct added_token){0} : added->by_id[id];
+    batch->tokens[batch->n++] = token;
+}
+
+static bool is_same(const struct added_token *a, const struct added_token *b) {
+    return b->content && a->single_word == b->single_word && a->lstrip == b->lstrip &&
+           a->rstrip == b->rstrip && a->normalized == b->normalized && a->special == b->special;
+}
+
+static bool in_batch(const struct batch *batch, size_t n, const char *content, size_t len) {
+    for (size_t i = 0; i < n; i++)
+        if (batch->tokens[i].len == len && memcmp(batch->tokens[i].content, content, len) == 0)
             return true;
     return false;
 }
@@ -434,23 +457,33 @@ static void add_all(struct loader *loader, const struct specials *specials) {
         return;
     }
     const struct numbered_list list = numbered_tokens(loader, added_tokens_file(loader));
+    struct batch batch = {
+        .tokens = arena_alloc(&loader->arena, (list.n + specials->n + 1) * sizeof *batch.tokens),
+        .before = arena_alloc(&loader->arena, (list.n + specials->n + 1) * sizeof *batch.before)};
     for (size_t i = 0; i < list.n; i++) {
         if (i + 1 < list.n && list.items[i + 1].id == list.items[i].id)
             continue;
         struct added_token token = list.items[i].token;
-        token.special = token.special || in_specials(specials, token.content, token.len);
-        added_add(tokenizer, token);
+        const bool special = token.special || in_specials(specials, token.content, token.len);
+        if (special && !token.special && list.items[i].is_open)
+            token.normalized = false;
+        token.special = special;
+        batch_put(loader, &batch, token);
     }
+    const size_t n_numbered = batch.n;
     for (size_t i = 0; i < specials->n; i++) {
         const struct special *special = &specials->items[i];
-        if (is_numbered(&list, special) ||
-            (!special->is_added &&
-             vocab_find(&tokenizer->added.vocab, special->content, special->len) >= 0))
+        if (!special->is_added &&
+            (vocab_find(&tokenizer->added.vocab, special->content, special->len) >= 0 ||
+             in_batch(&batch, n_numbered, special->content, special->len)))
             continue;
         struct added_token token = special->flags;
         token.special = true;
-        added_add(tokenizer, token);
+        batch_put(loader, &batch, token);
     }
+    for (size_t i = 0; i < batch.n; i++)
+        if (!is_same(&batch.tokens[i], &batch.before[i]))
+            added_add(tokenizer, batch.tokens[i]);
 }
 
 int32_t special_declared_id(struct loader *loader, const char *content, size_t len) {

@@ -21,6 +21,9 @@ struct special special_of_role(const struct loader *loader, enum special_token r
 const char *special_content(const struct loader *loader, enum special_token role);
 /* A token that only some classes have ("mask_token_sent"); NULL when it is null. */
 const char *special_setting(const struct loader *loader, const char *key, const char *otherwise);
+/* The id that added_tokens_decoder or added_tokens.json gives a token, -1: none. The slow classes
+ * go by it, whatever the vocabulary says. */
+int32_t special_declared_id(struct loader *loader, const char *content, size_t len);
 /* Adds what the files name, sets the roles. */
 enum status special_tokens_apply(struct loader *loader, struct error *err) MUST_CHECK;
 
