@@ -361,7 +361,7 @@ static struct value str_swapcase(struct render *r, struct call *call) {
         const size_t from = at;
         const uint32_t c = utf8_next_lossy(str->data, str->len, &at);
         const enum letter_case to = char_is_upper(c) ? CASE_LOWER : CASE_UPPER;
-        if (is_cased(c))
+        if (char_is_upper(c) || char_is_lower(c))
             put_case(&buf, str->data + from, at - from, to);
         else
             buf_append(&buf, str->data + from, at - from);

@@ -39,7 +39,7 @@ def tool_call(rnd, i):
 
 
 def content(rnd):
-    r = rnd.random()
+    r = rnd.random() * (1 if rnd.odd else 0.8)
     return rnd.choice(TEXTS) if r < 0.8 else parts(rnd) if r < 0.93 else None
 
 
@@ -47,11 +47,11 @@ def messages(rnd):
     chat = []
     if rnd.random() < 0.5:
         chat.append({"role": rnd.choice(["system", "system", "developer"]), "content": rnd.choice(TEXTS)})
-    for turn in range(rnd.randrange(0, 4)):
+    for turn in range(rnd.randrange(0 if rnd.odd else 1, 4)):
         chat.append({"role": "user", "content": content(rnd)})
-        if rnd.random() < 0.15:
+        if rnd.odd and rnd.random() < 0.15:
             break
-        if rnd.random() < 0.35:
+        if rnd.random() < (0.35 if rnd.odd else 0.2):
             calls = [tool_call(rnd, turn * 3 + i) for i in range(rnd.choice([1, 1, 2]))]
             chat.append({"role": "assistant", "content": rnd.choice(["", None, "calling"]), "tool_calls": calls})
             for i, call in enumerate(calls):
@@ -65,9 +65,9 @@ def messages(rnd):
         chat.append(answer)
     if rnd.random() < 0.5:
         chat.append({"role": "user", "content": content(rnd)})
-    if rnd.random() < 0.08:
+    if rnd.odd and rnd.random() < 0.08:
         chat.append({"role": rnd.choice(["user", "narrator", "ipython", "system", "function", ""]), "content": "odd"})
-    if rnd.random() < 0.04 and chat:
+    if rnd.odd and rnd.random() < 0.06 and chat:
         chat[-1].pop(rnd.choice(["content", "role"]), None)
     return chat
 
@@ -75,6 +75,7 @@ def messages(rnd):
 def variables(seed):
     """The variables of one rendering, as apply_chat_template passes them."""
     rnd = random.Random(seed)
+    rnd.odd = rnd.random() < 0.5  # the other half are chats as most templates want them
     v = {"messages": messages(rnd), "tools": None, "documents": None, "add_generation_prompt": rnd.random() < 0.6,
          "bos_token": "<s>", "eos_token": "</s>"}
     if rnd.random() < 0.45:

@@ -27,10 +27,10 @@ CACHE = ROOT / "build" / "templates"
 PACKAGES = [("llama_cpp_python-0.3.16.tar.gz", ["--no-binary", "llama-cpp-python", "llama-cpp-python==0.3.16"]),
             ("xinference-4.1.0-py3-none-any.whl", ["xinference==4.1.0"])]
 NOW = 1700000000
-# Where Brisk says no and Python goes on; and what it prints an address of.
+# Where Brisk says no and Python goes on; and what is printed otherwise: addresses, Markup's repr().
 REFUSED = re.compile(r"beyond 64 bits|complex numbers|is not supported|more than \d+ (MB|steps|levels)"
                      r"|No (filter|test) named '\w+\.")
-ADDRESS = re.compile(r" at 0x[0-9a-f]+>|<built-in method|<function |<Namespace|<TemplateReference|iterator object")
+ADDRESS = re.compile(r" 0x[0-9a-f]{6,}>|<built-in method|<function |<Namespace|<TemplateReference|iterator object|Markup\(", re.IGNORECASE)
 
 
 class Now(datetime.datetime):
