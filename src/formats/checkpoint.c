@@ -312,7 +312,8 @@ static enum status merge_adapter(struct checkpoint *checkpoint, const struct rep
 enum status checkpoint_open_repository(struct checkpoint **out, const struct repository *repository,
                                        struct error *err) {
     struct checkpoint *checkpoint = NULL;
-    if (foreign_quantized(repository->config, err) != STATUS_OK ||
+    if ((!repository->config_is_adapters &&
+         foreign_quantized(repository->config, err) != STATUS_OK) ||
         checkpoint_open(&checkpoint, repository->model_folder, err) != STATUS_OK)
         return STATUS_ERROR;
     if (repository->adapter != NULL && merge_adapter(checkpoint, repository, err) != STATUS_OK) {

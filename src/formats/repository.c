@@ -145,6 +145,7 @@ static enum status read_config(struct repository *repository, struct error *err)
     const char *own = repository->folder;
     const bool adapted = repository->adapter != NULL;
     const bool has_own = adapted && has_file(repository, own, "config.json");
+    repository->config_is_adapters = has_own;
     if (read_known(repository, has_own ? own : repository->model_folder, "config.json", JSON_OBJECT,
                    &repository->config, err) != STATUS_OK ||
         gguf_complete_config(repository, err) != STATUS_OK)

@@ -250,7 +250,8 @@ static void what_the_adapter_lacks_is_the_bases(void **state) {
     assert_null(json_get(repository.config, "id2label"));
     checkpoint_close(checkpoint);
     repository_close(&repository);
-    folder_put_text(&pair.adapter, "config.json", "{\"own\":1}");
+    folder_put_text(&pair.adapter, "config.json",
+                    "{\"own\":1,\"quantization_config\":{\"load_in_4bit\":true}}");
     folder_put_text(&pair.adapter, "tokenizer.json", "{}");
     assert_int_equal(pair_open(&pair, &repository, &checkpoint, &err), STATUS_OK);
     assert_string_equal(repository.tokenizer_folder, pair.adapter.path);
