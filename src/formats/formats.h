@@ -18,10 +18,10 @@ struct repository {
     const char *model_folder;
     const char *tokenizer_folder; /* likewise, of the tokenizer's files */
     const struct json *adapter;   /* adapter_config.json, or NULL */
-    bool config_is_adapters;   /* config.json is the adapter's own: how it was trained, which may be
-                                  on   a quantized copy of the base, says nothing of the base that is
-                                  here */
-    const struct json *config; /* config.json; never NULL */
+    /* config.json is the adapter's own: how it was trained, which may be on a quantized copy of the
+     * base, says nothing of the base that is here. */
+    bool config_is_adapters;
+    const struct json *config;             /* config.json; never NULL */
     const struct json *generation_config;  /* generation_config.json, or NULL */
     const struct json *tokenizer_config;   /* tokenizer_config.json, or NULL */
     const struct json *special_tokens_map; /* special_tokens_map.json, or NULL */
