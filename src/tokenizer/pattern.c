@@ -85,12 +85,24 @@ void search_end(struct search *search) {
     search->region = NULL;
 }
 
+/* As memmem, which prepares itself anew at each call: most literals are a character, and near. */
+static const char *literal_find(const struct pattern *pattern, const char *data, size_t len) {
+    const char *end = data + len;
+    while ((size_t)(end - data) >= pattern->literal_len) {
+        data = memchr(data, pattern->literal[0], (size_t)(end - data) - pattern->literal_len + 1);
+        if (!data || memcmp(data, pattern->literal, pattern->literal_len) == 0)
+            return data;
+        data++;
+    }
+    return NULL;
+}
+
 static bool literal_next(struct search *search, size_t *start, size_t *end) {
     const struct pattern *pattern = search->pattern;
     if (pattern->literal_len == 0 || search->pos >= search->len)
         return false;
-    const char *found = memmem(search->data + search->pos, search->len - search->pos,
-                               pattern->literal, pattern->literal_len);
+    const char *found =
+        literal_find(pattern, search->data + search->pos, search->len - search->pos);
     if (!found)
         return false;
     *start = (size_t)(found - search->data);

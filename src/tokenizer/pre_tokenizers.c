@@ -408,16 +408,15 @@ static void metaspace_piece(const void *state, const struct piece *piece, struct
                             struct arena *scratch) {
     const struct metaspace *metaspace = state;
     struct piece whole = *piece;
-    struct writer writer = writer_begin(scratch, whole.text.len + 16);
+    struct writer writer = writer_begin(scratch, whole.text.len + whole.text.len / 2 + 16);
     for (size_t pos = 0; pos < piece->text.len;) {
-        size_t next = pos;
-        const uint32_t c = text_next(piece->text.data, piece->text.len, &next);
-        const struct span from = text_from(&piece->text, pos, next);
-        if (c == ' ')
-            writer_append(&writer, metaspace->replacement, metaspace->replacement_len, from);
-        else
-            writer_put(&writer, c, from);
-        pos = next;
+        const char *space = memchr(piece->text.data + pos, ' ', piece->text.len - pos);
+        const size_t end = space ? (size_t)(space - piece->text.data) : piece->text.len;
+        writer_copy(&writer, &piece->text, pos, end);
+        if (space)
+            writer_append(&writer, metaspace->replacement, metaspace->replacement_len,
+                          text_from(&piece->text, end, end + 1));
+        pos = end + 1;
     }
     writer_end(&writer, &whole.text);
     const bool has =
