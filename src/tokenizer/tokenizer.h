@@ -4,8 +4,9 @@
  * A tokenizer is a pipeline of stages, each a row of its stage's table:
  *   added tokens -> normalizer -> pre-tokenizer -> model -> post-processor     and decoder back.
  * It is read from tokenizer.json, or built from the legacy files (vocab.json + merges.txt,
- * vocab.txt) as `transformers` converts them. Immutable after loading: any number of threads may
- * use it at once. It knows no model weights, HTTP or chat templates.
+ * vocab.txt) as `transformers` converts them. Immutable after loading but for a cache of
+ * words that nobody waits for (word_cache.h): any number of threads may use it at once. It knows no
+ * model weights, HTTP or chat templates.
  *
  * Offsets count code points of the original text, end exclusive. */
 #ifndef BRISK_TOKENIZER_TOKENIZER_H
