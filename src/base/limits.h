@@ -95,9 +95,10 @@
 #define LIMIT_TOP_K_ANSWERS 100000 /* top_k of classification-like tasks */
 
 /* Chat templates */
-#define LIMIT_TEMPLATE_SOURCE (1 * MiB) /* one template; real ones are below 40 KB */
-#define LIMIT_TEMPLATE_NEST   100       /* brackets and blocks inside each other */
-#define LIMIT_TEMPLATE_DEPTH  600       /* expressions and statements that wait for each other */
+#define LIMIT_TEMPLATE_SOURCE (256 * KiB) /* one template; real ones are below 40 KB */
+#define LIMIT_TEMPLATE_NAME   256         /* bytes of a name in a template */
+#define LIMIT_TEMPLATE_NEST   100         /* brackets and blocks inside each other */
+#define LIMIT_TEMPLATE_DEPTH  600         /* expressions and statements that wait for each other */
 #define LIMIT_TEMPLATE_STEPS  (20 * 1000 * 1000) /* of one rendering: under two seconds */
 #define LIMIT_TEMPLATE_MEMORY (256 * MiB)        /* values that one rendering makes */
 #define LIMIT_TEMPLATE_OUTPUT (64 * MiB)         /* text that one rendering writes */

@@ -90,6 +90,8 @@ struct entry *dict_find(struct render *r, const struct dict *dict, struct value 
         fail(r, "unhashable type: '%s'", type_name(key));
         return NULL;
     }
+    if (is(key, KIND_STRING))
+        step(r, key.str->len / 16);
     return find(r, dict, key);
 }
 

@@ -116,6 +116,16 @@ static struct value str_rstrip(struct render *r, struct call *call) {
 
 /* ---- finding ---- */
 
+/* From the right each place is compared in full at worst, which is counted. */
+static const char *find_from(struct render *r, const char *text, size_t len, const struct str *what,
+                             bool from_right) {
+    if (!from_right)
+        return find_bytes(text, len, what->data, what->len);
+    return step(r, len / 16 + len / 64 * (what->len / 64))
+               ? rfind_bytes(text, len, what->data, what->len)
+               : NULL;
+}
+
 /* In code points from the start of the text, or -1. */
 static int64_t position(struct render *r, struct call *call, bool from_right) {
     struct str part;
@@ -124,8 +134,7 @@ static int64_t position(struct render *r, struct call *call, bool from_right) {
         return -1;
     const struct str *what = call->arg[0].str;
     step(r, part.len / 16 + (from_right ? part.len : 0));
-    const char *found = from_right ? rfind_bytes(part.data, part.len, what->data, what->len)
-                                   : find_bytes(part.data, part.len, what->data, what->len);
+    const char *found = find_from(r, part.data, part.len, what, from_right);
     if (found != NULL && from_right && what->len == 0)
         found = part.data + part.len;
     if (found == NULL)
@@ -241,8 +250,7 @@ static struct value split_by(struct render *r, const struct str *str, const stru
     step(r, str->len / 16);
     while (most-- != 0 && step(r, 1 + (from_right ? (size_t)(end - from) / 16 : 0))) {
         const size_t len = (size_t)(end - from);
-        const char *found = from_right ? rfind_bytes(from, len, by->data, by->len)
-                                       : find_bytes(from, len, by->data, by->len);
+        const char *found = find_from(r, from, len, by, from_right);
         if (found == NULL)
             break;
         const char *behind = found + by->len;
@@ -292,8 +300,7 @@ static struct value partition(struct render *r, struct call *call, bool from_rig
     if (by->len == 0)
         return fail(r, "empty separator");
     step(r, str->len / 4);
-    const char *found = from_right ? rfind_bytes(str->data, str->len, by->data, by->len)
-                                   : find_bytes(str->data, str->len, by->data, by->len);
+    const char *found = find_from(r, str->data, str->len, by, from_right);
     const struct value parts = value_tuple(r, 3);
     if (parts.seq->n < 3)
         return parts;

@@ -30,19 +30,47 @@ struct node *node_create(struct parser *parser, enum node_kind kind, uint32_t li
     return node;
 }
 
-struct str *parser_name(struct parser *parser, const char *text, size_t len) {
-    for (size_t i = 0; i < parser->n_names; i++) {
-        struct str *name = parser->names[i];
-        if (name->len == len && memcmp(name->data, text, len) == 0)
-            return name;
+static size_t name_slot(const struct parser *parser, const char *text, size_t len) {
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (unsigned char)text[i]) * 16777619u;
+    size_t slot = hash & (parser->cap_names - 1);
+    while (parser->names[slot] != NULL &&
+           (parser->names[slot]->len != len || memcmp(parser->names[slot]->data, text, len) != 0))
+        slot = (slot + 1) & (parser->cap_names - 1);
+    return slot;
+}
+
+/* Doubles the table; it is never more than half full. */
+static void grow_names(struct parser *parser) {
+    struct str **old = parser->names;
+    const size_t cap = parser->cap_names;
+    parser->cap_names = cap == 0 ? 64 : cap * 2;
+    parser->names = mem_zalloc(parser->cap_names, sizeof(struct str *));
+    for (size_t i = 0; i < cap; i++) {
+        if (old[i] != NULL)
+            parser->names[name_slot(parser, old[i]->data, old[i]->len)] = old[i];
     }
-    struct str *name = arena_zalloc(parser->arena, 1, sizeof(*name));
-    *name = (struct str){.data = arena_strndup(parser->arena, text, len), .len = len};
-    name->chars = utf8_count(text, len);
-    parser->names =
-        mem_grow(parser->names, &parser->cap_names, parser->n_names + 1, sizeof(*parser->names));
-    parser->names[parser->n_names++] = name;
-    return name;
+    mem_free(old);
+}
+
+struct str *parser_name(struct parser *parser, const char *text, size_t len) {
+    if (len > LIMIT_TEMPLATE_NAME) {
+        parse_fail(parser, parser->token->line, "a name has %zu bytes, at most %d are read", len,
+                   LIMIT_TEMPLATE_NAME);
+        len = 0;
+    }
+    if (parser->n_names * 2 >= parser->cap_names)
+        grow_names(parser);
+    const size_t slot = name_slot(parser, text, len);
+    if (parser->names[slot] == NULL) {
+        struct str *name = arena_zalloc(parser->arena, 1, sizeof(*name));
+        *name = (struct str){.data = arena_strndup(parser->arena, text, len), .len = len};
+        name->chars = utf8_count(text, len);
+        parser->names[slot] = name;
+        parser->n_names++;
+    }
+    return parser->names[slot];
 }
 
 bool parse_enter(struct parser *parser) {

@@ -276,7 +276,7 @@ static const char *dotted_name(struct parser *parser) {
     if (!expect_type(parser, TOKEN_NAME, "name"))
         return "";
     const char *name = arena_strndup(parser->arena, token->text, token->len);
-    while (skip_operator(parser, ".")) {
+    while (skip_operator(parser, ".") && strlen(name) <= LIMIT_TEMPLATE_NAME) {
         token = parser->token;
         if (!expect_type(parser, TOKEN_NAME, "name"))
             return "";

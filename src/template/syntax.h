@@ -120,7 +120,7 @@ struct parser {
     bool lenient;                /* inside an if: unknown filters fail only when they run */
     bool in_loop;                /* break and continue are allowed */
     struct signature *signature; /* of the macro around, or NULL */
-    struct str **names;          /* interned */
+    struct str **names;          /* interned: open addressing, a power of two */
     size_t n_names, cap_names;
     const char *open[LIMIT_TEMPLATE_NEST + 1]; /* tags that wait for their end */
     size_t n_open;

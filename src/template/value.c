@@ -447,8 +447,10 @@ int values_compare(struct render *r, struct value a, struct value b, const char 
         const double x = as_double(a), y = as_double(b);
         return isnan(x) || isnan(y) ? 2 : (x > y) - (x < y); /* 2: neither */
     }
-    if (is(a, KIND_STRING) && is(b, KIND_STRING))
+    if (is(a, KIND_STRING) && is(b, KIND_STRING)) {
+        step(r, (a.str->len < b.str->len ? a.str->len : b.str->len) / 64);
         return compare_text(a.str, b.str);
+    }
     if (a.kind == b.kind && (is(a, KIND_LIST) || is(a, KIND_TUPLE)) &&
         r->depth < LIMIT_TEMPLATE_DEPTH) {
         r->depth++;

@@ -90,6 +90,10 @@ static void test_hostile_templates_end_with_an_error(void **state) {
         {"{% set ns = namespace(g=l) %}{% for i in range(90000) %}"
          "{% set ns.g = ns.g|map('string') %}{% endfor %}{{ ns.g|list }}",
          "levels", ERROR_INPUT},
+        {"{% set a = 'a' * 10000000 %}{{ a.rfind('a' * 5000000 ~ 'b') }}", "steps", ERROR_INPUT},
+        {"{% set a = 'a' * 10000000 %}{% set d = dict([[a, 1]]) %}{% for i in range(99999) %}"
+         "{{ d[a] }}{% endfor %}",
+         "steps", ERROR_INPUT},
         {"{{ s.center(99999999999) }}", "wide", ERROR_INPUT},
         {"{{ '%99999999999d' % 1 }}", "format", ERROR_INPUT},
         {"{{ '{:99999999999}'.format(1) }}", "format", ERROR_INPUT},
@@ -136,18 +140,38 @@ static void test_nesting_is_bounded_when_parsing(void **state) {
         buf_init(&source, MiB);
         buf_init(&out, MiB);
         buf_puts(&source, tag ? "" : "{{ ");
-        for (size_t n = 0; n < 20000; n++)
+        for (size_t n = 0; n < 5000; n++)
             buf_puts(&source, rows[i].before);
         buf_puts(&source, rows[i].middle);
-        for (size_t n = 0; n < 20000; n++)
+        for (size_t n = 0; n < 5000; n++)
             buf_puts(&source, rows[i].after);
         buf_puts(&source, tag ? "" : " }}");
         if (render(source.data, source.len, &out, &err) == STATUS_OK)
-            fail_msg("20000 times %s: no error", rows[i].before);
+            fail_msg("5000 times %s: no error", rows[i].before);
         assert_int_equal(err.code, ERROR_MODEL);
         buf_deinit(&source);
         buf_deinit(&out);
     }
+}
+
+/* Many names, and one long one, cost what they are long. */
+static void test_names_are_bounded_when_parsing(void **state) {
+    struct error err = {0};
+    struct buf source, out;
+    buf_init(&source, MiB);
+    buf_init(&out, MiB);
+    for (size_t n = 0; n < 20000; n++)
+        buf_printf(&source, "{{n%zu}}", n);
+    assert_int_equal(render(source.data, source.len, &out, &err), STATUS_OK);
+    buf_reset(&source);
+    buf_puts(&source, "{{ x|a");
+    for (size_t n = 0; n < 100000; n++)
+        buf_puts(&source, ".a");
+    buf_puts(&source, " }}");
+    assert_int_equal(render(source.data, source.len, &out, &err), STATUS_ERROR);
+    assert_non_null(strstr(err.text, "a name has"));
+    buf_deinit(&source);
+    buf_deinit(&out);
 }
 
 static void test_long_chains_end_with_an_answer_or_an_error(void **state) {
@@ -158,7 +182,7 @@ static void test_long_chains_end_with_an_answer_or_an_error(void **state) {
         buf_init(&source, MiB);
         buf_init(&out, MiB);
         buf_puts(&source, "{{ x");
-        for (size_t n = 0; n < 50000; n++)
+        for (size_t n = 0; n < 20000; n++)
             buf_puts(&source, links[i]);
         buf_puts(&source, " }}");
         if (render(source.data, source.len, &out, &err) != STATUS_OK)
@@ -243,6 +267,7 @@ int main(void) {
         cmocka_unit_test(test_errors_say_line_and_cause),
         cmocka_unit_test(test_hostile_templates_end_with_an_error),
         cmocka_unit_test(test_nesting_is_bounded_when_parsing),
+        cmocka_unit_test(test_names_are_bounded_when_parsing),
         cmocka_unit_test(test_long_chains_end_with_an_answer_or_an_error),
         cmocka_unit_test(test_gathering_text_is_linear),
         cmocka_unit_test(test_text_is_appended_and_zeros_are_kept),
