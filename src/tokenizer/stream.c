@@ -238,9 +238,11 @@ static void end_run(struct decode_stream *stream, struct buf *out) {
 void decode_stream_push(struct decode_stream *stream, int32_t id, struct buf *out) {
     size_t len;
     const char *token = tokenizer_token_n(stream->tokenizer, id, &len);
-    if (!token || (!stream->options.keep_special && tokenizer_is_special(stream->tokenizer, id)))
+    if (!token && !stream->tokenizer->slow) /* there, it may read as the unknown token */
         return;
-    const int byte = byte_of(stream, token, len);
+    if (!stream->options.keep_special && tokenizer_is_special(stream->tokenizer, id))
+        return;
+    const int byte = token ? byte_of(stream, token, len) : -1;
     if (byte < 0)
         end_run(stream, out);
     if (stream->n >= WINDOW_MOST)
