@@ -100,6 +100,8 @@ static void strip_decoded(const struct tokenizer *tokenizer, struct buf *out, si
 }
 
 bool decode_cleans(const struct tokenizer *tokenizer, struct decode_options options) {
+    if (tokenizer->slow && tokenizer->slow->kind->never_cleans)
+        return false;
     return options.clean_up > 0 || (options.clean_up == 0 && tokenizer->clean_up);
 }
 

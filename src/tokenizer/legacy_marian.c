@@ -26,7 +26,7 @@ static void marian_join(const struct tokenizer *tokenizer, const struct strings 
 }
 
 static const struct slow_kind marian = {
-    .join = marian_join, .head = language_code, .destroy = spm_pair_destroy};
+    .byte_pieces = true, .join = marian_join, .head = language_code, .destroy = spm_pair_destroy};
 
 /* With vocabularies of their own, ids read as the target's says. */
 static enum status target_vocabulary(struct loader *loader, struct error *err) {
@@ -83,7 +83,7 @@ static enum status m2m_languages(struct loader *loader, struct error *err) {
 }
 
 static const struct slow_kind m2m100 = {
-    .join = m2m_join, .finish = m2m_languages, .destroy = spm_pair_destroy};
+    .byte_pieces = true, .join = m2m_join, .finish = m2m_languages, .destroy = spm_pair_destroy};
 
 enum status legacy_m2m100(struct loader *loader, struct error *err) {
     if (spm_begin(loader, &m2m100, "sentencepiece.bpe.model", err) != STATUS_OK ||

@@ -56,7 +56,8 @@ static void spaced_stripped_join(const struct tokenizer *tokenizer, const struct
 
 static const struct slow_kind bert_generation = {.join = stripped_join,
                                                  .destroy = spm_pair_destroy};
-static const struct slow_kind gpt_sw3 = {.join = spaced_join, .destroy = spm_pair_destroy};
+static const struct slow_kind gpt_sw3 = {
+    .never_cleans = true, .byte_pieces = true, .join = spaced_join, .destroy = spm_pair_destroy};
 static const struct slow_kind speecht5 = {.join = spaced_stripped_join,
                                           .destroy = spm_pair_destroy};
 

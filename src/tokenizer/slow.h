@@ -15,7 +15,9 @@ struct slow_kind {
     /* Once the special tokens have their ids; NULL: nothing to do. */
     enum status (*finish)(struct loader *loader, struct error *err);
     void (*destroy)(void *state);
-    bool joins_added; /* added tokens are no runs of their own when decoding */
+    bool byte_pieces;  /* "<0x41>" is a byte when decoding */
+    bool never_cleans; /* clean_up_tokenization_spaces does nothing */
+    bool joins_added;  /* added tokens are no runs of their own when decoding */
 };
 
 struct slow {

@@ -102,7 +102,7 @@ static enum status load(struct spm *spm, struct loader *loader, const char *name
     spm->escapes_spaces = model.escape_whitespaces;
     spm->suffixes_space = model.treat_whitespace_as_suffix;
     spm->min_score = FLT_MAX;
-    spm->max_score = -FLT_MAX;
+    spm->max_score = FLT_MIN; /* as the library: above every log probability */
     read_pieces(spm, &model, &loader->arena);
     if (spm->unk_id < 0 || (size_t)spm->unk_id >= spm->n)
         return ERR(err, MODEL, "it has no unknown piece");

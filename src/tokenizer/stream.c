@@ -7,7 +7,7 @@
  * what may be the start of something that cleaning up replaces, and runs of fallback bytes.
  * Cleaning up is done to what is given out alone: where it is cut, nothing that is replaced can lie
  * across. */
-#include "tokenizer/pipeline.h"
+#include "tokenizer/slow.h"
 
 #include <assert.h>
 
@@ -56,6 +56,15 @@ static size_t raw_len(const struct decode_stream *stream, size_t first, size_t e
     return len;
 }
 
+static bool starts_broken(const struct buf *text) {
+    return text->len >= BROKEN_LEN && memcmp(text->data, BROKEN, BROKEN_LEN) == 0;
+}
+
+/* SentencePiece's own bytes: each is broken by itself until its character is whole. */
+static bool has_byte_pieces(const struct decode_stream *stream) {
+    return stream->tokenizer->slow && stream->tokenizer->slow->kind->byte_pieces;
+}
+
 static void drop_front(struct decode_stream *stream, size_t count) {
     stream->n -= count;
     memmove(stream->ids, stream->ids + count, stream->n * sizeof *stream->ids);
@@ -65,9 +74,11 @@ static void drop_front(struct decode_stream *stream, size_t count) {
 
 /* Bytes of the text that nothing behind it can change. */
 static size_t settled(const struct decode_stream *stream, const struct buf *text) {
+    const int most = has_byte_pieces(stream) ? 3 : 1; /* of one character */
     size_t end = text->len;
-    if (!stream->falls_back && end >= BROKEN_LEN &&
-        memcmp(text->data + end - BROKEN_LEN, BROKEN, BROKEN_LEN) == 0)
+    for (int i = 0; i < most && !stream->falls_back && end >= BROKEN_LEN &&
+                    memcmp(text->data + end - BROKEN_LEN, BROKEN, BROKEN_LEN) == 0;
+         i++)
         end -= BROKEN_LEN;
     if (!decode_cleans(stream->tokenizer, stream->options))
         return end;
@@ -101,15 +112,17 @@ static void give(struct decode_stream *stream, const struct buf *text, size_t en
 static void keep_context(struct decode_stream *stream) {
     size_t first = stream->n;
     size_t len = 0;
-    while (first > 0 && len == 0 && stream->n - first < CONTEXT)
-        len = raw_len(stream, --first, stream->n);
+    bool broken = has_byte_pieces(stream);
+    while (first > 0 && (len == 0 || broken) && stream->n - first < CONTEXT) {
+        struct buf text;
+        decode_raw(stream, --first, stream->n, &text);
+        len = text.len;
+        broken = broken && starts_broken(&text);
+        buf_deinit(&text);
+    }
     drop_front(stream, first);
     stream->given = len;
     stream->held = 0;
-}
-
-static bool starts_broken(const struct buf *text) {
-    return text->len >= BROKEN_LEN && memcmp(text->data, BROKEN, BROKEN_LEN) == 0;
 }
 
 /* Drops ids in front and keeps `least` before `end`, or some more, so that their text starts with a

@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+"""Makes tests/golden/tokenizer-slow: tiny folders of the tokenizer classes that transformers (4.57)
+has in Python only, and of tiktoken files, with the ids and texts it makes of them. The layout is
+that of tools/goldens/tokenizer.py, less the offsets, which those classes do not give. The same bytes
+on every run. From the repository root; --check makes them elsewhere and compares.
+"""
+import base64
+import collections
+import json
+import os
+import pathlib
+import random
+import shutil
+import sys
+import tempfile
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+
+import transformers
+
+from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CODES
+
+import pieces
+import tokenizer as fast
+
+OUT = "tests/golden/tokenizer-slow"
+TEXTS = [
+    "", " ", "the quick brown fox, it's over 1234 dogs.", "  two  spaces\n\nlines\ttab ", "dogs\nfoxes \n x",
+    "\uff21\ufb01n \u00bd\u3000\u00e9e\u0301\u00ad\u30ab\u3099 caf\u00e9", "\u043f\u0440\u0438\u0432\u0435\u0442 \u6771\u4eac \U0001f600\u00ff",
+    "<s>a</s> <mask>b <mask> [MASK] [CLS]<pad><unk> dog.", "</s>", "a </s> b</s>", ">>fra<< the dog", "x >>fra<< y", ">>the",
+    "__fr__ new tok<sep>  newtok the__en__", "FOX \u00c9COLE don't \u00dfa \u0130I", "\u2581the\u2581 fox@@ @@ the@@",
+    "thequickbrownfox" * 3, "(don't) \"quoted\" `x` & <tag> 3.5 U.S. e.g. the--dog... a|b [c]", "hello|hello  |x", "MKVLA <mask> GG XJ",
+]
+PAIRS = [("the quick brown fox", "it jumps over"), ("a</s>", "")]
+CORPUS = fast.CORPUS
+SPM = "sentencepiece.bpe.model"
+M2M = FAIRSEQ_LANGUAGE_CODES["m2m100"]
+
+
+# ---- files ----------------------------------------------------------------------------------
+
+def write(path, data):
+    with open(path, "wb" if isinstance(data, bytes) else "w", **({} if isinstance(data, bytes) else
+                                                                {"encoding": "utf-8", "newline": "\n"})) as file:
+        file.write(data)
+
+
+def write_json(path, value):
+    write(path, json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+def merges(words, n, end="</w>"):
+    """The first n merges of byte-pair encoding over the words, as pairs of strings."""
+    counts = collections.Counter(words)
+    split = {word: list(word[:-1]) + [word[-1] + end] for word in counts}
+    out = []
+    for _ in range(n):
+        pairs = collections.Counter()
+        for word, symbols in split.items():
+            for pair in zip(symbols, symbols[1:]):
+                pairs[pair] += counts[word]
+        if not pairs:
+            break
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        out.append(best)
+        for word, symbols in split.items():
+            i = 0
+            while i + 1 < len(symbols):
+                if (symbols[i], symbols[i + 1]) == best:
+                    symbols[i:i + 2] = [symbols[i] + symbols[i + 1]]
+                i += 1
+    return out, sorted({s for symbols in split.values() for s in symbols})
+
+
+def continued(symbols):
+    """What a word ends with is itself, the rest gets "@@"."""
+    return [s[:-4] if s.endswith("</w>") else s + "@@" for s in symbols]
+
+
+def vocabulary(tokens, head):
+    return {token: i for i, token in enumerate(dict.fromkeys(head + tokens))}
+
+
+MODELS = {}
+
+
+def model(name):
+    if not MODELS:
+        MODELS.update(pieces.models(CORPUS))
+        MODELS["chars"] = pieces.train(CORPUS, "char", 160, unk_id=3, bos_id=0, eos_id=2, pad_id=1)
+    return MODELS[name]
+
+
+def spm_tokens(name):
+    import sentencepiece
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model(name))
+    return [processor.id_to_piece(i) for i in range(processor.get_piece_size())]
+
+
+# ---- classes --------------------------------------------------------------------------------
+
+def marian(folder, separate=False):
+    write(f"{folder}/source.spm", model("unigram"))
+    write(f"{folder}/target.spm", model("bpe" if separate else "plain"))
+    source, target = spm_tokens("unigram"), spm_tokens("bpe" if separate else "plain")
+    tokens = vocabulary(source[3:300] + ([] if separate else target[3:]) + ["\u6771\u4eac", ">>fra<<", "<pad>"], ["</s>", "<unk>"])
+    write_json(f"{folder}/vocab.json", tokens)
+    if separate:
+        write_json(f"{folder}/target_vocab.json", vocabulary(target[3:] + ["<pad>"], ["</s>", "<unk>"]))
+
+
+def with_vocab(name):
+    def make(folder):
+        write(f"{folder}/{SPM}", model(name))
+        write_json(f"{folder}/vocab.json", vocabulary(spm_tokens(name)[3:], ["<s>", "<pad>", "</s>", "<unk>"]))
+    return make
+
+
+def file_of(name, file):
+    return lambda folder: write(f"{folder}/{file}", model(name))
+
+
+def bartpho(folder):
+    write(f"{folder}/{SPM}", model("unigram"))
+    write(f"{folder}/dict.txt", "".join(f"{t} {i}\n" for i, t in enumerate(spm_tokens("unigram")[3:200])))
+
+
+def mluke(folder):
+    write(f"{folder}/{SPM}", model("plain"))
+    write_json(f"{folder}/entity_vocab.json", vocabulary([], ["[PAD]", "[UNK]", "[MASK]", "[MASK2]"]))
+
+
+def ctc(folder, upper=True, language=None):
+    letters = "EHLOTDGSXY' FNU" if upper else "ehlotdgsxy'fnu"
+    tokens = vocabulary(list(letters.replace(" ", "")) + ["ab"], ["<pad>", "<s>", "</s>", "<unk>", "|"])
+    write_json(f"{folder}/vocab.json", {language: tokens, "xxx": {"<unk>": 0}} if language else tokens)
+
+
+def characters(folder):
+    write_json(f"{folder}/vocab.json", vocabulary(list("0123456789abcdefghijklmnopqrstuvwxyz"), ["[GO]", "[s]"]))
+
+
+def esm(folder):
+    write(f"{folder}/vocab.txt", "\n".join(["<cls>", "<pad>", "<eos>", "<unk>", *"LAGVSERTIDPKQNFYMHWC", "<mask>"]))
+
+
+def codes(folder, head=False):
+    """vocab.txt with counts, bpe.codes with counts."""
+    pairs, symbols = merges(CORPUS.split(), 120)
+    write(f"{folder}/vocab.txt", "".join(f"{t} {i}\n" for i, t in enumerate(continued(symbols))))
+    write(f"{folder}/bpe.codes", "".join(f"{a} {b} 7\n" for a, b in pairs))
+
+
+def at_json(lower=False, first="#version: 0.2\n", tokens=continued, head=(), file="vocab.json"):
+    def make(folder):
+        corpus = CORPUS.lower() if lower else CORPUS
+        pairs, symbols = merges(corpus.split(), 120)
+        write_json(f"{folder}/{file}", vocabulary(tokens(symbols), list(head)))
+        write(f"{folder}/merges.txt", first + "".join(f"{a} {b}\n" for a, b in pairs))
+    return make
+
+
+FLAGS = {"lstrip": True, "rstrip": True, "normalized": False, "special": True}
+# name: (function, tokenizer_config.json)
+FOLDERS = {
+    "marian": (marian, {"tokenizer_class": "MarianTokenizer", "source_lang": "en", "target_lang": "fr"}),
+    "marian-separate": (lambda f: marian(f, True), {"tokenizer_class": "MarianTokenizer", "separate_vocabs": True,
+                                                   "clean_up_tokenization_spaces": True, "model_max_length": 9}),
+    "marian-added": (marian, {"tokenizer_class": "MarianTokenizer", "added_tokens_decoder": {
+        "5": pieces.added("fox", single_word=True), "900": pieces.added("new tok", lstrip=True, rstrip=True),
+        "0": dict(pieces.added("</s>"), special=True)}, "additional_special_tokens": ["<sep>", "dog"]}),
+    "m2m100": (with_vocab("unigram"), {"tokenizer_class": "M2M100Tokenizer", "src_lang": "fr", "tgt_lang": "en",
+                                       "additional_special_tokens": [f"__{code}__" for code in M2M]}),
+    "m2m100-bare": (with_vocab("bytes"), {"tokenizer_class": "M2M100Tokenizer", "language_codes": "wmt21"}),
+    "speech-to-text": (with_vocab("plain"), {"tokenizer_class": "Speech2TextTokenizer", "do_lower_case": True,
+                                             "do_upper_case": True, "additional_special_tokens": ["Dog", "<sep>"]}),
+    "speecht5": (file_of("chars", "spm_char.model"), {"tokenizer_class": "SpeechT5Tokenizer"}),
+    "bert-generation": (file_of("t5", "spiece.model"), {"tokenizer_class": "BertGenerationTokenizer"}),
+    "gpt-sw3": (file_of("llama", "spiece.model"), {"tokenizer_class": "GPTSw3Tokenizer"}),
+    "gpt-sw3-lower": (file_of("gemma", "spiece.model"), {"tokenizer_class": "GPTSw3Tokenizer", "do_lower_case": True,
+                                                        "clean_up_tokenization_spaces": True}),
+    "mluke": (mluke, {"tokenizer_class": "MLukeTokenizer"}),
+    "plbart": (file_of("plain", SPM), {"tokenizer_class": "PLBartTokenizer"}),
+    "plbart-multi": (file_of("bpe", SPM), {"tokenizer_class": "PLBartTokenizer", "language_codes": "multi",
+                                           "src_lang": "go", "tgt_lang": "en_XX"}),
+    "bartpho": (bartpho, {"tokenizer_class": "BartphoTokenizer"}),
+    "byt5": (lambda f: None, {"tokenizer_class": "ByT5Tokenizer", "extra_ids": 3}),
+    "byt5-saved": (lambda f: None, {"tokenizer_class": "ByT5Tokenizer", "extra_ids": 0,
+                                    "additional_special_tokens": ["<extra_id_0>", "dog"],
+                                    "added_tokens_decoder": {"0": dict(pieces.added("<pad>"), **FLAGS),
+                                                             "1": dict(pieces.added("</s>"), **FLAGS),
+                                                             "259": dict(pieces.added("<extra_id_0>"), special=True)}}),
+    "perceiver": (lambda f: None, {"tokenizer_class": "PerceiverTokenizer"}),
+    "canine": (lambda f: None, {"tokenizer_class": "CanineTokenizer"}),
+    "mgp-str": (characters, {"tokenizer_class": "MgpstrTokenizer"}),
+    "esm": (esm, {"tokenizer_class": "EsmTokenizer"}),
+    "wav2vec2": (ctc, {"tokenizer_class": "Wav2Vec2CTCTokenizer"}),
+    "wav2vec2-lower": (ctc, {"tokenizer_class": "Wav2Vec2CTCTokenizer", "do_lower_case": True,
+                             "replace_word_delimiter_char": "_", "clean_up_tokenization_spaces": True}),
+    "wav2vec2-mms": (lambda f: ctc(f, False, "eng"), {"tokenizer_class": "Wav2Vec2CTCTokenizer",
+                                                      "target_lang": "eng", "word_delimiter_token": "|"}),
+}
+
+
+# ---- cases ----------------------------------------------------------------------------------
+
+def cases(folder):
+    reference = transformers.AutoTokenizer.from_pretrained(folder)
+    out, known = [], []
+    for text in TEXTS + [t for t in reference.all_special_tokens if t.isprintable()][:2]:
+        ids = reference(text)["input_ids"]
+        if None in ids:
+            continue
+        known.append(ids)
+        out.append({"text": text, "windows": [{"ids": ids}]})
+    for text, pair in PAIRS:
+        try:
+            ids = reference(text, pair)["input_ids"]
+        except ValueError:
+            continue
+        out.append({"text": text, "pair": pair, "windows": [{"ids": ids}]})
+    plain = reference(TEXTS[2], add_special_tokens=False)["input_ids"]
+    out.append({"text": TEXTS[2], "options": {"no_special_tokens": True}, "windows": [{"ids": plain}]})
+    rng = random.Random(7)
+    size = min(len(reference), 70000)
+    known += [[rng.randrange(size) for _ in range(rng.randrange(1, 12))] for _ in range(12)]
+    decodes = []
+    for i, ids in enumerate(known):
+        for keep in (False, True) if i % 3 == 0 else (False,):
+            try:
+                text = reference.decode(ids, skip_special_tokens=not keep)
+                text.encode()
+            except (TypeError, ValueError, IndexError, UnicodeEncodeError):
+                continue
+            decodes.append({"ids": ids, "text": text, **({"keep": True} if keep else {})})
+    roles = [getattr(reference, f"{role}_token_id") for role in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")]
+    limit = reference.model_max_length
+    with open(f"{folder}/cases.json", "w", encoding="utf-8") as file:
+        head = {"roles": [-1 if r is None else r for r in roles], "max_length": 0 if limit > 1e9 else limit}
+        file.write(f'{{"settings":{json.dumps(head)},\n"cases":[\n')
+        file.write(",\n".join(json.dumps(r, separators=(",", ":")) for r in out))
+        file.write('\n],\n"decodes":[\n')
+        file.write(",\n".join(json.dumps(r, separators=(",", ":")) for r in decodes) + "\n]}\n")
+
+
+def make(out):
+    shutil.rmtree(out, ignore_errors=True)
+    for name, (write_files, config) in FOLDERS.items():
+        folder = f"{out}/{name}"
+        os.makedirs(folder)
+        write_json(f"{folder}/tokenizer_config.json", config)
+        write_files(folder)
+        cases(folder)
+
+
+def main():
+    if "--check" not in sys.argv:
+        make(OUT)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        make(folder + "/made")
+        found = fast.differences(pathlib.Path(folder + "/made"), pathlib.Path(OUT))
+    for name in found:
+        print("differs:", name)
+    print("no difference" if not found else f"{len(found)} files differ")
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main()
