@@ -5,8 +5,9 @@
  *                           writer is gone is known and removed
  *   seen                    contents of weight files (packed_seen.h)
  *
- * Files are only ever renamed into place or removed, never changed or shortened: who has one mapped
- * keeps what he has. The time of modification says when a file was last used. */
+ * Other names are somebody else's (the folder may be any) and stay untouched. Files are only ever
+ * renamed into place or removed, never changed or shortened: who has one mapped keeps what he has.
+ * The time of modification says when a file was last used. */
 #include "formats/packed_file.h"
 #include "formats/packed_seen.h"
 
@@ -232,9 +233,11 @@ struct stored {
     int64_t used_ns;
 };
 
-static bool ends_with(const char *name, const char *end) {
-    const size_t len = strlen(name), n = strlen(end);
-    return len > n && strcmp(name + len - n, end) == 0;
+/* Whether the name is a key's, with such an end. */
+static bool is_ours(const char *name, const char *end) {
+    const size_t hex = strspn(name, "0123456789abcdef"), len = strlen(name), n = strlen(end);
+    return hex == (size_t)2 * PACKED_DIGEST && name[hex] == '.' && len >= hex + n &&
+           strcmp(name + len - n, end) == 0;
 }
 
 /* A partial file that nobody holds: its writer was killed. */
@@ -258,9 +261,9 @@ static size_t list_stored(struct arena *arena, const struct packed_cache *cache,
     for (size_t i = 0; i < most; i++) {
         struct stat info;
         const char *path = path_join(arena, cache->folder, names[i]);
-        if (ends_with(names[i], PARTIAL))
+        if (is_ours(names[i], PARTIAL))
             remove_stale(path);
-        if (!ends_with(names[i], SUFFIX) || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        if (!is_ours(names[i], SUFFIX) || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
             continue;
         (*out)[n++] =
             (struct stored){path, (size_t)info.st_size,

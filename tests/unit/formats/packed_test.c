@@ -318,7 +318,7 @@ static void what_a_killed_writer_leaves_is_removed(void **state) {
     assert_int_equal(pipe(ready), 0);
     const pid_t child = fork();
     if (child == 0) {
-        const char *path = arena_printf(&arena, "%s/66.1.0.tmp", folder);
+        const char *path = arena_printf(&arena, "%s/66%030d.1.0.tmp", folder, 0);
         const int fd = open(path, O_RDWR | O_CREAT, 0600);
         if (fd < 0 || flock(fd, LOCK_EX) != 0 || write(ready[1], "x", 1) != 1)
             _exit(1);
@@ -424,6 +424,41 @@ static void the_longest_unused_go_first(void **state) {
     packed_cache_destroy(cache);
 }
 
+static void write_bytes(const char *path, size_t n, char first) {
+    FILE *file = fopen(path, "wb");
+    for (size_t i = 0; i < n; i++)
+        putc(i == 0 ? first : (char)i, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A folder that others use too ("/tmp") loses nothing of theirs, however small the limit. */
+static void files_of_others_are_left_alone(void **state) {
+    static const char *const names[] = {
+        "mine.tmp",
+        "seen.1.0.tmp", /* being written by another process, and renamed when it is done */
+        "0123456789abcdef0123456789abcde.1.0.tmp",
+        "0123456789abcdef0123456789abcdef0.packed",
+        "0123456789ABCDEF0123456789ABCDEF.packed",
+        "mine.packed",
+    };
+    struct packed_layout layout;
+    const struct packed_digest first = {{1}}, second = {{2}};
+    assert_true(packed_lay_out(&layout, &sizes));
+    remove_all();
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        write_bytes(path_join(&arena, folder, names[i]), layout.file_bytes, 'x');
+    struct packed_cache *cache = open_cache(layout.file_bytes + 100);
+    store(cache, &first);
+    store(cache, &second);
+    assert_true(found(cache, &second));
+    assert_int_equal(packed_cache_figures(cache).evicted, 1); /* the first, ours */
+    packed_cache_destroy(cache);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (!file_exists(path_join(&arena, folder, names[i])))
+            fail_msg("%s was removed", names[i]);
+    }
+}
+
 /* ---- contents ---- */
 
 static struct packed_digest content(struct packed_cache *cache, const char *path) {
@@ -434,13 +469,6 @@ static struct packed_digest content(struct packed_cache *cache, const char *path
     packed_content(cache, &map, 1, team, &digest);
     file_map_close(&map);
     return digest;
-}
-
-static void write_bytes(const char *path, size_t n, char first) {
-    FILE *file = fopen(path, "wb");
-    for (size_t i = 0; i < n; i++)
-        putc(i == 0 ? first : (char)i, file);
-    assert_int_equal(fclose(file), 0);
 }
 
 static void contents_follow_the_bytes(void **state) {
@@ -530,6 +558,7 @@ int main(void) {
         cmocka_unit_test(a_folder_that_cannot_be_written_is_only_read),
         cmocka_unit_test(a_folder_that_is_gone_harms_nobody),
         cmocka_unit_test(the_longest_unused_go_first),
+        cmocka_unit_test(files_of_others_are_left_alone),
         cmocka_unit_test(contents_follow_the_bytes),
         cmocka_unit_test(only_settled_files_are_remembered),
         cmocka_unit_test(a_damaged_memory_of_files_knows_nothing),
