@@ -294,8 +294,20 @@ bool legacy_is_there(struct loader *loader) {
            has_all(loader, formats[loader->class->legacy].files);
 }
 
+/* Any class that can be built of a tokenizer.model, or says nothing, takes tiktoken's too. */
+static bool takes_tiktoken(struct loader *loader) {
+    const enum legacy_format format = loader->class ? loader->class->legacy : LEGACY_none;
+    return (format == LEGACY_none || strcmp(formats[format].files, "tokenizer.model") == 0) &&
+           legacy_is_tiktoken(loader);
+}
+
 enum status legacy_load(struct loader *loader, struct error *err) {
     loader->legacy = true;
+    if (takes_tiktoken(loader)) {
+        if (!loader->class)
+            loader->class = class_generic();
+        return legacy_tiktoken(loader, err);
+    }
     const bool is_named = loader->class_name && loader->class != class_generic();
     if (loader->class_name && !class_named(loader->class_name))
         return ERR(err, MODEL, "no tokenizer: a %s cannot be built without tokenizer.json",

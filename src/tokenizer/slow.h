@@ -17,6 +17,7 @@ struct slow_kind {
     void (*destroy)(void *state);
     bool byte_pieces;  /* "<0x41>" is a byte when decoding */
     bool never_cleans; /* clean_up_tokenization_spaces does nothing */
+    const char *joint; /* what a text may end with as long as more of its word may come; or NULL */
     bool joins_added;  /* added tokens are no runs of their own when decoding */
 };
 

@@ -70,6 +70,13 @@ static void drop_front(struct decode_stream *stream, size_t count) {
     memmove(stream->ids, stream->ids + count, stream->n * sizeof *stream->ids);
 }
 
+/* Bytes at the end that go when another token comes. */
+static size_t joint_len(const struct decode_stream *stream, const char *data, size_t len) {
+    const char *joint = stream->tokenizer->slow ? stream->tokenizer->slow->kind->joint : NULL;
+    const size_t n = joint ? strlen(joint) : 0;
+    return n <= len && n > 0 && memcmp(data + len - n, joint, n) == 0 ? n : 0;
+}
+
 /* ---- what is settled ----------------------------------------------------------------------- */
 
 /* Bytes of the text that nothing behind it can change. */
@@ -80,6 +87,7 @@ static size_t settled(const struct decode_stream *stream, const struct buf *text
                     memcmp(text->data + end - BROKEN_LEN, BROKEN, BROKEN_LEN) == 0;
          i++)
         end -= BROKEN_LEN;
+    end -= joint_len(stream, text->data, end);
     if (!decode_cleans(stream->tokenizer, stream->options))
         return end;
     size_t at = end;
