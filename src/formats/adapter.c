@@ -25,11 +25,20 @@ struct pair {
     bool embedding;
 };
 
+/* A tensor's name behind its first part. */
+struct tail {
+    const char *name;
+    size_t item; /* of the list */
+};
+
 struct merging {
     struct tensor_list *list;
     const struct tensor_list *given;
     const struct adapter_settings *settings;
     struct arena names;
+    size_t n_known; /* tensors of the list that are in order; behind them stand those just added */
+    struct tail *tails; /* [n_tails], of those in order; sorted */
+    size_t n_tails;
     bool transposed; /* square weights are [in, out]: others of this adapter are, or the settings
                         say so */
 };
@@ -78,33 +87,49 @@ static const char *base_name(const char *name) {
 
 /* ---- finding tensors of the base ---- */
 
+static int compare_tails(const void *a, const void *b) {
+    return strcmp(((const struct tail *)a)->name, ((const struct tail *)b)->name);
+}
+
+/* All tensors of the list are in order now. */
+static void know_all(struct merging *m) {
+    m->n_known = m->list->len;
+    m->n_tails = 0;
+    m->tails = arena_zalloc(&m->names, m->n_known + 1, sizeof *m->tails);
+    for (size_t i = 0; i < m->n_known; i++) {
+        const char *dot = strchr(m->list->items[i].tensor.name, '.');
+        if (dot != NULL)
+            m->tails[m->n_tails++] = (struct tail){dot + 1, i};
+    }
+    qsort(m->tails, m->n_tails, sizeof *m->tails, compare_tails);
+}
+
+/* The one tensor that has this name behind another first part. */
+static struct tensor *find_tail(const struct merging *m, const char *name) {
+    const struct tail key = {.name = name}, *end = m->tails + m->n_tails;
+    const struct tail *tail = bsearch(&key, m->tails, m->n_tails, sizeof key, compare_tails);
+    if (tail == NULL || (tail > m->tails && compare_tails(tail - 1, &key) == 0) ||
+        (tail + 1 < end && compare_tails(tail + 1, &key) == 0))
+        return NULL;
+    return &m->list->items[tail->item].tensor;
+}
+
 /* Base and head checkpoints differ in the base model's name at the beginning ("bert."): as it is,
  * without the first part, or behind another one, when there is one such tensor only. */
-static struct tensor *find_tensor(const struct tensor_list *list, const char *name) {
-    const struct listed *item = tensor_list_find(list, name);
+static struct tensor *find_tensor(const struct merging *m, const char *name) {
+    struct tensor_list known = *m->list;
+    known.len = m->n_known;
+    const struct listed *item = tensor_list_find(&known, name);
     const char *dot = strchr(name, '.');
     if (item == NULL && dot != NULL && strchr(dot + 1, '.') != NULL)
-        item = tensor_list_find(list, dot + 1);
-    if (item != NULL)
-        return &list->items[item - list->items].tensor;
-    struct tensor *found = NULL;
-    const size_t len = strlen(name);
-    for (size_t i = 0; i < list->len; i++) {
-        struct tensor *tensor = &list->items[i].tensor;
-        const char *first = strchr(tensor->name, '.');
-        if (first == NULL || strlen(first + 1) != len || strcmp(first + 1, name) != 0)
-            continue;
-        if (found != NULL)
-            return NULL;
-        found = tensor;
-    }
-    return found;
+        item = tensor_list_find(&known, dot + 1);
+    return item != NULL ? &m->list->items[item - known.items].tensor : find_tail(m, name);
 }
 
 static enum status need_tensor(struct tensor **out, struct merging *m, const char *module,
                                const char *part, struct error *err) {
     char *name = arena_printf(&m->names, "%s.%s", module, part);
-    *out = find_tensor(m->list, name);
+    *out = find_tensor(m, name);
     if (*out == NULL)
         return ERR(
             err, MODEL,
@@ -120,7 +145,7 @@ static enum status take_whole(struct merging *m, const struct tensor *given, str
     char *name = without(&m->names, base_name(given->name), ".base_layer");
     name = without(&m->names, name, ".modules_to_save.default");
     name = without(&m->names, name, ".modules_to_save");
-    struct tensor *tensor = find_tensor(m->list, name);
+    struct tensor *tensor = find_tensor(m, name);
     if (tensor == NULL && tensor_list_add(m->list, &tensor, name, strlen(name), err) != STATUS_OK)
         return STATUS_ERROR;
     const char *kept = tensor->name;
@@ -129,8 +154,7 @@ static enum status take_whole(struct merging *m, const struct tensor *given, str
     return STATUS_OK;
 }
 
-/* Added names would hide each other from the search until the list is sorted: two of one name are
- * found by tensor_list_finish. */
+/* Two added ones of one name are found when the list is put in order. */
 static enum status take_all_whole(struct merging *m, const char *const *files, struct error *err) {
     for (size_t i = 0; i < m->given->len; i++) {
         const struct tensor *given = &m->given->items[i].tensor;
@@ -141,12 +165,12 @@ static enum status take_all_whole(struct merging *m, const char *const *files, s
                        "the adapter's tensor %.150s is of a kind that is not merged here: merge it "
                        "in Python (peft: merge_and_unload)",
                        given->name);
-        const size_t before = m->list->len;
         if (role == ROLE_WHOLE && take_whole(m, given, err) != STATUS_OK)
             return STATUS_ERROR;
-        if (m->list->len > before && tensor_list_finish(m->list, files, err) != STATUS_OK)
-            return STATUS_ERROR;
     }
+    if (m->list->len > m->n_known && tensor_list_finish(m->list, files, err) != STATUS_OK)
+        return STATUS_ERROR;
+    know_all(m);
     return STATUS_OK;
 }
 
@@ -332,6 +356,7 @@ enum status adapter_merge(struct tensor_list *list, const char *const *files,
                           struct error *err) {
     struct merging m = {
         .list = list, .given = given, .settings = settings, .transposed = settings->transposed};
+    know_all(&m);
     enum status status = check_partners(&m, err);
     if (status == STATUS_OK)
         status = take_all_whole(&m, files, err);
