@@ -160,6 +160,7 @@ static struct tokenizer *begin(struct loader *loader) {
 
 static enum status json_and_merges(struct loader *loader, struct error *err) {
     struct tokenizer *inner = begin(loader);
+    loader->tokenizer->pre_tokenizer = slow_stage(loader, &slow_words_regex, NULL);
     if (legacy_vocab_json(loader, "vocab.json", err) != STATUS_OK ||
         read_merges(inner, loader, "merges.txt", 2, true, err) != STATUS_OK)
         return STATUS_ERROR;
@@ -218,7 +219,7 @@ static void split_word(struct pieces *out, struct text text, struct arena *scrat
 
 static void small_run(const struct stage *stage, struct pieces *pieces, struct arena *scratch) {
     struct pieces out = {.arena = scratch};
-    slow_words_newline.split(stage, pieces, scratch);
+    slow_words_regex.split(stage, pieces, scratch);
     for (size_t i = 0; i < pieces->n; i++) {
         if (pieces->items[i].id >= 0)
             pieces_add(&out, pieces->items[i]);

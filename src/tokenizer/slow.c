@@ -240,7 +240,12 @@ void slow_split(const struct tokenizer *tokenizer, const char *text, size_t len,
 
 /* ---- words --------------------------------------------------------------------------------- */
 
-static void split_words(struct pieces *pieces, struct arena *scratch, bool newline) {
+/* The separators of Python's re (and str.split), which the package regex has but four of. */
+static bool separates(uint32_t c, bool regex) {
+    return slow_is_space(c) && !(regex && c >= 0x1C && c <= 0x1F);
+}
+
+static void split_words(struct pieces *pieces, struct arena *scratch, bool newline, bool regex) {
     struct pieces out = {.arena = scratch};
     for (size_t i = 0; i < pieces->n; i++) {
         const struct text *text = &pieces->items[i].text;
@@ -251,7 +256,7 @@ static void split_words(struct pieces *pieces, struct arena *scratch, bool newli
         size_t start = 0;
         for (size_t pos = 0; pos < text->len;) {
             const size_t at = pos;
-            if (!slow_is_space(text_next(text->data, text->len, &pos)))
+            if (!separates(text_next(text->data, text->len, &pos), regex))
                 continue;
             if (start < at) {
                 const size_t end = newline && text->data[at] == '\n' ? pos : at;
@@ -266,14 +271,21 @@ static void split_words(struct pieces *pieces, struct arena *scratch, bool newli
 }
 
 static void words_run(const struct stage *stage, struct pieces *pieces, struct arena *scratch) {
-    split_words(pieces, scratch, false);
+    split_words(pieces, scratch, false, false);
 }
 
 static void words_newline_run(const struct stage *stage, struct pieces *pieces,
                               struct arena *scratch) {
-    split_words(pieces, scratch, true);
+    split_words(pieces, scratch, true, false);
 }
 
+static void words_regex_run(const struct stage *stage, struct pieces *pieces,
+                            struct arena *scratch) {
+    split_words(pieces, scratch, true, true);
+}
+
+const struct stage_kind slow_words_regex = {.type = "words and line feeds of regex",
+                                            .split = words_regex_run};
 const struct stage_kind slow_words = {.type = "words", .split = words_run};
 const struct stage_kind slow_words_newline = {.type = "words and line feeds",
                                               .split = words_newline_run};

@@ -73,5 +73,7 @@ void slow_post(struct loader *loader, const char *single, const char *pair);
 
 /* Python's str.split and \S+\n? as pre-tokenizers. */
 extern const struct stage_kind slow_words, slow_words_newline;
+/* The second as the package regex counts spaces. */
+extern const struct stage_kind slow_words_regex;
 
 #endif

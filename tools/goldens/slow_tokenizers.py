@@ -161,6 +161,15 @@ def at_json(lower=False, first="#version: 0.2\n", tokens=continued, head=(), fil
     return make
 
 
+def tiktoken(folder):
+    """Bytes, then merges that may have several ways to come about; a rank is left out."""
+    pairs, _ = merges([w.encode().decode("latin-1") for w in CORPUS.split(" ")] +
+                      [" " + w.encode().decode("latin-1") for w in CORPUS.split()], 200, end="")
+    tokens = [chr(i) for i in range(256)] + list(dict.fromkeys(a + b for a, b in pairs))
+    write(f"{folder}/tokenizer.model", "".join(
+        f"{base64.b64encode(token.encode('latin-1')).decode()} {rank + (rank > 300)}\n" for rank, token in enumerate(tokens)))
+
+
 FLAGS = {"lstrip": True, "rstrip": True, "normalized": False, "special": True}
 # name: (function, tokenizer_config.json)
 FOLDERS = {
@@ -201,6 +210,16 @@ FOLDERS = {
     "wav2vec2-mms": (lambda f: ctc(f, False, "eng"), {"tokenizer_class": "Wav2Vec2CTCTokenizer",
                                                       "target_lang": "eng", "word_delimiter_token": "|"}),
 }
+FOLDERS.update({
+    "phobert": (codes, {"tokenizer_class": "PhobertTokenizer"}),
+    "bertweet": (codes, {"tokenizer_class": "BertweetTokenizer", "mask_token": pieces.added("<mask>", lstrip=True)}),
+    "ctrl": (at_json(head=["<unk>"]), {"tokenizer_class": "CTRLTokenizer"}),
+    "blenderbot-small": (at_json(True, head=["__null__", "__start__", "__end__", "__unk__"]),
+                         {}, "blenderbot-small"),
+    "tiktoken": (tiktoken, {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>",
+                            "additional_special_tokens": ["<mask>", "new tok"]}),
+    "tiktoken-llama": (tiktoken, {"tokenizer_class": "LlamaTokenizerFast"}),
+})
 
 
 # ---- cases ----------------------------------------------------------------------------------
@@ -213,8 +232,11 @@ def cases(folder):
         if None in ids:
             continue
         known.append(ids)
-        out.append({"text": text, "windows": [{"ids": ids}]})
-    for text, pair in PAIRS:
+        window = {"ids": ids}
+        if reference.is_fast:
+            window["offsets"] = [i for pair in reference(text, return_offsets_mapping=True)["offset_mapping"] for i in pair]
+        out.append({"text": text, "windows": [window]})
+    for text, pair in PAIRS[:1] if reference.is_fast else PAIRS:
         try:
             ids = reference(text, pair)["input_ids"]
         except ValueError:
@@ -237,7 +259,8 @@ def cases(folder):
     roles = [getattr(reference, f"{role}_token_id") for role in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")]
     limit = reference.model_max_length
     with open(f"{folder}/cases.json", "w", encoding="utf-8") as file:
-        head = {"roles": [-1 if r is None else r for r in roles], "max_length": 0 if limit > 1e9 else limit}
+        head = {"roles": [-1 if r is None else r for r in roles], "max_length": 0 if limit > 1e9 else limit,
+                "left": reference.padding_side == "left"}
         file.write(f'{{"settings":{json.dumps(head)},\n"cases":[\n')
         file.write(",\n".join(json.dumps(r, separators=(",", ":")) for r in out))
         file.write('\n],\n"decodes":[\n')
@@ -246,10 +269,12 @@ def cases(folder):
 
 def make(out):
     shutil.rmtree(out, ignore_errors=True)
-    for name, (write_files, config) in FOLDERS.items():
+    for name, (write_files, config, *model_type) in FOLDERS.items():
         folder = f"{out}/{name}"
         os.makedirs(folder)
         write_json(f"{folder}/tokenizer_config.json", config)
+        if model_type:
+            write_json(f"{folder}/config.json", {"model_type": model_type[0]})
         write_files(folder)
         cases(folder)
 
