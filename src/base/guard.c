@@ -26,10 +26,15 @@ static struct lock table_lock; /* of those who take a guard */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct sigaction before;
 
-static struct guard *guard_of(uintptr_t address) {
+/* The guard of the address and where its mapping ends, or NULL. The mapping of the address is in
+ * use, so its row does not change; others may meanwhile, between the looks at start and end, and
+ * two such looks must not be taken for one mapping: start is looked at again. */
+static struct guard *guard_of(uintptr_t address, uintptr_t *end) {
     for (size_t i = 0; i < GUARDS; i++) {
-        const uintptr_t start = atomic_load_explicit(&guards[i].start, memory_order_acquire);
-        if (start != 0 && address >= start && address < atomic_load(&guards[i].end))
+        const uintptr_t start = atomic_load(&guards[i].start);
+        *end = atomic_load(&guards[i].end);
+        if (start != 0 && address >= start && address < *end &&
+            atomic_load(&guards[i].start) == start)
             return &guards[i];
     }
     return NULL;
@@ -37,18 +42,18 @@ static struct guard *guard_of(uintptr_t address) {
 
 /* Zeros from the page of the address to the mapping's end: where a file ends, all behind is gone.
  */
-static bool replace(struct guard *guard, uintptr_t address) {
+static bool replace(struct guard *guard, uintptr_t address, uintptr_t end) {
     const uintptr_t page = address & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
-    const size_t size = atomic_load(&guard->end) - page;
     atomic_store(&guard->needed, true);
-    return mmap((void *)page, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
-           MAP_FAILED;
+    return mmap((void *)page, end - page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+                0) != MAP_FAILED;
 }
 
 static void on_bus_error(int signal_number, siginfo_t *info, void *context) {
     const int error = errno;
-    struct guard *guard = guard_of((uintptr_t)info->si_addr);
-    const bool replaced = guard != NULL && replace(guard, (uintptr_t)info->si_addr);
+    uintptr_t end = 0;
+    struct guard *guard = guard_of((uintptr_t)info->si_addr, &end);
+    const bool replaced = guard != NULL && replace(guard, (uintptr_t)info->si_addr, end);
     errno = error;
     if (replaced)
         return;
@@ -87,7 +92,7 @@ struct guard *guard_take(const void *start, size_t size) {
     if (guard != NULL) {
         atomic_store(&guard->needed, false);
         atomic_store(&guard->end, (uintptr_t)start + size);
-        atomic_store_explicit(&guard->start, (uintptr_t)start, memory_order_release);
+        atomic_store(&guard->start, (uintptr_t)start);
     }
     lock_drop(&table_lock);
     return guard;
