@@ -185,9 +185,8 @@ void added_split(const struct tokenizer *tokenizer, const char *text, size_t len
         struct text *part = &raw.items[i].text;
         if (tokenizer->normalizer)
             tokenizer->normalizer->kind->normalize(tokenizer->normalizer, part, scratch);
-        if (trie_is_empty(added->normalized))
-            pieces_add(pieces, raw.items[i]);
-        else
-            split_text(tokenizer, added->normalized, part, pieces);
+        /* With nothing to find, too: the library cuts the part out, and its start is then where
+         * its first character is from, behind what the normalizer removed. */
+        split_text(tokenizer, added->normalized, part, pieces);
     }
 }

@@ -170,8 +170,9 @@ def bpe(rng):
             seen.add(joined)
             tokens.append(joined)
         merges.append((a, b))
-    # With a suffix the library falls back to the suffix's bytes, too, with spans outside the word.
-    byte_fallback = not suffix and maybe(rng, 0.3)
+    # With a prefix or a suffix the library falls back to the bytes of these, too, with spans outside
+    # the word; files with byte_fallback have neither.
+    byte_fallback = not suffix and not prefix and maybe(rng, 0.3)
     if byte_fallback:
         tokens += [f"<0x{i:02X}>" for i in range(256)][:rng.choice([256, 256, 200])]
     unk = rng.choice([None, "<unk>", "<unk>"])

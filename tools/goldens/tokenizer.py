@@ -71,6 +71,7 @@ MORE_TEXTS = {
                     "\u001e\u001e\u001e", "\u2026\u0301", "A\u030a \u212b", "a\u0000\u0301b", "\u115f\uac00\u11a8\u0301 \uac01\u0301", "\u200c\u0301 \u0915\u200c\u094d\u0915\u0301"],
     "unigram": ["\u2581\u2581 \u2581", "<unk>", "x<unk>y<unk><unk> \u4e2d<unk>\u6587", "aaab" * 20 + "c", "ab" * 20, "\u4e2d\u6587", "b\u4e2da\u6587b",
                 "zq zq qz", "aab aba baa", "x" * 90 + "y" * 90, "the" * 50, "<0x41><0xZZ>", "\U0001f600\U0001f600 \U0001f601", "  a  b  "],
+    "moved": ["a", "abc", "\u0301a", "\u0301\u0301a b", "\u00e9", "ab c", " a", "\u0301", "a\u0301"],
     "ctc": ["h e l l o", "<pad> h h <pad> e | | w", "H e y ' ' s . | ! n ' t"],
     "scripts": ["どこで生れ。Yes", "カタカナーabc  東京", "   ", " \u0378 \u0301", "abcабв αβγ 123abc", "\u0e01\u0e02a \u0e03", "(a)б[漢]"],
 }
@@ -478,6 +479,12 @@ def whole_folders():
             {"type": "WordLevel", "vocab": {t: i for i, t in enumerate(vocab)}, "unk_token": "<unk>"},
             pre={"type": "WhitespaceSplit"}, tokens=[added("<s>", special=True), added("</s>", special=True)],
             decoder={"type": "CTC", "pad_token": "<pad>", "word_delimiter_token": "|", "cleanup": cleanup})
+    # The first word is not the first when what stood before its origin is gone.
+    out["first-moved"] = document(
+        {"type": "WordLevel", "vocab": {"<unk>": 0, "ing": 1, "\u2581ing": 2}, "unk_token": "<unk>"},
+        normalizer=sequence("normalizers", {"type": "StripAccents"},
+                            {"type": "Replace", "pattern": {"Regex": "\\w+"}, "content": "ing"}),
+        pre=PRE_TOKENIZERS["metaspace-first"])
     words = sorted(set(CORPUS.split()))
     out["wordlevel"] = document(
         {"type": "WordLevel", "vocab": {w: i for i, w in enumerate(["<unk>"] + words)}, "unk_token": "<unk>"},
@@ -627,7 +634,7 @@ def window(e, full):
 
 
 BRIEF = ["unigram-bytes", "unigram-few-bytes", "unigram-odd", "unigram-no-unk", "unigram-spaces", "byte-level-start",
-         "decoder-ctc", "decoder-ctc-plain"]
+         "decoder-ctc", "decoder-ctc-plain", "first-moved"]
 PADDED = ["wordpiece-flags", "unigram-t5"]
 PADDINGS = [{}, {"left": True, "id": 3, "type_id": 2}, {"length": 12}, {"length": 3, "left": True},
             {"multiple_of": 8, "id": 1}, {"length": 9, "multiple_of": 4, "left": True}]
