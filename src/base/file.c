@@ -251,15 +251,18 @@ enum status folder_create(const char *path, struct error *err) {
     if (len == 0 || len >= sizeof part)
         return ERR(err, IO, "the path of a folder has %zu bytes, must be of 1 to %zu", len,
                    sizeof part - 1);
+    int why = 0; /* of the first that could not be made: it is why the ones below could not */
     for (size_t i = 0; i <= len; i++) {
         if (i > 0 && (path[i] == '/' || path[i] == 0)) {
             part[i] = 0;
-            (void)mkdir(part, 0700); /* the last one decides */
+            if (mkdir(part, 0700) != 0 && (why == 0 || why == EEXIST))
+                why = errno;
         }
         part[i] = path[i];
     }
     if (folder_exists(path))
         return STATUS_OK;
+    errno = why;
     return fail_errno(err, path, "making this folder");
 }
 

@@ -207,6 +207,20 @@ static void folders_are_made_with_those_above(void **state) {
     rmdir(in_folder("a/b"));
 }
 
+/* The first folder that may not be made is the cause, not that those in it have no parent. */
+static void a_folder_that_may_not_be_made_is_told(void **state) {
+    struct error err = {0};
+    const bool is_root = geteuid() == 0; /* may all, so it becomes somebody else for a while */
+    assert_int_equal(mkdir(in_folder("shut"), 0555), 0);
+    assert_int_equal(chmod(in_folder("."), 0755), 0);
+    assert_int_equal(is_root ? seteuid(65534) : 0, 0);
+    const enum status status = folder_create(in_folder("shut/a/b"), &err);
+    assert_int_equal(is_root ? seteuid(0) : 0, 0);
+    assert_int_equal(status, STATUS_ERROR);
+    assert_non_null(strstr(err.text, "making this folder is not permitted"));
+    rmdir(in_folder("shut"));
+}
+
 static void a_change_changes_the_identity(void **state) {
     struct error err = {0};
     struct file_map map = {0}, again = {0}, changed = {0};
@@ -235,6 +249,7 @@ int main(void) {
         cmocka_unit_test(folders_are_listed_in_order),
         cmocka_unit_test(paths_are_joined),
         cmocka_unit_test(folders_are_made_with_those_above),
+        cmocka_unit_test(a_folder_that_may_not_be_made_is_told),
         cmocka_unit_test(a_change_changes_the_identity),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
