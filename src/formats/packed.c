@@ -208,6 +208,8 @@ enum status packed_open(struct packed_cache *cache, const struct packed_digest *
     if (verified == STATUS_DECLINED) {
         log_info("packed cache: %s was written by another build, it is written anew", path);
         (void)unlink(path);
+    } else if (verified != STATUS_OK && err.code == ERROR_MEMORY) { /* nothing is known of it */
+        log_warn("packed cache: %s: %s; it is ignored", path, err.text);
     } else if (verified != STATUS_OK) {
         log_warn("packed cache: %s %s; it is ignored and written anew", path, err.text);
         (void)unlink(path);
