@@ -69,9 +69,10 @@ build/brisk: $(if $(filter release,$(CONFIG)),build/release/brisk,FORCE)
 	@ln -sf release/brisk build/brisk
 FORCE:
 
+# Packed files name the build that wrote them by its id; not every linker makes one by itself.
 $(BUILD)/brisk: $(LIBS)
 	@echo "  link   $@"
-	@$(CC) $(CFLAGS) -o $@ $(MAIN) -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)
+	@$(CC) $(CFLAGS) -Wl,--build-id -o $@ $(MAIN) -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)
 
 define ROOM
 $(BUILD)/lib$(1).a: $(filter-out $(MAIN),$(call objects_of,$(1))) $(if $(filter cli,$(1)),$(MAIN))
