@@ -138,9 +138,27 @@ static bool is_single_word(const struct text *text, size_t start, size_t end) {
            (end == text->len || !starts_with_word(text, end));
 }
 
+/* Takes the white space around a match, if the token asks for it, back to `last`, where the match
+ * before ended. False: that one reaches beyond this one's end, which then is part of it; the
+ * library fails there. */
+static bool strip_around(const struct added_token *token, const struct text *text, size_t last,
+                         size_t *start, size_t *end) {
+    size_t bytes = 0;
+    if (token->lstrip) {
+        if (*start > last)
+            text_trailing(text->data + last, *start - last, UNICODE_WHITE, &bytes);
+        *start = *start > last ? *start - bytes : last;
+    }
+    if (token->rstrip) {
+        text_leading(text->data + *end, text->len - *end, UNICODE_WHITE, &bytes);
+        *end += bytes;
+    }
+    return *start <= *end;
+}
+
 static void split_text(const struct tokenizer *tokenizer, const struct trie *trie,
                        const struct text *text, struct pieces *out) {
-    size_t last = 0, from = 0, start, end, bytes;
+    size_t last = 0, from = 0, start, end;
     int32_t id;
     while ((id = trie_find(trie, text->data, text->len, from, &start, &end)) >= 0) {
         const struct added_token *token = &tokenizer->added.by_id[id];
@@ -150,14 +168,8 @@ static void split_text(const struct tokenizer *tokenizer, const struct trie *tri
             continue;
         if (token->single_word && !is_single_word(text, start, end))
             continue;
-        if (token->lstrip) {
-            text_trailing(text->data, start, UNICODE_WHITE, &bytes);
-            start = start - bytes > last ? start - bytes : last;
-        }
-        if (token->rstrip) {
-            text_leading(text->data + end, text->len - end, UNICODE_WHITE, &bytes);
-            end += bytes;
-        }
+        if (!strip_around(token, text, last, &start, &end))
+            continue;
         if (last < start)
             pieces_add(out, (struct piece){.text = text_slice(text, last, start), .id = -1});
         pieces_add(out, (struct piece){.text = text_slice(text, start, end), .id = id});
