@@ -12,7 +12,7 @@
 #undef LEGACY
 
 /* ---- files ---- */
-bool legacy_is_there(struct loader *loader); /* the files of the loader's class */
+bool legacy_is_there(struct loader *loader);    /* the files of the loader's class */
 bool legacy_is_tiktoken(struct loader *loader); /* tokenizer.model has tiktoken's lines */
 bool legacy_has(struct loader *loader, const char *name);
 enum status legacy_read(struct loader *loader, const char *name, char **data, size_t *len,

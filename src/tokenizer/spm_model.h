@@ -1,4 +1,5 @@
-/* What spm.c loads and spm_encode.c reads; private to the two. */
+/* What spm.c loads and spm_encode.c reads: pieces, their trie, the charsmap. Private to the two;
+ * what others ask of a model is in spm.h. */
 #ifndef BRISK_TOKENIZER_SPM_MODEL_H
 #define BRISK_TOKENIZER_SPM_MODEL_H
 

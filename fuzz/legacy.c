@@ -1,0 +1,107 @@
+/* Fuzzing the files of tokenizer classes that exist in Python only, and tiktoken's, from the root
+ * of the repository. The first byte picks class and file, the rest is that file: a tokenizer is
+ * built of it and encodes a text, whose ids are decoded. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tokenizer/tokenizer.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct {
+    const char *config, *file, *other, *content; /* other: a file that stays as it is, or NULL */
+} classes[] = {
+    {"{\"tokenizer_class\":\"LlamaTokenizer\"}", "tokenizer.model", NULL, NULL},
+    {"{\"tokenizer_class\":\"PhobertTokenizer\"}", "bpe.codes", "vocab.txt", "the 1\nfox@@ 1\n"},
+    {"{\"tokenizer_class\":\"PhobertTokenizer\"}", "vocab.txt", "bpe.codes", "t h 2\nth e</w> 1\n"},
+    {"{\"tokenizer_class\":\"CTRLTokenizer\"}", "merges.txt", "vocab.json",
+     "{\"<unk>\":0,\"the\":1}"},
+    {"{\"tokenizer_class\":\"BertGenerationTokenizer\"}", "spiece.model", NULL, NULL},
+    {"{\"tokenizer_class\":\"GPTSw3Tokenizer\",\"do_lower_case\":true}", "spiece.model", NULL,
+     NULL},
+    {"{\"tokenizer_class\":\"PLBartTokenizer\"}", "sentencepiece.bpe.model", NULL, NULL},
+    {"{\"tokenizer_class\":\"Wav2Vec2CTCTokenizer\",\"do_lower_case\":true}", "vocab.json", NULL,
+     NULL},
+    {"{\"tokenizer_class\":\"EsmTokenizer\"}", "vocab.txt", NULL, NULL},
+    {NULL, "tokenizer_config.json", NULL, NULL},
+};
+
+static char folder[] = "/tmp/brisk-fuzz-XXXXXX";
+static bool started;
+
+static void path_of(char out[96], const char *name) {
+    snprintf(out, 96, "%s/%s", folder, name);
+}
+
+static void put(const char *name, const void *data, size_t size) {
+    char path[96];
+    path_of(path, name);
+    FILE *out = fopen(path, "wb");
+    if (!out)
+        PANIC("cannot write %s", path);
+    if (size > 0)
+        fwrite(data, 1, size, out);
+    fclose(out);
+}
+
+static void drop(const char *name) {
+    char path[96];
+    path_of(path, name);
+    unlink(path);
+}
+
+static void remove_folder(void) {
+    rmdir(folder);
+}
+
+static void run(const struct tokenizer *tokenizer) {
+    static const char text[] = "The quick brown  fox's 1,234 caf\xC3\xA9\n \xF0\x9F\x98\x80 "
+                               "<s><mask> >>fra<< \xE2\x96\x81the";
+    struct arena arena = {0};
+    struct error err;
+    struct encoding encoding;
+    if (tokenizer_encode(tokenizer, &encoding, &arena, text, strlen(text), text, strlen(text), NULL,
+                         &err) == STATUS_OK) {
+        struct buf out;
+        buf_init(&out, 64 * MiB);
+        tokenizer_decode(tokenizer, &out, encoding.ids, encoding.n,
+                         (struct decode_options){.keep_special = true});
+        if (out.len > 0 && !utf8_valid(out.data, out.len, NULL))
+            PANIC("the decoded text is not UTF-8");
+        buf_deinit(&out);
+        for (size_t i = 0; i < encoding.n; i++)
+            if (encoding.offsets[i].start > encoding.offsets[i].end ||
+                encoding.offsets[i].end > utf8_count(text, strlen(text)))
+                PANIC("offset [%u, %u)", encoding.offsets[i].start, encoding.offsets[i].end);
+    }
+    arena_deinit(&arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (!started) {
+        if (!mkdtemp(folder))
+            PANIC("cannot make a folder below /tmp");
+        atexit(remove_folder);
+        started = true;
+    }
+    if (size == 0)
+        return 0;
+    const size_t pick = data[0] % ARRAY_LEN(classes);
+    struct tokenizer *tokenizer;
+    struct error err;
+    put(classes[pick].file, data + 1, size - 1);
+    if (classes[pick].config)
+        put("tokenizer_config.json", classes[pick].config, strlen(classes[pick].config));
+    if (classes[pick].other)
+        put(classes[pick].other, classes[pick].content, strlen(classes[pick].content));
+    if (tokenizer_load(&tokenizer, folder, &err) == STATUS_OK) {
+        run(tokenizer);
+        tokenizer_destroy(tokenizer);
+    }
+    drop("tokenizer_config.json");
+    drop(classes[pick].file);
+    if (classes[pick].other)
+        drop(classes[pick].other);
+    return 0;
+}
