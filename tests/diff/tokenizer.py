@@ -34,7 +34,7 @@ FOLDERS = ["tokenizers/bert-base-uncased", "tokenizers/bert-base-multilingual-ca
            "tokenizers/gpt2", "tokenizers/roberta-base", "tokenizers/clip-vit",
            "tokenizers/falcon", "tokenizers/llama3", "tokenizers/t5-small",
            "tokenizers/xlm-roberta-base", "tokenizers/albert-base-v2", "tokenizers/llama2",
-           "tokenizers/mistral-v3", "models/capp-gpt2", "models/rxnmapper-albert", "models/stories260K"]
+           "tokenizers/mistral-v3", "tokenizers/opus-mt-en-mg", "models/capp-gpt2", "models/rxnmapper-albert", "models/stories260K"]
 # A folder of ../shared in another shape: name, files (source: name in the folder), settings that
 # take the place of tokenizer_config.json. Without tokenizer.json it is built from the older files.
 SPM = "tokenizers/google-sentencepiece/test_model.model"
@@ -121,6 +121,14 @@ class Reference:
         return out
 
     def decode(self, ids):
+        """The text, or None where a class in Python gives up, or makes half a character."""
+        if self.slow:
+            try:
+                text = self.transformers.decode(ids, skip_special_tokens=True)
+                text.encode()
+                return text
+            except (IndexError, TypeError, ValueError):
+                return None
         if self.transformers:
             return self.transformers.decode(ids, skip_special_tokens=True)
         return self.backend.decode(ids, skip_special_tokens=True)
@@ -183,7 +191,7 @@ def compare(program, folder, count, seed, full):
     wrong_back = 0
     for ids, have in zip(known, texts_back):
         want = reference.decode(ids)
-        if want != have:
+        if want is not None and want != have:
             wrong_back += 1
             if wrong_back <= 3:
                 show("text", folder, ids, want, have)
@@ -214,10 +222,11 @@ def variants(folder):
 
 def default_folders(folder):
     out = [os.path.join(SHARED, f) for f in FOLDERS] + variants(folder)
-    golden = os.path.join(ROOT, "tests/golden/tokenizer")
-    if os.path.isdir(golden):
-        out += [os.path.join(golden, f) for f in sorted(os.listdir(golden))
-                if os.path.isdir(os.path.join(golden, f))]
+    for golden in ("tests/golden/tokenizer", "tests/golden/tokenizer-slow"):
+        golden = os.path.join(ROOT, golden)
+        if os.path.isdir(golden):
+            out += [os.path.join(golden, f) for f in sorted(os.listdir(golden))
+                    if os.path.isdir(os.path.join(golden, f))]
     absent = [f for f in out if not os.path.isdir(f)]
     for folder in absent:
         print(f"skipped: {folder} is not here")
