@@ -3,6 +3,7 @@
  * several cuts, the better halves come first. As GGUFTokenizerSkeleton of transformers does it,
  * order of equals included. */
 #include <math.h>
+#include <xxhash.h>
 
 #include "formats/gguf.h"
 
@@ -26,18 +27,11 @@ struct pieces {
     uint32_t n;
     uint32_t *slots; /* [mask + 1]: piece + 1, 0 empty; of equal texts the last */
     uint32_t mask;
+    uint64_t seed; /* fresh: a vocabulary that is slow for one is not for the next */
 };
 
-/* FNV-1a: crafted vocabularies make it slow, bounded by their own size. */
-static uint32_t hash(const char *text, size_t len) {
-    uint32_t value = 2166136261u;
-    for (size_t i = 0; i < len; i++)
-        value = (value ^ (uint8_t)text[i]) * 16777619u;
-    return value ^ value >> 15;
-}
-
 static uint32_t *slot_of(const struct pieces *pieces, const char *text, size_t len) {
-    uint32_t i = hash(text, len) & pieces->mask;
+    uint32_t i = (uint32_t)XXH3_64bits_withSeed(text, len, pieces->seed) & pieces->mask;
     while (pieces->slots[i] != 0) {
         const struct piece *piece = &pieces->piece[pieces->slots[i] - 1];
         if (piece->len == len && memcmp(piece->text, text, len) == 0)
@@ -55,6 +49,7 @@ static void read_pieces(struct pieces *pieces, const struct gguf_value *tokens,
     while (size < 2 * pieces->n)
         size *= 2;
     pieces->mask = size - 1;
+    pieces->seed = random_seed_fresh();
     pieces->slots = arena_zalloc(scratch, size, sizeof *pieces->slots);
     const uint8_t *at = tokens->data;
     for (uint32_t i = 0; i < pieces->n; i++) {
