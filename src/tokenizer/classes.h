@@ -66,9 +66,10 @@ struct tokenizer_class {
     enum class_post post;
     const char *source_language; /* when the files name none */
     const char *language_format; /* the token of a language, NULL: its code */
-    const char *refused;         /* why it cannot be had; NULL: it can */
-    uint32_t legacy_max_length;  /* model_max_length from the legacy files when nothing is said */
-    bool prefix_space;           /* add_prefix_space when nothing is said */
+    const char
+        *refused; /* why it cannot be had; NULL: it can. Of is_python: without tokenizer.json */
+    uint32_t legacy_max_length; /* model_max_length from the legacy files when nothing is said */
+    bool prefix_space;          /* add_prefix_space when nothing is said */
     bool pads_left;
     bool is_python;       /* no fast form: tokenizer.json is not looked at if the files are there */
     bool legacy_clean_up; /* clean_up_tokenization_spaces from the legacy files */

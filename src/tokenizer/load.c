@@ -153,7 +153,8 @@ static enum status load(struct loader *loader, struct error *err) {
     if (!is_given && read_files(loader, err) != STATUS_OK)
         return STATUS_ERROR;
     loader->class = find_class(loader);
-    if (loader->class && loader->class->refused)
+    if (loader->class && loader->class->refused &&
+        !(loader->class->is_python && loader->tokenizer_json))
         return ERR(err, MODEL, "%s is not supported: %s", loader->class->name,
                    loader->class->refused);
     if (!loader->tokenizer_json || (!is_given && rebuilds(loader))) {
