@@ -51,10 +51,31 @@ static const struct {
     {"*pytorch_model.bin", "rename it to pytorch_model.bin " WHOLE_OR_NOT},
 };
 
+/* A name that would have been taken, had it been a file: copies of the hub's cache have such links.
+ */
+static enum status refuse_dangling(struct arena *scratch, const char *folder, char **names,
+                                   struct error *err) {
+    static const char *const patterns[] = {"model.safetensors", "pytorch_model.bin", "*.gguf"};
+    for (size_t i = 0; i < ARRAY_LEN(patterns); i++) {
+        for (char **name = names; *name != NULL; name++) {
+            if (fnmatch(patterns[i], *name, FNM_PERIOD) == 0 &&
+                !file_exists(path_join(scratch, folder, *name)))
+                return ERR(err, MODEL,
+                           "%.100s is no file but a link that leads nowhere (or a folder, a "
+                           "device): download it again, or copy the folder with what its links "
+                           "lead to (cp -rL)",
+                           *name);
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status foreign_refuse(struct arena *scratch, const char *folder, struct error *err) {
     char **names = folder_list(scratch, folder);
     if (names == NULL)
         return ERR(err, NOT_FOUND, "no readable folder %.200s", folder);
+    if (refuse_dangling(scratch, folder, names, err) != STATUS_OK)
+        return STATUS_ERROR;
     for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
         for (char **name = names; *name != NULL; name++) {
             if (fnmatch(foreign[i].pattern, *name, 0) == 0)

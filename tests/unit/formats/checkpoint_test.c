@@ -189,6 +189,27 @@ static void says_what_to_convert(void **state) {
     }
 }
 
+/* As in a copy of the hub's cache without what its links lead to. */
+static void links_that_lead_nowhere_are_told(void **state) {
+    static const char *const names[] = {"model.safetensors", "pytorch_model.bin", "x.gguf"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct folder folder;
+        struct arena arena = {0};
+        struct checkpoint *checkpoint = NULL;
+        struct error err = {0};
+        folder_make(&folder);
+        folder_put_text(&folder, "other.safetensors", "x"); /* is not told instead */
+        const char *path = path_join(&arena, folder.path, names[i]);
+        assert_int_equal(symlink("../blobs/absent", path), 0);
+        const enum status status = checkpoint_open(&checkpoint, folder.path, &err);
+        assert_refused(status, &err, names[i], "is no file but a link that leads nowhere");
+        assert_int_equal(strncmp(err.text, names[i], strlen(names[i])), 0);
+        unlink(path);
+        folder_remove(&folder);
+        arena_deinit(&arena);
+    }
+}
+
 static void says_that_the_folder_is_missing(void **state) {
     struct checkpoint *checkpoint = NULL;
     struct error err = {0};
@@ -263,6 +284,7 @@ int main(void) {
         cmocka_unit_test(says_how_index_and_shards_differ),
         cmocka_unit_test(counts_the_shards),
         cmocka_unit_test(says_what_to_convert),
+        cmocka_unit_test(links_that_lead_nowhere_are_told),
         cmocka_unit_test(says_that_the_folder_is_missing),
         cmocka_unit_test(a_file_that_shrinks_is_told),
         cmocka_unit_test(opens_real_models),
