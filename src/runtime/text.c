@@ -11,14 +11,21 @@ struct brisk_tokenizer {
     struct tokenizer *tokenizer;
 };
 
-/* A tokenizer needs no config.json: a folder that is no repository has its files itself. */
+/* A tokenizer needs no config.json: a folder that is no repository has its files itself. Of one
+ * that has none either, what is wrong with the repository is told (an adapter's base is missing).
+ */
 static enum status load_tokenizer(struct tokenizer **out, const struct repos *repos,
                                   const char *folder, struct error *err) {
     const struct locate locate = repos_locate(repos);
     struct repository repository;
-    struct error ignored = {0};
-    if (repository_open_located(&repository, folder, &locate, &ignored) != STATUS_OK)
-        return tokenizer_load(out, folder, err);
+    struct error why = {0};
+    if (repository_open_located(&repository, folder, &locate, &why) != STATUS_OK) {
+        if (tokenizer_load(out, folder, err) == STATUS_OK)
+            return STATUS_OK;
+        if (repository_exists(folder))
+            *err = why;
+        return STATUS_ERROR;
+    }
     const enum status status = loaded_tokenizer(out, &repository, err);
     repository_close(&repository);
     return status;

@@ -1,6 +1,8 @@
 """`brisk run`, `tokenize`, `detokenize` and the like, which share all but HTTP with the server."""
 import json
+import pathlib
 import subprocess
+import tempfile
 
 import driver
 from harness import equal, rows, test, true
@@ -52,6 +54,15 @@ def fails_with_a_word(context, arguments):
     done = brisk(context, *arguments)
     true(0 < done.returncode < 100, f"exit {done.returncode}")
     true(len(done.stderr.strip()) > 10, "says nothing")
+
+
+@test
+def tokenize_says_what_a_folder_lacks(context):
+    with tempfile.TemporaryDirectory() as folder:
+        config = {"peft_type": "LORA", "base_model_name_or_path": "nobody/nothing"}
+        pathlib.Path(folder, "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+        done = brisk(context, "tokenize", folder, "--json", text='"a"\n')
+        true(b"an adapter for the model nobody/nothing" in done.stderr, done.stderr.decode())
 
 
 @test
