@@ -73,7 +73,20 @@ static const struct tensor *find_either(const struct loader *l, const char *name
     return tensor ? tensor : find(l, name, old_suffix);
 }
 
+/* As torch.nn.DataParallel names them all. */
+static bool are_wrapped(const struct checkpoint *checkpoint) {
+    const size_t n = checkpoint_count(checkpoint);
+    size_t i = 0;
+    while (i < n && strncmp(checkpoint_at(checkpoint, i)->name, "module.", 7) == 0)
+        i++;
+    return n > 0 && i == n;
+}
+
 static enum status absent(const struct loader *l, const char *name, struct error *err) {
+    if (are_wrapped(l->checkpoint))
+        return ERR(err, MODEL,
+                   "the weights' names all begin with \"module.\", as DataParallel saves them: "
+                   "save model.module's state_dict()");
     return ERR(
         err, MODEL,
         "the weights lack the tensor \"%s%s.weight\" (also without \"%s\"), which config.json asks "

@@ -55,8 +55,8 @@ static const struct row rows[] = {
     {"bart/feature-extraction", {"shared.", "encoder.embed_tokens.", NULL, NULL}, NULL},
     {"bart/feature-extraction", {"shared.", "decoder.embed_tokens.", NULL, NULL}, NULL},
     /* transformers leaves these at random, with a warning */
-    {"bert/feature-extraction", HEAD_OF("module."), "the weights lack the tensor"},
-    {"gpt2/text-generation", HEAD_OF("module."), "the weights lack the tensor"},
+    {"bert/feature-extraction", HEAD_OF("module."), "names all begin with"},
+    {"gpt2/text-generation", HEAD_OF("module."), "names all begin with"},
     {"bert/text-classification", {"classifier.", "other.", NULL, NULL}, "classifier.weight"},
     {"distilbert/text-classification", {"pre_classifier.", "other.", NULL, NULL}, "pre_classifier"},
     {"bert/feature-extraction", {"", "roberta.", NULL, NULL}, "the weights lack the tensor"},
