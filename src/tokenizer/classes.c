@@ -1,6 +1,5 @@
 /* The rows were read off transformers 4.57: __init__ of each tokenization_*_fast.py and of its slow
- * class, and TOKENIZER_MAPPING_NAMES for the model types. Classes that have no fast form have no
- * row here yet. */
+ * class, and TOKENIZER_MAPPING_NAMES for the model types. */
 #include "tokenizer/classes.h"
 
 #include "base/banned.h"
@@ -611,7 +610,9 @@ static const struct tokenizer_class classes[] = {
      .is_python = true},
     {.name = "SiglipTokenizer",
      .model_types = "siglip",
-     .refused = "it has no fast form; convert it to tokenizer.json",
+     .tokens = {[TOKEN_EOS] = "</s>", [TOKEN_UNK] = "<unk>", [TOKEN_PAD] = "</s>"},
+     .legacy = LEGACY_siglip,
+     .legacy_max_length = 64,
      .is_python = true},
     {.name = "Speech2Text2Tokenizer",
      .model_types = "speech_to_text_2",

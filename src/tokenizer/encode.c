@@ -179,6 +179,17 @@ static enum status run_model(const struct tokenizer *tokenizer, const struct pie
     return STATUS_OK;
 }
 
+/* A bare U+2581 in front of an added token goes, where the class says so. */
+static void drop_lead(const struct tokenizer *tokenizer, struct tokens *tokens,
+                      const struct pieces *pieces) {
+    if (!tokenizer->slow || !tokenizer->slow->kind->drops_lead || tokens->n < 2 ||
+        pieces->items[tokens->items[1].word].id < 0 ||
+        tokens->items[0].id != vocab_find(&tokenizer->vocab, METASPACE, METASPACE_LEN))
+        return;
+    tokens->n--;
+    memmove(tokens->items, tokens->items + 1, tokens->n * sizeof *tokens->items);
+}
+
 static enum status encode_sequence(const struct tokenizer *tokenizer, struct tokens *tokens,
                                    const char *text, size_t len, int8_t sequence,
                                    struct arena *scratch, struct error *err) {
@@ -191,8 +202,15 @@ static enum status encode_sequence(const struct tokenizer *tokenizer, struct tok
     added_split(tokenizer, text, len, &pieces, scratch);
     if (tokenizer->pre_tokenizer)
         tokenizer->pre_tokenizer->kind->split(tokenizer->pre_tokenizer, &pieces, scratch);
+    if (pieces.lost)
+        return ERR(
+            err, INPUT,
+            "the tokenizer's normalizers and pre-tokenizers make more than %llu MiB of a text "
+            "of %zu bytes; its files may be damaged",
+            LIMIT_REWRITTEN / MiB, len);
     if (run_model(tokenizer, &pieces, tokens, len, scratch, err) != STATUS_OK)
         return STATUS_ERROR;
+    drop_lead(tokenizer, tokens, &pieces);
     const uint32_t *index = code_points(text, len, scratch);
     for (size_t i = 0; i < tokens->n; i++) {
         struct token *token = &tokens->items[i];
@@ -229,8 +247,9 @@ enum status tokenizer_encode(const struct tokenizer *tokenizer, struct encoding 
         if (status != STATUS_OK)
             error_prefix(err, "second text: ");
     }
-    for (size_t i = 0; status == STATUS_OK && i < 2; i++)
+    for (size_t i = 0; status == STATUS_OK && i < 2; i++) {
         drop_end(tokenizer, &sequences[i], options ? options : &defaults);
+    }
     if (status == STATUS_OK)
         status = post_process(tokenizer, out, arena, &scratch, sequences, pair != NULL,
                               options ? options : &defaults, err);

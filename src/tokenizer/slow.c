@@ -222,6 +222,8 @@ void slow_split(const struct tokenizer *tokenizer, const char *text, size_t len,
                 struct pieces *pieces, struct arena *scratch) {
     struct text whole = {.data = text, .len = len};
     struct part_list list = {.arena = scratch};
+    if (tokenizer->slow->kind->prepare)
+        tokenizer->slow->kind->prepare(&whole, scratch);
     if (tokenizer->slow->lowers)
         lower(tokenizer, &whole, scratch);
     find_parts(tokenizer, &whole, &list);

@@ -10,6 +10,8 @@
 struct slow_kind {
     /* convert_tokens_to_string of tokens without added ones in between. */
     void (*join)(const struct tokenizer *tokenizer, const struct strings *tokens, struct buf *out);
+    /* prepare_for_tokenization, of all of the text; NULL: nothing to do. */
+    void (*prepare)(struct text *text, struct arena *scratch);
     /* Bytes in front of a text that are a token by themselves; NULL: never. */
     size_t (*head)(const char *data, size_t len);
     /* Once the special tokens have their ids; NULL: nothing to do. */
@@ -18,6 +20,7 @@ struct slow_kind {
     bool byte_pieces;  /* "<0x41>" is a byte when decoding */
     bool never_cleans; /* clean_up_tokenization_spaces does nothing */
     const char *joint; /* what a text may end with as long as more of its word may come; or NULL */
+    bool drops_lead;   /* a bare U+2581 in front of a special token */
     bool joins_added;  /* added tokens are no runs of their own when decoding */
 };
 

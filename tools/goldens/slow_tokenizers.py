@@ -189,6 +189,7 @@ FOLDERS = {
     "gpt-sw3": (file_of("llama", "spiece.model"), {"tokenizer_class": "GPTSw3Tokenizer"}),
     "gpt-sw3-lower": (file_of("gemma", "spiece.model"), {"tokenizer_class": "GPTSw3Tokenizer", "do_lower_case": True,
                                                         "clean_up_tokenization_spaces": True}),
+    "siglip": (file_of("t5", "spiece.model"), {"tokenizer_class": "SiglipTokenizer"}),
     "mluke": (mluke, {"tokenizer_class": "MLukeTokenizer"}),
     "plbart": (file_of("plain", SPM), {"tokenizer_class": "PLBartTokenizer"}),
     "plbart-multi": (file_of("bpe", SPM), {"tokenizer_class": "PLBartTokenizer", "language_codes": "multi",
