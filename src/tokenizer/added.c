@@ -175,7 +175,7 @@ static void split_text(const struct tokenizer *tokenizer, const struct trie *tri
         pieces_add(out, (struct piece){.text = text_slice(text, start, end), .id = id});
         last = end;
     }
-    if (last < text->len)
+    if (last < text->len || text_is_lost(text))
         pieces_add(out, (struct piece){.text = text_slice(text, last, text->len), .id = -1});
 }
 

@@ -203,11 +203,10 @@ static enum status encode_sequence(const struct tokenizer *tokenizer, struct tok
     if (tokenizer->pre_tokenizer)
         tokenizer->pre_tokenizer->kind->split(tokenizer->pre_tokenizer, &pieces, scratch);
     if (pieces.lost)
-        return ERR(
-            err, INPUT,
-            "the tokenizer's normalizers and pre-tokenizers make more than %llu MiB of a text "
-            "of %zu bytes; its files may be damaged",
-            LIMIT_REWRITTEN / MiB, len);
+        return ERR(err, INPUT,
+                   "the tokenizer makes more than %zu MiB of a text of %zu bytes; its files may be "
+                   "damaged",
+                   text_most(len) / (size_t)MiB, len);
     if (run_model(tokenizer, &pieces, tokens, len, scratch, err) != STATUS_OK)
         return STATUS_ERROR;
     drop_lead(tokenizer, tokens, &pieces);

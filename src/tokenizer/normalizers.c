@@ -17,8 +17,12 @@ static enum status sequence_parse(struct stage *stage, struct loader *loader,
 }
 
 static void sequence_run(const struct stage *stage, struct text *text, struct arena *scratch) {
-    for (size_t i = 0; i < stage->n_children; i++)
+    const size_t most = text_most(text->len);
+    for (size_t i = 0; i < stage->n_children && !text_is_lost(text); i++) {
         stage->children[i]->kind->normalize(stage->children[i], text, scratch);
+        if (text->len > most)
+            text_lose(text);
+    }
 }
 
 /* ---- normal forms -------------------------------------------------------------------------- */
@@ -157,7 +161,7 @@ static void replace_run(const struct stage *stage, struct text *text, struct are
     struct search search = search_begin(replace->pattern, text->data, text->len);
     struct writer writer = {0};
     size_t start, end, last = 0;
-    while (search_next(&search, &start, &end)) {
+    while (!writer.overflow && search_next(&search, &start, &end)) {
         if (!writer.data)
             writer = writer_begin(scratch, text->len + 64);
         writer_copy(&writer, text, last, start);

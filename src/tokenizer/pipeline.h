@@ -27,6 +27,7 @@ struct pieces {
     struct piece *items;
     size_t n, cap;
     struct arena *arena;
+    bool lost; /* a text was: see text_is_lost */
 };
 void pieces_reserve(struct pieces *pieces, size_t cap);     /* room for cap in all */
 void pieces_add(struct pieces *pieces, struct piece piece); /* an empty text is left out */

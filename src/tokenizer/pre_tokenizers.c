@@ -92,16 +92,21 @@ static enum status behavior_parse(enum behavior *out, const struct json *config,
 
 #define RESERVED (4 * MiB) /* bytes of text that pieces are reserved for at once */
 
+static size_t count_bytes(const struct pieces *pieces) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < pieces->n; i++)
+        bytes += pieces->items[i].text.len;
+    return bytes;
+}
+
 /* Replaces the pieces by what the callback makes of each; added tokens stay. */
 typedef void split_piece(const void *state, const struct piece *piece, struct pieces *out,
                          struct arena *scratch);
 
 static void split_all(struct pieces *pieces, const void *state, split_piece *split,
                       struct arena *scratch) {
-    struct pieces out = {.arena = scratch};
-    size_t bytes = 0;
-    for (size_t i = 0; i < pieces->n; i++)
-        bytes += pieces->items[i].text.len;
+    struct pieces out = {.arena = scratch, .lost = pieces->lost};
+    const size_t bytes = count_bytes(pieces);
     /* Memory that is reserved and not used costs nothing; growing does. */
     pieces_reserve(&out, 8 + pieces->n + (bytes < RESERVED ? bytes : RESERVED) / 4);
     for (size_t i = 0; i < pieces->n; i++) {
@@ -170,9 +175,11 @@ static void map_bytes(struct pieces *pieces, struct arena *scratch) {
 }
 
 static void sequence_run(const struct stage *stage, struct pieces *pieces, struct arena *scratch) {
-    for (size_t i = 0; i < stage->n_children; i++) {
+    const size_t most = text_most(count_bytes(pieces));
+    for (size_t i = 0; i < stage->n_children && !pieces->lost; i++) {
         map_bytes(pieces, scratch);
         stage->children[i]->kind->split(stage->children[i], pieces, scratch);
+        pieces->lost = pieces->lost || count_bytes(pieces) > most;
     }
 }
 

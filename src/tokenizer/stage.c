@@ -84,8 +84,10 @@ void pieces_reserve(struct pieces *pieces, size_t cap) {
 }
 
 void pieces_add(struct pieces *pieces, struct piece piece) {
-    if (piece.text.len == 0)
+    if (piece.text.len == 0) {
+        pieces->lost = pieces->lost || text_is_lost(&piece.text);
         return;
+    }
     if (pieces->n == pieces->cap)
         pieces_reserve(pieces, pieces->cap ? 2 * pieces->cap : 4);
     pieces->items[pieces->n++] = piece;

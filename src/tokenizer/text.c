@@ -70,17 +70,43 @@ size_t text_trailing(const char *data, size_t len, uint32_t properties, size_t *
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
+static const char lost[] = "";
+
+bool text_is_lost(const struct text *text) {
+    return text->data == lost;
+}
+
+void text_lose(struct text *text) {
+    text->data = lost;
+    text->len = 0;
+}
+
+/* Twice LIMIT_TEXT at most, as byte_level_map of the longest text needs; places have 32 bits. */
+size_t text_most(size_t len) {
+    if (len <= LIMIT_REWRITTEN / 4)
+        return LIMIT_REWRITTEN;
+    return len <= LIMIT_TEXT / 2 ? 4 * len : 2 * LIMIT_TEXT;
+}
+
 struct writer writer_begin(struct arena *arena, size_t expected) {
-    const size_t cap = expected < 16 ? 16 : expected;
+    const size_t most = text_most(expected);
+    const size_t cap = expected < 16 || expected > most ? 16 : expected;
     return (struct writer){
         .arena = arena,
         .data = arena_alloc(arena, cap),
         .from = arena_alloc(arena, cap * sizeof(struct span)),
         .cap = cap,
+        .most = most,
     };
 }
 
 void writer_grow(struct writer *writer, size_t more) {
+    if (writer->len + more > writer->most) { /* what is written is given up, its room used again */
+        writer->overflow = true;
+        writer->len = 0;
+        if (more <= writer->cap)
+            return;
+    }
     const size_t cap = 2 * writer->cap + more;
     char *data = arena_alloc(writer->arena, cap);
     struct span *from = arena_alloc(writer->arena, cap * sizeof *from);
@@ -135,6 +161,8 @@ void writer_end(const struct writer *writer, struct text *text) {
     text->data = writer->data;
     text->len = writer->len;
     text->from = writer->from;
+    if (writer->overflow)
+        text_lose(text);
 }
 
 void text_prepend(struct text *text, struct arena *scratch, const char *data, size_t len) {

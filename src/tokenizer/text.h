@@ -46,13 +46,20 @@ bool text_is_ascii(const char *data, size_t len);
 size_t text_leading(const char *data, size_t len, uint32_t properties, size_t *bytes);
 size_t text_trailing(const char *data, size_t len, uint32_t properties, size_t *bytes);
 
-/* Writes a text in an arena, character by character. */
+/* Writes a text in an arena, character by character. A stage that makes more than `most` bytes of
+ * it (a damaged file's only) loses them, and the text becomes one that text_is_lost. */
 struct writer {
     struct arena *arena;
     char *data;
     struct span *from;
-    size_t len, cap;
+    size_t len, cap, most;
+    bool overflow;
 };
+
+/* What a text of so many bytes may become; a longer one is lost: empty, and marked. */
+size_t text_most(size_t len);
+void text_lose(struct text *text);
+bool text_is_lost(const struct text *text);
 
 struct writer writer_begin(struct arena *arena, size_t expected);
 void writer_grow(struct writer *writer, size_t more);

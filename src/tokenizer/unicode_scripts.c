@@ -29,7 +29,7 @@ static void split_scripts(const struct piece *piece, struct pieces *out) {
 }
 
 void unicode_scripts_run(const struct stage *stage, struct pieces *pieces, struct arena *scratch) {
-    struct pieces out = {.arena = scratch};
+    struct pieces out = {.arena = scratch, .lost = pieces->lost};
     for (size_t i = 0; i < pieces->n; i++) {
         if (pieces->items[i].id >= 0)
             pieces_add(&out, pieces->items[i]);

@@ -168,6 +168,45 @@ static void a_token_that_an_earlier_one_took_is_part_of_it(void **state) {
     tokenizer_destroy(tokenizer);
 }
 
+/* Each "a" becomes 4096, twice or again and again; or a character two, and those two each. */
+static void a_file_that_blows_texts_up_is_an_error(void **state) {
+    static const struct {
+        const char *stages, *stage, *text;
+        int times, status;
+    } rows[] = {
+        {"normalizers", NULL, "a", 1, STATUS_OK},
+        {"normalizers", NULL, "a", 3, STATUS_ERROR},
+        {"normalizers", NULL, "b", 3, STATUS_OK},
+        {"pretokenizers", "{\"type\":\"ByteLevel\"}", "\xC3\xA9", 40, STATUS_ERROR},
+    };
+    char many[4097] = {0}, replace[4200];
+    memset(many, 'a', sizeof many - 1);
+    snprintf(replace, sizeof replace,
+             "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"%s\"}", many);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const bool pre = rows[i].stage != NULL;
+        struct arena arena = {0};
+        struct encoding encoding;
+        struct error err;
+        const char *list = "";
+        for (int k = 0; k < rows[i].times; k++)
+            list = arena_printf(&arena, "%s%s%s", list, k > 0 ? "," : "",
+                                pre ? rows[i].stage : replace);
+        struct tokenizer *tokenizer = folder_must_load(arena_printf(
+            &arena,
+            "{\"%s\":{\"type\":\"Sequence\",\"%s\":[%s]},\"model\":{\"type\":\"WordLevel\","
+            "\"vocab\":{\"<unk>\":0},\"unk_token\":\"<unk>\"}}",
+            pre ? "pre_tokenizer" : "normalizer", rows[i].stages, list));
+        assert_int_equal(tokenizer_encode(tokenizer, &encoding, &arena, rows[i].text,
+                                          strlen(rows[i].text), NULL, 0, NULL, &err),
+                         rows[i].status);
+        if (rows[i].status != STATUS_OK)
+            assert_non_null(strstr(err.text, "8 MiB"));
+        tokenizer_destroy(tokenizer);
+        arena_deinit(&arena);
+    }
+}
+
 static void the_decoder_alone_joins_tokens(void **state) {
     struct tokenizer *tokenizer = load("legacy-bert");
     struct buf text;
@@ -227,6 +266,7 @@ int main(void) {
         cmocka_unit_test(what_is_cut_is_counted),
         cmocka_unit_test(words_outside_need_an_unknown_token),
         cmocka_unit_test(a_token_that_an_earlier_one_took_is_part_of_it),
+        cmocka_unit_test(a_file_that_blows_texts_up_is_an_error),
         cmocka_unit_test(the_decoder_alone_joins_tokens),
         cmocka_unit_test(threads_share_a_tokenizer),
     };
