@@ -117,6 +117,7 @@ test-http: $(BUILD)/brisk
 test-tsan:
 	@$(MAKE) --no-print-directory CONFIG=tsan test-unit M=base
 	@$(MAKE) --no-print-directory CONFIG=tsan test-unit M=ops
+	@$(MAKE) --no-print-directory CONFIG=tsan test-unit M=tokenizer
 	@$(MAKE) --no-print-directory CONFIG=tsan test-unit M=runtime
 	@$(MAKE) --no-print-directory CONFIG=tsan test-http
 
