@@ -1,8 +1,18 @@
-/* Open addressing over FNV-1a (Fowler, Noll, Vo), finished by a multiplication. Load at most 1/2.
- */
+/* Open addressing over FNV-1a (Fowler, Noll, Vo) from a start of the process's own, finished by a
+ * multiplication. Load at most 1/2. */
 #include "tokenizer/vocab.h"
 
+#include "base/random.h"
 #include "base/banned.h"
+
+_Atomic uint64_t vocab_seed;
+
+/* The first vocabulary of the process draws; of several at once, one is heard. */
+static void seed_draw(void) {
+    uint64_t none = 0;
+    if (atomic_load_explicit(&vocab_seed, memory_order_relaxed) == 0)
+        atomic_compare_exchange_strong(&vocab_seed, &none, random_seed_fresh() | 1);
+}
 
 static uint32_t tag_of(uint64_t hash) {
     return (uint32_t)(hash >> 32);
@@ -17,6 +27,7 @@ static struct vocab_slot *slots_create(uint32_t bits) {
 }
 
 void vocab_init(struct vocab *vocab) {
+    seed_draw();
     *vocab = (struct vocab){.slot_bits = 4};
     vocab->slots = slots_create(vocab->slot_bits);
 }

@@ -5,6 +5,8 @@
 #ifndef BRISK_TOKENIZER_VOCAB_H
 #define BRISK_TOKENIZER_VOCAB_H
 
+#include <stdatomic.h>
+
 #include "base/base.h"
 
 struct vocab_slot {
@@ -41,7 +43,10 @@ void vocab_alias(struct vocab *vocab, const char *token, size_t len, uint32_t id
 int32_t vocab_find(const struct vocab *vocab, const char *token, size_t len); /* -1: absent */
 const char *vocab_token(const struct vocab *vocab, int32_t id, size_t *len);  /* NULL: absent */
 
-#define VOCAB_HASH_START 0xCBF29CE484222325ull
+/* Where hashes start: drawn once a process, so that nobody writes a vocabulary whose tokens all
+ * meet in one slot. */
+extern _Atomic uint64_t vocab_seed;
+#define VOCAB_HASH_START atomic_load_explicit(&vocab_seed, memory_order_relaxed)
 static inline uint64_t vocab_hash(uint64_t state, const char *data, size_t len) {
     for (size_t i = 0; i < len; i++)
         state = (state ^ (unsigned char)data[i]) * 0x100000001B3ull;
