@@ -143,8 +143,14 @@ class Reference:
             except (IndexError, TypeError, ValueError):
                 return None
         if self.transformers:
-            return self.transformers.decode(ids, skip_special_tokens=True)
+            return None if self.is_prompt(ids) else self.transformers.decode(ids, skip_special_tokens=True)
         return self.backend.decode(ids, skip_special_tokens=True)
+
+    def is_prompt(self, ids):
+        """Whisper's class cuts off a prompt of speech recognition, all that stands before the
+        transcript; that is the task's work here."""
+        return (type(self.transformers).__name__ == "WhisperTokenizerFast" and len(ids) > 0 and
+                ids[0] == self.transformers.convert_tokens_to_ids("<|startofprev|>"))
 
     def vocab_size(self):
         if self.slow:
