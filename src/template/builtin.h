@@ -31,7 +31,8 @@ struct builtin {
         *params; /* "width first blank"; '/' first: no keywords; NULL: takes args as they are */
     unsigned required; /* how many of them must be given */
     struct value (*run)(struct render *r, struct call *call);
-    bool blocked; /* changes its object: the sandbox does not hand it out */
+    bool blocked;      /* changes its object: the sandbox does not hand it out */
+    bool keeps_markup; /* of Markup it makes Markup */
 };
 struct function {
     const struct builtin *row;

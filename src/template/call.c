@@ -145,8 +145,17 @@ struct value builtin_call(struct render *r, const struct builtin *row, struct va
     struct call call = {.name = row->name, .self = self, .args = args};
     if (!step(r, 1) || (row->params != NULL && !bind(r, &call, row)))
         return value_undefined();
-    const struct value value = row->run(r, &call);
-    return r->failed ? value_undefined() : value;
+    struct value value = row->run(r, &call);
+    if (r->failed)
+        return value_undefined();
+    if (row->keeps_markup && is(self, KIND_STRING) && self.str->markup && is(value, KIND_STRING) &&
+        !value.str->markup) {
+        value = value_string(r, value.str->data, value.str->len); /* it may be shared */
+        if (r->failed)
+            return value_undefined();
+        value.str->markup = true;
+    }
+    return value;
 }
 
 bool arg_integer(struct render *r, const struct call *call, size_t i, int64_t otherwise,
