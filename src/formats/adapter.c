@@ -154,8 +154,10 @@ static enum status take_whole(struct merging *m, const struct tensor *given, str
     return STATUS_OK;
 }
 
-/* Two added ones of one name are found when the list is put in order. */
-static enum status take_all_whole(struct merging *m, const char *const *files, struct error *err) {
+/* Those that peft keeps as a copy of a module, or the others. Two added ones of one name are found
+ * when the list is put in order. */
+static enum status take_those(struct merging *m, bool copies, const char *const *files,
+                              struct error *err) {
     for (size_t i = 0; i < m->given->len; i++) {
         const struct tensor *given = &m->given->items[i].tensor;
         size_t len = 0;
@@ -165,13 +167,21 @@ static enum status take_all_whole(struct merging *m, const char *const *files, s
                        "the adapter's tensor %.150s is of a kind that is not merged here: merge it "
                        "in Python (peft: merge_and_unload)",
                        given->name);
-        if (role == ROLE_WHOLE && take_whole(m, given, err) != STATUS_OK)
+        if (role == ROLE_WHOLE && copies == (strstr(given->name, ".modules_to_save") != NULL) &&
+            take_whole(m, given, err) != STATUS_OK)
             return STATUS_ERROR;
     }
     if (m->list->len > m->n_known && tensor_list_finish(m->list, files, err) != STATUS_OK)
         return STATUS_ERROR;
     know_all(m);
     return STATUS_OK;
+}
+
+/* The copy of a module is what runs: it comes second, also where neither is of the base. */
+static enum status take_all_whole(struct merging *m, const char *const *files, struct error *err) {
+    if (take_those(m, false, files, err) != STATUS_OK)
+        return STATUS_ERROR;
+    return take_those(m, true, files, err);
 }
 
 /* ---- products ---- */

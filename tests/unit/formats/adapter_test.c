@@ -375,7 +375,7 @@ static const struct {
      "{" TENSOR(M "x.lora_A.weight", "1,3", 0, 3) "," TENSOR(M "x.lora_B.weight", "2,1", 3, 5) "}",
      5, "changes the tensor x.weight, which the base model's weights lack"},
     {"a new tensor twice", PLAIN,
-     "{" TENSOR(M "new.b.modules_to_save.weight", "1", 0, 1) "," TENSOR(
+     "{" TENSOR(M "new.b.base_layer.weight", "1", 0, 1) "," TENSOR(
          M "new.a.weight", "1", 1, 2) "," TENSOR(M "new.b.weight", "1", 2, 3) "}",
      3, "tensor \"new.b.weight\" stands twice"},
     {"tokens", PLAIN, "{" TENSOR(M "e.token_adapter.trainable_tokens_delta", "1", 0, 1) "}", 1,
