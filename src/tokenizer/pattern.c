@@ -25,6 +25,9 @@ static void initialize(void) {
 
 static enum status regex_create(regex_t **out, const char *expression, size_t len,
                                 struct error *err) {
+    if (len > LIMIT_PATTERN)
+        return ERR(err, MODEL, "a regular expression has %zu bytes, at most %llu are allowed", len,
+                   LIMIT_PATTERN);
     pthread_once(&initialized, initialize);
     struct arena scratch = {0};
     size_t n;

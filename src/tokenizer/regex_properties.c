@@ -58,14 +58,22 @@ void regex_properties_define(void) {
     }
 }
 
-/* What an escape is written as, NULL: as it is. Outside of brackets Oniguruma takes six more
- * characters of Latin-1 for parts of a word than inside. */
+/* Outside of brackets Oniguruma takes six more characters of Latin-1 for parts of a word. */
+#define WORD_SET       "\\p{Word}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}]"
+#define WORD           "[" WORD_SET
+#define REWRITTEN_MOST (4 * sizeof WORD + 32) /* bytes of what an escape becomes */
+
+/* What an escape is written as, NULL: as it is. In brackets \b is a backspace. */
 static const char *rewritten(char escape, bool in_brackets) {
     switch (escape) {
     case 'w':
-        return in_brackets ? "\\p{Word}" : "[\\p{Word}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}]";
+        return in_brackets ? "\\p{Word}" : WORD;
     case 'W':
-        return in_brackets ? "\\P{Word}" : "[^\\p{Word}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}]";
+        return in_brackets ? "\\P{Word}" : "[^" WORD_SET;
+    case 'b':
+        return in_brackets ? NULL : "(?:(?<=" WORD ")(?!" WORD ")|(?<!" WORD ")(?=" WORD "))";
+    case 'B':
+        return in_brackets ? NULL : "(?:(?<=" WORD ")(?=" WORD ")|(?<!" WORD ")(?!" WORD "))";
     case 'd':
         return "\\p{Nd}";
     case 'D':
@@ -86,7 +94,7 @@ static size_t bracket_depth(const char *expression, size_t i, size_t depth) {
 }
 
 char *regex_rewrite(struct arena *arena, const char *expression, size_t len, size_t *out_len) {
-    char *out = arena_alloc(arena, 24 * len + 1);
+    char *out = arena_alloc(arena, len + (len / 2) * REWRITTEN_MOST + 1);
     size_t n = 0, depth = 0;
     for (size_t i = 0; i < len; i++) {
         if (expression[i] != '\\' || i + 1 == len) {

@@ -180,11 +180,32 @@ static void a_bad_expression_is_an_error(void **state) {
     assert_non_null(strstr(err.text, "a(b"));
 }
 
+static void a_huge_expression_is_an_error(void **state) {
+    const size_t len = LIMIT_PATTERN + 1;
+    char *expression = mem_alloc(len);
+    memset(expression, '\\', len);
+    struct pattern *pattern = NULL;
+    struct error err = {0};
+    assert_int_equal(pattern_create(&pattern, expression, len, false, &err), STATUS_ERROR);
+    assert_int_equal(err.code, ERROR_MODEL);
+    assert_non_null(strstr(err.text, "65537 bytes"));
+    mem_free(expression);
+}
+
+/* Of letters that the distribution's Oniguruma does not know (U+13AAC, Egyptian). */
+static void borders_of_young_letters_are_found(void **state) {
+    static const char text[] = "\xF0\x93\xAA\xAC\xF0\x93\xAA\xAC a";
+    static const size_t borders[] = {0, 0, 8, 8, 9, 9, 10, 10, SIZE_MAX};
+    check_matches("\\b", false, text, borders);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scanners_equal_oniguruma),
         cmocka_unit_test(matches_follow_each_other),
         cmocka_unit_test(a_bad_expression_is_an_error),
+        cmocka_unit_test(a_huge_expression_is_an_error),
+        cmocka_unit_test(borders_of_young_letters_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
