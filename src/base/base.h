@@ -9,6 +9,7 @@
 #include "base/error.h"  /* enum status, struct error, ERR, ASSERT, panic */
 #include "base/mem.h"    /* counted allocation, overflow-checked sizes, struct arena */
 #include "base/buf.h"    /* growing byte buffer with a maximum */
+#include "base/base64.h" /* bytes as text */
 #include "base/utf8.h"   /* checking, stepping, counting code points */
 #include "base/json.h"   /* JSON in (arena tree) and out (writer on a buf) */
 #include "base/file.h"   /* mapping, reading, listing, durable writing, paths */

@@ -67,6 +67,22 @@ void buf_putc(struct buf *buf, char c) {
     buf_append(buf, &c, 1);
 }
 
+void buf_append_replaced(struct buf *buf, const char *data, size_t len, const char *from,
+                         const char *to) {
+    const size_t from_len = strlen(from);
+    size_t pos = 0;
+    while (from_len > 0 && pos < len) {
+        const char *found = memmem(data + pos, len - pos, from, from_len);
+        if (!found)
+            break;
+        buf_append(buf, data + pos, (size_t)(found - data) - pos);
+        buf_puts(buf, to);
+        pos = (size_t)(found - data) + from_len;
+    }
+    if (pos < len)
+        buf_append(buf, data + pos, len - pos);
+}
+
 void buf_printf(struct buf *buf, const char *format, ...) {
     va_list args, again;
     va_start(args, format);

@@ -18,6 +18,9 @@ void buf_reset(struct buf *buf); /* keeps the block */
 void buf_append(struct buf *buf, const void *data, size_t len);
 void buf_puts(struct buf *buf, const char *text);
 void buf_putc(struct buf *buf, char c);
+/* Appends data[len] with every `from` in it replaced by `to`, from the left. */
+void buf_append_replaced(struct buf *buf, const char *data, size_t len, const char *from,
+                         const char *to);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Room for n more bytes at data+len, or NULL on overflow; the caller then adds to len. */
 char *buf_reserve(struct buf *buf, size_t n);

@@ -456,22 +456,6 @@ static enum status write_word_piece(const struct vocab *vocab, struct error *err
 
 /* ---- "t5": unigram pieces ---- */
 
-static void put_base64(struct json_out *out, struct arena *scratch, const uint8_t *data,
-                       size_t len) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *text = arena_alloc(scratch, (len + 2) / 3 * 4);
-    size_t used = 0;
-    for (size_t i = 0; i < len; i += 3) {
-        const size_t n = len - i < 3 ? len - i : 3;
-        uint32_t bits = 0;
-        for (size_t j = 0; j < 3; j++)
-            bits = bits << 8 | (j < n ? data[i + j] : 0);
-        for (size_t j = 0; j < 4; j++)
-            text[used++] = j <= n ? digits[bits >> (18 - 6 * j) & 63] : '=';
-    }
-    json_string_n(out, text, used);
-}
-
 static void put_charsmap(const struct vocab *vocab) {
     const struct gguf_value *map = tokenizer_key(vocab->gguf, "precompiled_charsmap");
     struct json_out *out = vocab->out;
@@ -483,7 +467,11 @@ static void put_charsmap(const struct vocab *vocab) {
     json_open_object(out);
     put_string(vocab, "type", "Precompiled");
     json_key(out, "precompiled_charsmap");
-    put_base64(out, vocab->scratch, map->data, (size_t)map->len);
+    struct buf text;
+    buf_init(&text, LIMIT_JSON_FILE);
+    base64_encode(&text, map->data, (size_t)map->len);
+    json_string_n(out, text.data ? text.data : "", text.len);
+    buf_deinit(&text);
     json_close_object(out);
 }
 

@@ -92,21 +92,9 @@ void write_text(struct json_out *out, struct text text) {
 }
 
 void write_base64(struct json_out *out, const float *values, size_t n) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const uint8_t *bytes = (const uint8_t *)values;
-    const size_t len = n * sizeof(*values);
     struct buf buf;
     buf_init(&buf, LIMIT_RESPONSE);
-    for (size_t i = 0; i < len; i += 3) {
-        const size_t left = len - i;
-        const uint32_t group = (uint32_t)bytes[i] << 16 |
-                               (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
-                               (left > 2 ? bytes[i + 2] : 0);
-        buf_putc(&buf, digits[group >> 18]);
-        buf_putc(&buf, digits[group >> 12 & 63]);
-        buf_putc(&buf, left > 1 ? digits[group >> 6 & 63] : '=');
-        buf_putc(&buf, left > 2 ? digits[group & 63] : '=');
-    }
+    base64_encode(&buf, values, n * sizeof(*values));
     json_string_n(out, buf.data ? buf.data : "", buf.len);
     buf_deinit(&buf);
 }

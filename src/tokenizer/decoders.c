@@ -22,22 +22,6 @@ static char *copy_string(struct loader *loader, const struct json *config, const
     return arena_printf(loader_arena(loader), "%s", json_get_string(config, name, otherwise));
 }
 
-/* Replaces one string by another everywhere, from the left. */
-static void replace_all(struct buf *out, const char *data, size_t len, const char *from,
-                        const char *to) {
-    const size_t from_len = strlen(from);
-    size_t pos = 0;
-    while (from_len > 0) {
-        const char *found = memmem(data + pos, len - pos, from, from_len);
-        if (!found)
-            break;
-        buf_append(out, data + pos, (size_t)(found - data) - pos);
-        buf_puts(out, to);
-        pos = (size_t)(found - data) + from_len;
-    }
-    buf_append(out, data + pos, len - pos);
-}
-
 /* ---- sequence ------------------------------------------------------------------------------ */
 
 static enum status sequence_parse(struct stage *stage, struct loader *loader,
@@ -109,7 +93,7 @@ static void clean(struct buf *token, struct buf *other) {
         if (!token->data || !memchr(token->data, ' ', token->len))
             return;
         buf_reset(other);
-        replace_all(other, token->data, token->len, cleanups[i][0], cleanups[i][1]);
+        buf_append_replaced(other, token->data, token->len, cleanups[i][0], cleanups[i][1]);
         const struct buf swap = *token;
         *token = *other;
         *other = swap;
@@ -167,13 +151,13 @@ static void ctc_run(const struct stage *stage, struct strings *strings) {
         if (i > 0 && last.len == string.len && memcmp(last.data, string.data, last.len) == 0)
             continue;
         last = string;
-        replace_all(&token, string.data, string.len, state->pad, "");
+        buf_append_replaced(&token, string.data, string.len, state->pad, "");
         if (token.len == 0)
             continue;
         if (state->cleanup) {
             clean(&token, &other);
             buf_reset(&other);
-            replace_all(&other, token.data, token.len, state->delimiter, " ");
+            buf_append_replaced(&other, token.data, token.len, state->delimiter, " ");
             const struct buf swap = token;
             token = other;
             other = swap;
@@ -198,8 +182,8 @@ static void bpe_decoder_run(const struct stage *stage, struct strings *strings) 
     struct buf token;
     buf_init(&token, LIMIT_TEXT);
     for (size_t i = 0; i < strings->n; i++) {
-        replace_all(&token, strings->items[i].data, strings->items[i].len, stage->state,
-                    i + 1 == strings->n ? "" : " ");
+        buf_append_replaced(&token, strings->items[i].data, strings->items[i].len, stage->state,
+                            i + 1 == strings->n ? "" : " ");
         strings_set(strings, i, &token);
     }
     buf_deinit(&token);

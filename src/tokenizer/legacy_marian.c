@@ -20,7 +20,7 @@ static void marian_join(const struct tokenizer *tokenizer, const struct strings 
     struct buf text;
     buf_init(&text, LIMIT_TEXT);
     spm_join_runs(tokenizer, tokens, &text, &style);
-    slow_replace(out, text.data, text.len, METASPACE, " ");
+    buf_append_replaced(out, text.data, text.len, METASPACE, " ");
     slow_strip(out, start);
     buf_deinit(&text);
 }

@@ -187,23 +187,11 @@ void normalizers_add(struct normalizers *list, const char *json) {
     buf_puts(&list->text, json);
 }
 
-static void put_base64(struct buf *out, const char *data, size_t len) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < len; i += 3) {
-        const size_t n = len - i < 3 ? len - i : 3;
-        uint32_t bits = 0;
-        for (size_t k = 0; k < 3; k++)
-            bits = bits << 8 | (k < n ? (uint8_t)data[i + k] : 0);
-        for (size_t k = 0; k < 4; k++)
-            buf_putc(out, k <= n ? digits[bits >> (18 - 6 * k) & 63] : '=');
-    }
-}
-
 void normalizers_charsmap(struct normalizers *list, const struct sentencepiece *model) {
     if (model->charsmap_len == 0)
         return;
     normalizers_add(list, "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"");
-    put_base64(&list->text, model->charsmap, model->charsmap_len);
+    base64_encode(&list->text, model->charsmap, model->charsmap_len);
     buf_puts(&list->text, "\"}");
 }
 

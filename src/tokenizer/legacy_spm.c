@@ -88,7 +88,7 @@ void spm_join_concat(const struct tokenizer *tokenizer, const struct strings *to
     struct buf whole;
     buf_init(&whole, LIMIT_TEXT);
     slow_concat(tokens, "", &whole);
-    slow_replace(out, whole.data, whole.len, METASPACE, " ");
+    buf_append_replaced(out, whole.data, whole.len, METASPACE, " ");
     slow_strip(out, start);
     buf_deinit(&whole);
 }

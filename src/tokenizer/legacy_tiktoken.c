@@ -12,31 +12,10 @@
 
 /* ---- lines --------------------------------------------------------------------------------- */
 
-static int sextet(char c) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *digit = c ? strchr(digits, c) : NULL;
-    return digit ? (int)(digit - digits) : -1;
-}
-
 /* Padded base64 of at most LIMIT_PIECE bytes; 0: it is none. */
 static size_t decode_base64(uint8_t out[LIMIT_PIECE], const char *text, size_t len) {
-    if (len == 0 || len % 4 != 0 || len / 4 * 3 > LIMIT_PIECE)
-        return 0;
-    const size_t padding = (text[len - 1] == '=') + (size_t)(text[len - 2] == '=');
-    size_t n = 0;
-    uint32_t bits = 0;
-    for (size_t i = 0; i < len; i++) {
-        const int digit = i >= len - padding ? 0 : sextet(text[i]);
-        if (digit < 0)
-            return 0;
-        bits = bits << 6 | (uint32_t)digit;
-        if (i % 4 != 3)
-            continue;
-        for (int shift = 16; shift >= 0; shift -= 8)
-            out[n++] = (uint8_t)(bits >> shift);
-        bits = 0;
-    }
-    return n - padding;
+    size_t n;
+    return len / 4 * 3 <= LIMIT_PIECE && base64_decode(out, &n, text, len) ? n : 0;
 }
 
 struct row {

@@ -109,6 +109,24 @@ static void growth_is_geometric(void **state) {
     buf_deinit(&buf);
 }
 
+static void strings_are_replaced_from_the_left(void **state) {
+    static const struct {
+        const char *data, *from, *to, *wanted;
+    } rows[] = {
+        {"", "a", "b", ""},       {"aaa", "aa", "b", "ba"}, {"abab", "ab", "", ""},
+        {"abc", "", "x", "abc"},  {"abc", "d", "x", "abc"}, {"a b", " ", "  ", "a  b"},
+        {"end", "end", "e", "e"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf buf;
+        buf_init(&buf, 64);
+        buf_puts(&buf, "> ");
+        buf_append_replaced(&buf, rows[i].data, strlen(rows[i].data), rows[i].from, rows[i].to);
+        assert_string_equal(buf.data + 2, rows[i].wanted);
+        buf_deinit(&buf);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(appending_keeps_all_and_terminates),
@@ -117,6 +135,7 @@ int main(void) {
         cmocka_unit_test(reserved_room_is_taken_by_adding_to_len),
         cmocka_unit_test(taking_hands_the_bytes_over),
         cmocka_unit_test(growth_is_geometric),
+        cmocka_unit_test(strings_are_replaced_from_the_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
