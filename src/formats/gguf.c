@@ -6,7 +6,7 @@
  * permuted here either: `turned` and `paired_rows` say how the data stands. */
 #include "formats/gguf.h"
 
-#define DOWNLOAD "download the file again"
+#include "formats/advice.h"
 
 /* ---- types ---- */
 

@@ -9,9 +9,9 @@
  * size. Nothing here knows what a key or a name means: gguf_names.c. */
 #include "formats/gguf.h"
 
+#include "formats/advice.h"
 #include "formats/bytes.h"
 
-#define DOWNLOAD  "download the file again"
 #define MAX_DIMS  4    /* ggml's own limit */
 #define MAX_NAME  1024 /* bytes of a key or of a tensor's name; real ones stay below 64 */
 #define ALIGNMENT 32   /* where general.alignment says nothing */

@@ -5,9 +5,8 @@
  * Every opcode makes at most one value and one place in a container, each counted, so memory is
  * bounded by LIMIT_PICKLE_VALUES. Nothing here recurses. */
 #include "formats/pickle.h"
+#include "formats/advice.h"
 #include "formats/bytes.h"
-
-#define DOWNLOAD "download the file again"
 
 struct opcode {
     const char *name;

@@ -10,27 +10,13 @@
  * or reads files. */
 #include "formats/format.h"
 
-#define DOWNLOAD "download the file again"
+#include "formats/advice.h"
 
 /* A file with one of these starts is no safetensors file, whatever its name says. */
-static const struct {
-    const char *start, *text;
-} impostors[] = {
-    {"version https://git-lfs", "is a Git LFS pointer, not the weights: run `git lfs pull` in the "
-                                "repository, or " DOWNLOAD},
-    {"<", "is a web page, not weights (was the download refused?): " DOWNLOAD},
+static const struct impostor impostors[] = {
     {"PK\003\004", "is a PyTorch zip file under another name: rename it to pytorch_model.bin"},
     {"GGUF", "is a GGUF file under another name: rename it, so that it ends in .gguf"},
 };
-
-static enum status refuse_impostor(const uint8_t *data, size_t size, struct error *err) {
-    for (size_t i = 0; i < ARRAY_LEN(impostors); i++) {
-        const size_t len = strlen(impostors[i].start);
-        if (size >= len && memcmp(data, impostors[i].start, len) == 0)
-            return ERR(err, MODEL, "%s", impostors[i].text);
-    }
-    return STATUS_OK;
-}
 
 /* Finds the header's JSON behind its length. */
 static enum status locate_header(const uint8_t *data, size_t size, size_t *header_len,
@@ -42,7 +28,7 @@ static enum status locate_header(const uint8_t *data, size_t size, size_t *heade
     for (size_t i = 0; i < 8; i++)
         len |= (uint64_t)data[i] << (8 * i);
     if (len > LIMIT_SAFETENSORS_HEADER) {
-        if (refuse_impostor(data, size, err) != STATUS_OK)
+        if (refuse_impostor(impostors, ARRAY_LEN(impostors), data, size, err) != STATUS_OK)
             return STATUS_ERROR;
         return ERR(err, MODEL,
                    "header length is %llu, must be at most %llu: not a safetensors file, or "

@@ -9,9 +9,8 @@
  * transformers does with torch.load(weights_only=True). Data stays in the mapping; a tensor whose
  * strides are not row-major (transposed, expanded) is copied. Tied tensors share their bytes. */
 #include "formats/torch.h"
+#include "formats/advice.h"
 #include "formats/zip.h"
-
-#define DOWNLOAD "download the file again"
 
 /* ---- tensors into the list ---- */
 
@@ -194,24 +193,10 @@ static enum status read_zip(struct torch_reader *reader, const uint8_t *data, si
 /* ---- the file ---- */
 
 /* A file with one of these starts is none of torch.save, whatever its name says. */
-static const struct {
-    const char *start, *text;
-} impostors[] = {
-    {"version https://git-lfs", "is a Git LFS pointer, not the weights: run `git lfs pull` in the "
-                                "repository, or " DOWNLOAD},
-    {"<", "is a web page, not weights (was the download refused?): " DOWNLOAD},
+static const struct impostor impostors[] = {
     {"GGUF", "is a GGUF file under another name: rename it to model.gguf"},
     {"\x89HDF", "is a TensorFlow file under another name: download the PyTorch one"},
 };
-
-static enum status refuse_start(const uint8_t *data, size_t size, struct error *err) {
-    for (size_t i = 0; i < ARRAY_LEN(impostors); i++) {
-        const size_t len = strlen(impostors[i].start);
-        if (size >= len && memcmp(data, impostors[i].start, len) == 0)
-            return ERR(err, MODEL, "%s", impostors[i].text);
-    }
-    return ERR(err, MODEL, "is not a file of torch.save, or damaged: " DOWNLOAD);
-}
 
 static enum status read_file(struct torch_reader *reader, const uint8_t *data, size_t size,
                              struct pickle_value **state, struct error *err) {
@@ -222,7 +207,9 @@ static enum status read_file(struct torch_reader *reader, const uint8_t *data, s
         return torch_tar_read(reader, data, size, state, err);
     if (size > 0 && data[0] == PROTO)
         return torch_row_read(reader, data, size, state, err);
-    return refuse_start(data, size, err);
+    if (refuse_impostor(impostors, ARRAY_LEN(impostors), data, size, err) != STATUS_OK)
+        return STATUS_ERROR;
+    return ERR(err, MODEL, "is not a file of torch.save, or damaged: " DOWNLOAD);
 }
 
 static enum status torch_list(struct tensor_list *list, const uint8_t *data, size_t size,

@@ -18,9 +18,8 @@
  * Data is little-endian, whatever the machine was. As torch.serialization._legacy_load reads them.
  */
 #include "formats/torch.h"
+#include "formats/advice.h"
 #include "formats/bytes.h"
-
-#define DOWNLOAD "download the file again"
 
 /* What is still to be read of a file. */
 struct rest {

@@ -9,9 +9,8 @@
  * Sizes are taken from the directory: local headers of a stream have zeros there. Checksums are not
  * computed; torch can be told not to write them. Directories, comments and dates are ignored. */
 #include "formats/zip.h"
+#include "formats/advice.h"
 #include "formats/bytes.h"
-
-#define DOWNLOAD "download the file again"
 
 enum {
     END_SIZE = 22,       /* the end record without its comment */
