@@ -56,10 +56,10 @@ static bool bert_ascii(const struct bert_normalizer *bert, struct text *text,
 
 static void put_lower(const struct bert_normalizer *bert, struct writer *writer, uint32_t c,
                       struct span from) {
-    uint32_t lower[2] = {c};
-    const size_t n = bert->lowercase ? unicode_lower(c, lower) : 1;
-    for (size_t i = 0; i < n; i++)
-        writer_put(writer, lower[i], from);
+    if (bert->lowercase)
+        writer_put_lower(writer, c, from);
+    else
+        writer_put(writer, c, from);
 }
 
 /* A character that is not to be removed; false: a mark that may have to be reordered. */
@@ -136,18 +136,6 @@ static bool in_one_pass(const struct bert_normalizer *bert, struct text *text,
 /* Only cleaning and spaces around Chinese characters. */
 static const struct bert_normalizer no_more = {.strip_accents = 0};
 
-static void drop_marks(struct text *text, struct arena *scratch) {
-    struct writer writer = writer_begin(scratch, text->len);
-    for (size_t pos = 0; pos < text->len;) {
-        size_t next = pos;
-        const uint32_t c = text_next(text->data, text->len, &next);
-        if (!unicode_is(c, UNICODE_NONSPACING))
-            writer_put(&writer, c, text_from(text, pos, next));
-        pos = next;
-    }
-    writer_end(&writer, text);
-}
-
 static void pass_by_pass(const struct bert_normalizer *bert, struct text *text,
                          struct arena *scratch) {
     struct bert_normalizer first = no_more, last = no_more;
@@ -157,7 +145,7 @@ static void pass_by_pass(const struct bert_normalizer *bert, struct text *text,
     (void)in_one_pass(&first, text, scratch);
     if (strips(bert)) {
         normal_form(text, scratch, (struct normal_form){0});
-        drop_marks(text, scratch);
+        text_drop(text, scratch, UNICODE_NONSPACING);
     }
     (void)in_one_pass(&last, text, scratch);
 }

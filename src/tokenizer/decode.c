@@ -66,37 +66,12 @@ void decode_clean(struct buf *out, size_t start) {
         replace_in_place(out, start, cleanups[i][0], cleanups[i][1]);
 }
 
-static bool python_space(const char *data, size_t len, size_t *next) {
-    const uint32_t c = text_next(data, len, next);
-    return (c >= 9 && c <= 13) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 ||
-           c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
-           c == 0x202F || c == 0x205F || c == 0x3000;
-}
-
 /* What transformers' CLIP tokenizer does to every decoded text: suffixes to spaces, then strip. */
 static void strip_decoded(const struct tokenizer *tokenizer, struct buf *out, size_t start) {
     const char *suffix = tokenizer->model.end_of_word_suffix;
     if (suffix)
         replace_in_place(out, start, suffix, " ");
-    size_t first = start, end = start;
-    bool leading = true;
-    for (size_t pos = start; pos < out->len;) {
-        size_t next = pos;
-        const bool space = python_space(out->data, out->len, &next);
-        if (leading && space)
-            first = next;
-        leading = leading && space;
-        if (!space)
-            end = next;
-        pos = next;
-    }
-    if (end < first)
-        end = first;
-    if (out->data) {
-        memmove(out->data + start, out->data + first, end - first);
-        out->len = start + end - first;
-        out->data[out->len] = 0;
-    }
+    slow_strip(out, start);
 }
 
 bool decode_cleans(const struct tokenizer *tokenizer, struct decode_options options) {

@@ -135,7 +135,7 @@ static void join(const struct tokenizer *tokenizer, const struct strings *tokens
     struct buf text;
     buf_init(&text, LIMIT_TEXT);
     slow_concat(tokens, " ", &text);
-    slow_replace(out, text.data, text.len, "@@ ", "");
+    buf_append_replaced(out, text.data, text.len, "@@ ", "");
     slow_strip(out, start);
     buf_deinit(&text);
 }
@@ -172,19 +172,6 @@ enum status legacy_ctrl(struct loader *loader, struct error *err) {
     return json_and_merges(loader, err);
 }
 
-static void lower(struct text *text, struct arena *scratch) {
-    struct writer writer = writer_begin(scratch, text->len + 8);
-    for (size_t pos = 0; pos < text->len;) {
-        size_t next = pos;
-        uint32_t out[2];
-        const size_t n = unicode_lower(text_next(text->data, text->len, &next), out);
-        for (size_t i = 0; i < n; i++)
-            writer_put(&writer, out[i], text_from(text, pos, next));
-        pos = next;
-    }
-    writer_end(&writer, text);
-}
-
 static void put_newline(struct pieces *out, struct text *text, size_t pos, struct arena *scratch) {
     struct writer writer = writer_begin(scratch, 16);
     struct text name = *text;
@@ -197,7 +184,7 @@ static void put_newline(struct pieces *out, struct text *text, size_t pos, struc
  * of its own, but behind an apostrophe, where two spaces become one. */
 static void split_word(struct pieces *out, struct text text, struct arena *scratch) {
     size_t start = 0;
-    lower(&text, scratch);
+    text_lowercase(&text, scratch);
     for (size_t pos = 0; pos < text.len; pos++) {
         const char c = text.data[pos];
         if (c == 0 || !strchr(".,!?()'\n", c))

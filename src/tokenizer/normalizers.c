@@ -54,44 +54,16 @@ static void ascii_lower(struct text *text, struct arena *scratch) {
     text->data = data;
 }
 
-static void put_lower(struct writer *writer, uint32_t code_point, struct span from) {
-    uint32_t lower[2];
-    const size_t n = unicode_lower(code_point, lower);
-    for (size_t i = 0; i < n; i++)
-        writer_put(writer, lower[i], from);
-}
-
 static void lowercase_run(const struct stage *stage, struct text *text, struct arena *scratch) {
-    if (text_is_ascii(text->data, text->len)) {
+    if (text_is_ascii(text->data, text->len))
         ascii_lower(text, scratch);
-        return;
-    }
-    struct writer writer = writer_begin(scratch, text->len + 8);
-    for (size_t pos = 0; pos < text->len;) {
-        size_t next = pos;
-        const uint32_t code_point = text_next(text->data, text->len, &next);
-        put_lower(&writer, code_point, text_from(text, pos, next));
-        pos = next;
-    }
-    writer_end(&writer, text);
-}
-
-/* Drops the characters with one of the properties. */
-static void drop(struct text *text, struct arena *scratch, uint32_t properties) {
-    struct writer writer = writer_begin(scratch, text->len);
-    for (size_t pos = 0; pos < text->len;) {
-        size_t next = pos;
-        const uint32_t code_point = text_next(text->data, text->len, &next);
-        if (!unicode_is(code_point, properties))
-            writer_put(&writer, code_point, text_from(text, pos, next));
-        pos = next;
-    }
-    writer_end(&writer, text);
+    else
+        text_lowercase(text, scratch);
 }
 
 static void strip_accents_run(const struct stage *stage, struct text *text, struct arena *scratch) {
     if (!text_is_ascii(text->data, text->len))
-        drop(text, scratch, UNICODE_MARK);
+        text_drop(text, scratch, UNICODE_MARK);
 }
 
 struct strip {

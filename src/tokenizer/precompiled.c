@@ -7,50 +7,30 @@
  * character. A damaged table is refused when it is loaded. */
 #include "tokenizer/pipeline.h"
 
+#include "tokenizer/charsmap.h"
 #include "tokenizer/unicode.h"
 #include "base/banned.h"
 
 #define GRAPHEME_MOST 5 /* bytes of a grapheme that is looked up as a whole */
 
 struct precompiled {
-    const uint32_t *units;
-    size_t n_units;
-    const char *texts;
-    size_t texts_len;
+    struct charsmap map;
     bool ascii[128]; /* the character is replaced */
 };
 
-/* ---- units --------------------------------------------------------------------------------- */
-
-static bool has_value(uint32_t unit) {
-    return unit >> 8 & 1;
-}
-
-static uint32_t label(uint32_t unit) {
-    return unit & 0x800000FF;
-}
-
-static uint32_t offset(uint32_t unit) {
-    return (unit >> 10) << ((unit & 1u << 9) >> 6);
-}
-
-static uint32_t value(uint32_t unit) {
-    return unit & 0x7FFFFFFF;
-}
-
 /* The replacement of the shortest key that data[0, len) starts with; NULL: there is none. Places
  * were checked at loading, but those of units that no key leads to. */
-static const char *look_up(const struct precompiled *map, const char *data, size_t len,
+static const char *look_up(const struct charsmap *map, const char *data, size_t len,
                            size_t *out_len) {
-    uint32_t at = offset(map->units[0]);
+    uint32_t at = unit_offset(map->units[0]);
     for (size_t i = 0; i < len && data[i]; i++) {
         at ^= (uint8_t)data[i];
-        if (at >= map->n_units || label(map->units[at]) != (uint8_t)data[i])
+        if (at >= map->n_units || unit_label(map->units[at]) != (uint8_t)data[i])
             return NULL;
         const uint32_t unit = map->units[at];
-        at ^= offset(unit);
-        if (has_value(unit)) {
-            const char *text = map->texts + value(map->units[at]);
+        at ^= unit_offset(unit);
+        if (unit_has_value(unit)) {
+            const char *text = map->texts + unit_value(map->units[at]);
             *out_len = strlen(text);
             return text;
         }
@@ -60,60 +40,30 @@ static const char *look_up(const struct precompiled *map, const char *data, size
 
 /* ---- loading ------------------------------------------------------------------------------- */
 
-static int sextet(char c) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *digit = c ? strchr(digits, c) : NULL;
-    return digit ? (int)(digit - digits) : -1;
-}
-
-/* Padded base64; NULL when it is not. */
-static uint8_t *base64_decode(struct arena *arena, const char *text, size_t len, size_t *out_len) {
-    uint8_t *out = arena_alloc(arena, len / 4 * 3 + 1);
-    size_t n = 0;
-    const size_t padding = len >= 4 ? (text[len - 1] == '=') + (size_t)(text[len - 2] == '=') : 0;
-    if (len % 4 != 0)
-        return NULL;
-    uint32_t bits = 0;
-    for (size_t i = 0; i < len; i++) {
-        const int digit = i >= len - padding ? 0 : sextet(text[i]);
-        if (digit < 0)
-            return NULL;
-        bits = bits << 6 | (uint32_t)digit;
-        if (i % 4 != 3)
-            continue;
-        for (int shift = 16; shift >= 0; shift -= 8)
-            out[n++] = (uint8_t)(bits >> shift);
-        bits = 0;
-    }
-    *out_len = n - padding;
-    if (padding > 0 && (len < 4 || out[n - padding] != 0))
+/* Padded base64 with nothing behind its last byte; NULL when it is not. */
+static uint8_t *decoded(struct arena *arena, const char *text, size_t len, size_t *out_len) {
+    const size_t room = len / 4 * 3;
+    uint8_t *out = arena_alloc(arena, room + 1);
+    if (!base64_decode(out, out_len, text, len) || (*out_len < room && out[*out_len] != 0))
         return NULL;
     return out;
 }
 
-static bool value_is_sane(const struct precompiled *map, size_t at, uint32_t unit) {
-    const size_t leaf = at ^ offset(unit);
-    if (leaf >= map->n_units)
-        return false;
-    const size_t place = value(map->units[leaf]);
-    return place <= map->texts_len &&
-           (place == map->texts_len || ((unsigned char)map->texts[place] & 0xC0) != 0x80);
+static bool value_is_sane(const struct charsmap *map, size_t at, uint32_t unit) {
+    const size_t leaf = at ^ unit_offset(unit);
+    return leaf < map->n_units && charsmap_is_place(map, unit_value(map->units[leaf]));
 }
 
-static enum status check_map(const struct precompiled *map, struct error *err) {
+static enum status check_map(const struct charsmap *map, struct error *err) {
     if (map->n_units == 0)
         return ERR(err, MODEL, "the table of \"precompiled_charsmap\" is empty");
     if (!utf8_valid(map->texts, map->texts_len, NULL))
         return ERR(err, MODEL, "the replacements of \"precompiled_charsmap\" are not valid UTF-8");
     for (size_t i = 0; i < map->n_units; i++)
-        if (!(map->units[i] & 1u << 31) && has_value(map->units[i]) &&
+        if (!(map->units[i] & 1u << 31) && unit_has_value(map->units[i]) &&
             !value_is_sane(map, i, map->units[i]))
             return ERR(err, MODEL, "unit %zu of \"precompiled_charsmap\" points outside of it", i);
     return STATUS_OK;
-}
-
-static uint32_t little_endian(const uint8_t *bytes) {
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
 enum status precompiled_parse(struct stage *stage, struct loader *loader, const struct json *config,
@@ -123,27 +73,19 @@ enum status precompiled_parse(struct stage *stage, struct loader *loader, const 
     if (!json_is(text, JSON_STRING))
         return ERR(err, MODEL, "\"precompiled_charsmap\" is missing");
     size_t len;
-    const uint8_t *bytes = base64_decode(&loader->arena, text->text, text->len, &len);
+    const uint8_t *bytes = decoded(&loader->arena, text->text, text->len, &len);
     if (!bytes)
         return ERR(err, MODEL, "\"precompiled_charsmap\" must be base64");
-    const size_t units_len = len >= 4 ? little_endian(bytes) / 4 : 0;
-    if (len < 4 || units_len > (len - 4) / 4)
+    struct precompiled *state = arena_zalloc(arena, 1, sizeof *state);
+    if (!charsmap_read(&state->map, arena, bytes, len))
         return ERR(err, MODEL, "\"precompiled_charsmap\" is cut off: it has %zu bytes", len);
-    struct precompiled *map = arena_zalloc(arena, 1, sizeof *map);
-    uint32_t *units = arena_alloc(arena, (units_len + 1) * sizeof *units);
-    for (size_t i = 0; i < units_len; i++)
-        units[i] = little_endian(bytes + 4 + 4 * i);
-    map->units = units;
-    map->n_units = units_len;
-    map->texts_len = len - 4 - 4 * units_len;
-    map->texts = arena_strndup(arena, (const char *)bytes + 4 + 4 * units_len, map->texts_len);
-    if (check_map(map, err) != STATUS_OK)
+    if (check_map(&state->map, err) != STATUS_OK)
         return STATUS_ERROR;
     for (int c = 1; c < 128; c++) {
         const char key = (char)c;
-        map->ascii[c] = look_up(map, &key, 1, &len) != NULL;
+        state->ascii[c] = look_up(&state->map, &key, 1, &len) != NULL;
     }
-    stage->state = map;
+    stage->state = state;
     return STATUS_OK;
 }
 
@@ -198,7 +140,7 @@ static void begin(struct rewrite *rewrite, size_t pos) {
 }
 
 /* Character by character. */
-static void long_grapheme(const struct precompiled *map, struct rewrite *rewrite, size_t pos,
+static void long_grapheme(const struct charsmap *map, struct rewrite *rewrite, size_t pos,
                           size_t end) {
     const char *data = rewrite->text->data;
     while (pos < end) {
@@ -215,8 +157,7 @@ static void long_grapheme(const struct precompiled *map, struct rewrite *rewrite
     }
 }
 
-static void grapheme(const struct precompiled *map, struct rewrite *rewrite, size_t pos,
-                     size_t end) {
+static void grapheme(const struct charsmap *map, struct rewrite *rewrite, size_t pos, size_t end) {
     const char *data = rewrite->text->data;
     size_t len;
     const char *new = end - pos <= GRAPHEME_MOST ? look_up(map, data + pos, end - pos, &len) : NULL;
@@ -229,26 +170,26 @@ static void grapheme(const struct precompiled *map, struct rewrite *rewrite, siz
 }
 
 /* The end of the ASCII from pos on that stays as it is: graphemes of one character each. */
-static size_t plain_end(const struct precompiled *map, const struct text *text, size_t pos) {
+static size_t plain_end(const struct precompiled *state, const struct text *text, size_t pos) {
     size_t end = pos;
     while (end < text->len && (unsigned char)text->data[end] < 0x80 &&
-           !map->ascii[(unsigned char)text->data[end]] && text->data[end] != '\r')
+           !state->ascii[(unsigned char)text->data[end]] && text->data[end] != '\r')
         end++;
     /* The last one may be the start of a longer grapheme. */
     return end > pos && end < text->len && (unsigned char)text->data[end] >= 0x80 ? end - 1 : end;
 }
 
 void precompiled_run(const struct stage *stage, struct text *text, struct arena *scratch) {
-    const struct precompiled *map = stage->state;
+    const struct precompiled *state = stage->state;
     struct rewrite rewrite = {.text = text, .scratch = scratch};
     for (size_t pos = 0; pos < text->len;) {
-        const size_t plain = plain_end(map, text, pos);
+        const size_t plain = plain_end(state, text, pos);
         if (rewrite.begun)
             keep(&rewrite, pos, plain);
         if (plain == text->len)
             break;
         const size_t end = unicode_grapheme_end(text->data, text->len, plain);
-        grapheme(map, &rewrite, plain, end);
+        grapheme(&state->map, &rewrite, plain, end);
         pos = end;
     }
     if (!rewrite.begun)

@@ -114,10 +114,8 @@ static void lower(const struct tokenizer *tokenizer, struct text *text, struct a
             continue;
         }
         size_t next = pos;
-        uint32_t out[2];
-        const size_t n = unicode_lower(text_next(text->data, text->len, &next), out);
-        for (size_t i = 0; i < n; i++)
-            writer_put(&writer, out[i], text_from(text, pos, next));
+        const uint32_t code_point = text_next(text->data, text->len, &next);
+        writer_put_lower(&writer, code_point, text_from(text, pos, next));
         pos = next;
     }
     writer_end(&writer, text);
@@ -372,21 +370,6 @@ void slow_strip(struct buf *out, size_t start) {
     memmove(out->data + start, out->data + part.start, part.end - part.start);
     out->len = start + (part.end - part.start);
     out->data[out->len] = 0;
-}
-
-void slow_replace(struct buf *out, const char *data, size_t len, const char *from, const char *to) {
-    const size_t from_len = strlen(from);
-    size_t pos = 0;
-    while (len > pos) {
-        const char *found = memmem(data + pos, len - pos, from, from_len);
-        if (!found)
-            break;
-        buf_append(out, data + pos, (size_t)(found - data) - pos);
-        buf_puts(out, to);
-        pos = (size_t)(found - data) + from_len;
-    }
-    if (len > pos)
-        buf_append(out, data + pos, len - pos);
 }
 
 void slow_concat(const struct strings *tokens, const char *between, struct buf *out) {

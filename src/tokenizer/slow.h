@@ -63,8 +63,6 @@ void slow_decode(const struct tokenizer *tokenizer, struct buf *out, const int32
 bool slow_is_space(uint32_t code_point); /* str.isspace */
 /* str.strip of what was written from `start` on. */
 void slow_strip(struct buf *out, size_t start);
-/* Writes data[len] with one string replaced by another. */
-void slow_replace(struct buf *out, const char *data, size_t len, const char *from, const char *to);
 /* "".join, " ".join. */
 void slow_concat(const struct strings *tokens, const char *between, struct buf *out);
 

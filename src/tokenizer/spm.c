@@ -8,27 +8,14 @@
 
 /* ---- loading ------------------------------------------------------------------------------- */
 
-static uint32_t little_endian(const uint8_t *bytes) {
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
 static enum status read_charsmap(struct spm *spm, const struct sentencepiece *model,
                                  struct error *err) {
-    const uint8_t *bytes = (const uint8_t *)model->charsmap;
     if (model->charsmap_len == 0)
         return STATUS_OK;
-    const size_t len = model->charsmap_len;
-    const size_t n = len >= 4 ? little_endian(bytes) / 4 : 0;
-    if (n == 0 || n > (len - 4) / 4)
-        return ERR(err, MODEL, "its charsmap of %zu bytes is damaged", len);
-    uint32_t *units = arena_alloc(&spm->arena, n * sizeof *units);
-    for (size_t i = 0; i < n; i++)
-        units[i] = little_endian(bytes + 4 + 4 * i);
-    spm->units = units;
-    spm->n_units = n;
-    spm->texts_len = len - 4 - 4 * n;
-    spm->texts = arena_strndup(&spm->arena, (const char *)bytes + 4 + 4 * n, spm->texts_len);
-    if (!utf8_valid(spm->texts, spm->texts_len, NULL))
+    if (!charsmap_read(&spm->map, &spm->arena, model->charsmap, model->charsmap_len) ||
+        spm->map.n_units == 0)
+        return ERR(err, MODEL, "its charsmap of %zu bytes is damaged", model->charsmap_len);
+    if (!utf8_valid(spm->map.texts, spm->map.texts_len, NULL))
         return ERR(err, MODEL, "the replacements of its charsmap are not valid UTF-8");
     return STATUS_OK;
 }
@@ -51,6 +38,7 @@ static void read_pieces(struct spm *spm, const struct sentencepiece *model, stru
             spm->min_score = fminf(spm->min_score, piece->score);
             spm->max_score = fmaxf(spm->max_score, piece->score);
         }
+        spm->has_unused |= piece->type == SENTENCEPIECE_UNUSED;
         if (piece->type == SENTENCEPIECE_USER_DEFINED)
             trie_add(spm->user_defined, piece->data, piece->len, (int32_t)i);
         if (is_in_text(piece->type) && piece->len > 0)
@@ -154,26 +142,22 @@ int32_t spm_unk_id(const struct spm *spm) {
 
 /* ---- normalization ------------------------------------------------------------------------- */
 
-static uint32_t unit_offset(uint32_t unit) {
-    return (unit >> 10) << ((unit & 1u << 9) >> 6);
-}
-
 /* The replacement of the longest key that data[0, len) starts with; NULL: there is none. */
-static const char *longest_key(const struct spm *spm, const char *data, size_t len,
+static const char *longest_key(const struct charsmap *map, const char *data, size_t len,
                                size_t *key_len) {
     const char *found = NULL;
-    size_t at = spm->n_units > 0 ? unit_offset(spm->units[0]) : 0;
+    size_t at = map->n_units > 0 ? unit_offset(map->units[0]) : 0;
     for (size_t i = 0; i < len; i++) {
         at ^= (uint8_t)data[i];
-        if (at >= spm->n_units || (spm->units[at] & 0x800000FF) != (uint8_t)data[i])
+        if (at >= map->n_units || unit_label(map->units[at]) != (uint8_t)data[i])
             break;
-        const uint32_t unit = spm->units[at];
+        const uint32_t unit = map->units[at];
         at ^= unit_offset(unit);
-        if (!(unit >> 8 & 1) || at >= spm->n_units)
+        if (!unit_has_value(unit) || at >= map->n_units)
             continue;
-        const size_t place = spm->units[at] & 0x7FFFFFFF;
-        if (place <= spm->texts_len && ((uint8_t)spm->texts[place] & 0xC0) != 0x80) {
-            found = spm->texts + place;
+        const size_t place = unit_value(map->units[at]);
+        if (charsmap_is_place(map, place)) {
+            found = map->texts + place;
             *key_len = i + 1;
         }
     }
@@ -188,7 +172,7 @@ static const char *next_prefix(const struct spm *spm, const char *data, size_t l
         *taken = *out_len = end;
         return data;
     }
-    const char *text = longest_key(spm, data, len, &end);
+    const char *text = longest_key(&spm->map, data, len, &end);
     if (text) {
         *taken = end;
         *out_len = strlen(text);

@@ -207,16 +207,9 @@ static void put_symbol(const struct bpe_state *state, size_t start, size_t end, 
     put_symbol(state, start + left, end, cuts);
 }
 
-static bool has_unused(const struct spm *spm) {
-    for (size_t i = 0; i < spm->n; i++)
-        if (spm->pieces[i].type == SENTENCEPIECE_UNUSED)
-            return true;
-    return false;
-}
-
 static void bpe(const struct spm *spm, const char *data, size_t len, struct cuts *cuts) {
     struct bpe_state state = {.spm = spm, .data = data};
-    if (has_unused(spm))
+    if (spm->has_unused)
         state.unused_left = arena_zalloc(cuts->arena, spm->n, sizeof *state.unused_left);
     const size_t n = split_symbols(&state, len, cuts->arena);
     for (size_t i = 1; i < n; i++)

@@ -6,6 +6,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "tokenizer/charsmap.h"
 #include "tokenizer/piece_trie.h"
 #include "tokenizer/spm.h"
 #include "tokenizer/trie.h"
@@ -28,11 +29,8 @@ struct spm {
     int32_t unk_id;
     const char *unk_surface; /* what the unknown piece reads as */
     bool byte_fallback, dummy_prefix, removes_spaces, escapes_spaces, suffixes_space;
-    /* The charsmap: a double array of darts-clone, and the replacements its values point at. */
-    const uint32_t *units;
-    size_t n_units;
-    const char *texts;
-    size_t texts_len;
+    bool has_unused; /* pieces that BPE merges to, but splits again */
+    struct charsmap map;
 };
 
 #endif

@@ -176,6 +176,36 @@ void text_prepend(struct text *text, struct arena *scratch, const char *data, si
     writer_end(&writer, text);
 }
 
+void writer_put_lower(struct writer *writer, uint32_t code_point, struct span from) {
+    uint32_t lower[2];
+    const size_t n = unicode_lower(code_point, lower);
+    for (size_t i = 0; i < n; i++)
+        writer_put(writer, lower[i], from);
+}
+
+void text_lowercase(struct text *text, struct arena *scratch) {
+    struct writer writer = writer_begin(scratch, text->len + 8);
+    for (size_t pos = 0; pos < text->len;) {
+        size_t next = pos;
+        const uint32_t code_point = text_next(text->data, text->len, &next);
+        writer_put_lower(&writer, code_point, text_from(text, pos, next));
+        pos = next;
+    }
+    writer_end(&writer, text);
+}
+
+void text_drop(struct text *text, struct arena *scratch, uint32_t properties) {
+    struct writer writer = writer_begin(scratch, text->len);
+    for (size_t pos = 0; pos < text->len;) {
+        size_t next = pos;
+        const uint32_t code_point = text_next(text->data, text->len, &next);
+        if (!unicode_is(code_point, properties))
+            writer_put(&writer, code_point, text_from(text, pos, next));
+        pos = next;
+    }
+    writer_end(&writer, text);
+}
+
 /* ---- transform ----------------------------------------------------------------------------- */
 
 struct transform transform_begin(struct arena *arena, const struct text *text) {

@@ -71,7 +71,12 @@ void writer_put(struct writer *writer, uint32_t code_point, struct span from);
 void writer_append(struct writer *writer, const char *data, size_t len, struct span from);
 /* Copies [start, end) of a text as it is. */
 void writer_copy(struct writer *writer, const struct text *text, size_t start, size_t end);
+void writer_put_lower(struct writer *writer, uint32_t code_point, struct span from);
 void writer_end(const struct writer *writer, struct text *text);
+
+/* Every character in lower case, by itself; and without those that have one of the properties. */
+void text_lowercase(struct text *text, struct arena *scratch);
+void text_drop(struct text *text, struct arena *scratch, uint32_t properties);
 
 /* The library's transform(): characters come with a change that says which characters of the old
  * text they consume: 1 none (inserted), 0 one, -n one and n more. */
