@@ -1,11 +1,9 @@
 /* Fuzzing the files of tokenizer classes that exist in Python only, and tiktoken's, from the root
  * of the repository. The first byte picks class and file, the rest is that file: a tokenizer is
  * built of it and encodes a text, whose ids are decoded. */
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "tokenizer/tokenizer.h"
+
+#include "folder.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,34 +24,6 @@ static const struct {
     {"{\"tokenizer_class\":\"EsmTokenizer\"}", "vocab.txt", NULL, NULL},
     {NULL, "tokenizer_config.json", NULL, NULL},
 };
-
-static char folder[] = "/tmp/brisk-fuzz-XXXXXX";
-static bool started;
-
-static void path_of(char out[96], const char *name) {
-    snprintf(out, 96, "%s/%s", folder, name);
-}
-
-static void put(const char *name, const void *data, size_t size) {
-    char path[96];
-    path_of(path, name);
-    FILE *out = fopen(path, "wb");
-    if (!out)
-        PANIC("cannot write %s", path);
-    if (size > 0)
-        fwrite(data, 1, size, out);
-    fclose(out);
-}
-
-static void drop(const char *name) {
-    char path[96];
-    path_of(path, name);
-    unlink(path);
-}
-
-static void remove_folder(void) {
-    rmdir(folder);
-}
 
 static void run(const struct tokenizer *tokenizer) {
     static const char text[] = "The quick brown  fox's 1,234 caf\xC3\xA9\n \xF0\x9F\x98\x80 "
@@ -79,29 +49,24 @@ static void run(const struct tokenizer *tokenizer) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (!started) {
-        if (!mkdtemp(folder))
-            PANIC("cannot make a folder below /tmp");
-        atexit(remove_folder);
-        started = true;
-    }
+    folder_need();
     if (size == 0)
         return 0;
     const size_t pick = data[0] % ARRAY_LEN(classes);
     struct tokenizer *tokenizer;
     struct error err;
-    put(classes[pick].file, data + 1, size - 1);
+    folder_put(classes[pick].file, data + 1, size - 1);
     if (classes[pick].config)
-        put("tokenizer_config.json", classes[pick].config, strlen(classes[pick].config));
+        folder_put("tokenizer_config.json", classes[pick].config, strlen(classes[pick].config));
     if (classes[pick].other)
-        put(classes[pick].other, classes[pick].content, strlen(classes[pick].content));
+        folder_put(classes[pick].other, classes[pick].content, strlen(classes[pick].content));
     if (tokenizer_load(&tokenizer, folder, &err) == STATUS_OK) {
         run(tokenizer);
         tokenizer_destroy(tokenizer);
     }
-    drop("tokenizer_config.json");
-    drop(classes[pick].file);
+    folder_drop("tokenizer_config.json");
+    folder_drop(classes[pick].file);
     if (classes[pick].other)
-        drop(classes[pick].other);
+        folder_drop(classes[pick].other);
     return 0;
 }

@@ -1,11 +1,9 @@
 /* Fuzzing SentencePiece files, from the root of the repository. The first byte picks the class that
  * reads it, the rest is the file: a T5, Llama, XLM-R or ALBERT tokenizer is built of it and encodes
  * a text. */
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "tokenizer/tokenizer.h"
+
+#include "folder.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -18,31 +16,6 @@ static const struct {
     {"spiece.model", "{\"tokenizer_class\":\"AlbertTokenizer\"}"},
     {"tokenizer.model", "{\"tokenizer_class\":\"GemmaTokenizer\"}"},
 };
-
-static char folder[] = "/tmp/brisk-fuzz-XXXXXX", config[64], model[64];
-static bool started;
-
-static void remove_folder(void) {
-    unlink(config);
-    unlink(model);
-    rmdir(folder);
-}
-
-static void start(void) {
-    if (!mkdtemp(folder))
-        PANIC("cannot make a folder below /tmp");
-    snprintf(config, sizeof config, "%s/tokenizer_config.json", folder);
-    atexit(remove_folder);
-    started = true;
-}
-
-static void put(const char *path, const void *data, size_t size) {
-    FILE *out = fopen(path, "wb");
-    if (!out)
-        PANIC("cannot write %s", path);
-    fwrite(data, 1, size, out);
-    fclose(out);
-}
 
 static void run(const struct tokenizer *tokenizer) {
     static const char text[] =
@@ -65,19 +38,16 @@ static void run(const struct tokenizer *tokenizer) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct tokenizer *tokenizer;
     struct error err;
-    if (!started)
-        start();
+    folder_need();
     if (size == 0)
         return 0;
     const size_t i = data[0] % ARRAY_LEN(classes);
-    if (model[0])
-        unlink(model);
-    snprintf(model, sizeof model, "%s/%s", folder, classes[i].file);
-    put(config, classes[i].config, strlen(classes[i].config));
-    put(model, data + 1, size - 1);
+    folder_put("tokenizer_config.json", classes[i].config, strlen(classes[i].config));
+    folder_put(classes[i].file, data + 1, size - 1);
     if (tokenizer_load(&tokenizer, folder, &err) == STATUS_OK) {
         run(tokenizer);
         tokenizer_destroy(tokenizer);
     }
+    folder_drop(classes[i].file);
     return 0;
 }

@@ -1,25 +1,16 @@
 /* Fuzzing the tokenizer, from the root of the repository. The first byte picks: 0, the rest up to a
  * zero byte is a tokenizer.json, what follows a text for it; else one of the golden tokenizers
  * encodes the rest. What comes out must lie inside the text and decode to UTF-8. */
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "tokenizer/tokenizer.h"
+
+#include "folder.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define GOLDENS "tests/golden/tokenizer"
-#define MOST    255 /* golden tokenizers in use: what a byte can pick */
+#define MOST 255 /* golden tokenizers in use: what a byte can pick */
 
 static struct tokenizer *goldens[MOST];
 static size_t n_goldens;
-static char folder[] = "/tmp/brisk-fuzz-XXXXXX", file[64];
-
-static void remove_folder(void) {
-    unlink(file);
-    rmdir(folder);
-}
 
 static void start(void) {
     struct arena arena = {0};
@@ -33,10 +24,9 @@ static void start(void) {
                 n_goldens++;
     }
     arena_deinit(&arena);
-    if (n_goldens == 0 || !mkdtemp(folder))
+    if (n_goldens == 0)
         PANIC("run from the root of the repository");
-    snprintf(file, sizeof file, "%s/tokenizer.json", folder);
-    atexit(remove_folder);
+    folder_need();
 }
 
 static void check_encoding(const struct encoding *encoding, size_t code_points) {
@@ -80,11 +70,7 @@ static void run_file(const char *data, size_t size) {
     const size_t len = zero ? (size_t)(zero - data) : size;
     struct tokenizer *tokenizer;
     struct error err;
-    FILE *out = fopen(file, "wb");
-    if (!out)
-        PANIC("cannot write %s", file);
-    fwrite(data, 1, len, out);
-    fclose(out);
+    folder_put("tokenizer.json", data, len);
     if (tokenizer_load(&tokenizer, folder, &err) != STATUS_OK)
         return;
     static const char known[] = "The dog's 123 caf\xC3\xA9 \xF0\x9F\x98\x80 <s> <unk>";

@@ -12,11 +12,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import argparse
-import filecmp
 import json
 import pathlib
 import shutil
-import sys
 import tempfile
 import warnings
 
@@ -24,6 +22,7 @@ import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 
+import fresh
 import networks
 import service
 from make import OUT, TOLERANCE, rounded
@@ -124,13 +123,6 @@ def make_all(out):
         print(f"adapter/{name}: {size // 1024} KiB", flush=True)
 
 
-def differences(made, kept):
-    names = {p.relative_to(root) for root in (made, kept) for p in (root / "adapter").rglob("*") if p.is_file()}
-    return [str(n) for n in sorted(names)
-            if not ((made / n).exists() and (kept / n).exists()
-                    and filecmp.cmp(made / n, kept / n, shallow=False))]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
@@ -138,16 +130,7 @@ def main():
     warnings.simplefilter("ignore")
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(1)
-    if not args.check:
-        make_all(OUT)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        make_all(pathlib.Path(folder))
-        found = differences(pathlib.Path(folder), OUT)
-    for name in found:
-        print("differs:", name)
-    print("no difference" if not found else f"{len(found)} files differ")
-    sys.exit(bool(found))
+    fresh.make_or_check(args.check, make_all, OUT, ["adapter"])
 
 
 if __name__ == "__main__":

@@ -14,11 +14,9 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["TQDM_DISABLE"] = "1"
 
 import argparse
-import filecmp
 import json
 import pathlib
 import shutil
-import sys
 import tempfile
 import warnings
 
@@ -28,6 +26,7 @@ import torch
 import transformers
 from gguf import GGMLQuantizationType as T
 
+import fresh
 import gguf_write
 import networks
 import service
@@ -182,10 +181,9 @@ def make_types(out):
     (out / "gguf/types.json").write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
 
 
-def differences(made, kept):
-    names = {p.relative_to(root) for root in (made, kept) for p in (root / "gguf").rglob("*") if p.is_file()}
-    return [str(n) for n in sorted(names)
-            if not ((made / n).exists() and (kept / n).exists() and filecmp.cmp(made / n, kept / n, shallow=False))]
+def make_all(out):
+    make_models(out)
+    make_types(out)
 
 
 def main():
@@ -195,18 +193,7 @@ def main():
     warnings.simplefilter("ignore")
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(1)
-    if not args.check:
-        make_models(OUT)
-        make_types(OUT)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        make_models(pathlib.Path(folder))
-        make_types(pathlib.Path(folder))
-        found = differences(pathlib.Path(folder), OUT)
-    for name in found:
-        print("differs:", name)
-    print("no difference" if not found else f"{len(found)} files differ")
-    sys.exit(bool(found))
+    fresh.make_or_check(args.check, make_all, OUT, ["gguf"])
 
 
 if __name__ == "__main__":

@@ -15,11 +15,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import argparse
-import filecmp
 import json
 import pathlib
 import shutil
-import sys
 import tempfile
 import warnings
 
@@ -27,6 +25,7 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
+import fresh
 import heads
 import networks
 import service
@@ -163,18 +162,6 @@ def make_head(head, out):
     print(f"{head.id}: {len(cases)} cases, seed {seed}, {size // 1024} KiB", flush=True)
 
 
-def differences(made, kept):
-    """Paths that differ between two golden folders, over the families of this table."""
-    found = []
-    for family in sorted({h.family for h in heads.all_heads()}):
-        names = {p.relative_to(root) for root in (made, kept) for p in (root / family).rglob("*") if p.is_file()}
-        for name in sorted(names):
-            a, b = made / name, kept / name
-            if not (a.exists() and b.exists() and filecmp.cmp(a, b, shallow=False)):
-                found.append(str(name))
-    return found
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", help="family, or family/head")
@@ -194,12 +181,10 @@ def main():
         made = pathlib.Path(folder)
         for head in chosen:
             make_head(head, made)
-        found = [d for d in differences(made, args.out)
+        families = sorted({h.family for h in heads.all_heads()})
+        found = [d for d in fresh.differences(made, args.out, families)
                  if not args.only or any(d.startswith(h.id + "/") for h in chosen)]
-    for name in found:
-        print("differs:", name)
-    print("no difference" if not found else f"{len(found)} files differ")
-    sys.exit(bool(found))
+    fresh.report(found)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,9 @@ import base64
 import collections
 import json
 import os
-import pathlib
 import random
 import shutil
 import sys
-import tempfile
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
@@ -21,6 +19,7 @@ import transformers
 
 from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CODES
 
+import fresh
 import pieces
 import tokenizer as fast
 
@@ -281,16 +280,7 @@ def make(out):
 
 
 def main():
-    if "--check" not in sys.argv:
-        make(OUT)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        make(folder + "/made")
-        found = fast.differences(pathlib.Path(folder + "/made"), pathlib.Path(OUT))
-    for name in found:
-        print("differs:", name)
-    print("no difference" if not found else f"{len(found)} files differ")
-    sys.exit(bool(found))
+    fresh.make_or_check("--check" in sys.argv, make, OUT)
 
 
 if __name__ == "__main__":

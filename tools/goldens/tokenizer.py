@@ -7,15 +7,12 @@ is a text, perhaps a pair and options, and the windows they give (or "error"); a
 ids, how, and the text; "paddings" are texts, how they are padded, and what that gives. Run from the repository root; --check makes them elsewhere and compares.
 """
 import base64
-import filecmp
 import json
 import os
-import pathlib
 import random
 import shutil
 import struct
 import sys
-import tempfile
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
@@ -26,6 +23,7 @@ import tokenizers
 import transformers
 from tokenizers import pre_tokenizers
 
+import fresh
 import pieces
 
 OUT = "tests/golden/tokenizer"
@@ -749,27 +747,14 @@ def make():
 
 
 
-def differences(made, kept):
-    names = {p.relative_to(root) for root in (made, kept) for p in root.rglob("*") if p.is_file()}
-    return [str(n) for n in sorted(names)
-            if not ((made / n).exists() and (kept / n).exists() and
-                    filecmp.cmp(made / n, kept / n, shallow=False))]
+def make_below(folder):
+    global OUT
+    OUT = str(folder)
+    make()
 
 
 def main():
-    global OUT
-    if "--check" not in sys.argv:
-        make()
-        return
-    kept = pathlib.Path(OUT)
-    with tempfile.TemporaryDirectory() as folder:
-        OUT = folder + "/tokenizer"
-        make()
-        found = differences(pathlib.Path(OUT), kept)
-    for name in found:
-        print("differs:", name)
-    print("no difference" if not found else f"{len(found)} files differ")
-    sys.exit(bool(found))
+    fresh.make_or_check("--check" in sys.argv, make_below, OUT)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ torch's first layout, a tar archive, are written by hand here: no torch of today
 on every run. Run from the repository root; --check makes them elsewhere and compares.
 """
 import collections
-import filecmp
 import io
 import json
 import os
@@ -17,12 +16,13 @@ import shutil
 import struct
 import sys
 import tarfile
-import tempfile
 import warnings
 import zipfile
 
 import torch
 from torch import nn
+
+import fresh
 
 OUT = pathlib.Path("tests/golden/torch")
 NAMES = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64", "int32": "I32",
@@ -330,29 +330,17 @@ def make():
     (OUT / "expected.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
-def differences(made, kept):
-    names = {p.relative_to(root) for root in (made, kept) for p in root.rglob("*") if p.is_file()}
-    return [str(n) for n in sorted(names)
-            if not ((made / n).exists() and (kept / n).exists() and filecmp.cmp(made / n, kept / n, shallow=False))]
+def make_below(folder):
+    global OUT
+    OUT = folder
+    shutil.rmtree(OUT, ignore_errors=True)
+    make()
 
 
 def main():
-    global OUT
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    if "--check" not in sys.argv:
-        shutil.rmtree(OUT, ignore_errors=True)
-        make()
-        return
-    kept = OUT
-    with tempfile.TemporaryDirectory() as folder:
-        OUT = pathlib.Path(folder) / "torch"
-        make()
-        found = differences(OUT, kept)
-    for name in found:
-        print("differs:", name)
-    print("no difference" if not found else f"{len(found)} files differ")
-    sys.exit(bool(found))
+    fresh.make_or_check("--check" in sys.argv, make_below, OUT)
 
 
 main()

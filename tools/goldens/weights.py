@@ -6,13 +6,13 @@ it.
 """
 import argparse
 import pathlib
-import sys
-import tempfile
 import warnings
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.utils import parametrizations, weight_norm
+
+import fresh
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "tests/golden/weights"
 DENSE = OUT.parent / "distilbert/sentence-max/2_Dense/model.safetensors"
@@ -55,18 +55,7 @@ def main():
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    if not args.check:
-        make(OUT)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        made = pathlib.Path(folder)
-        make(made)
-        found = [p.relative_to(made) for p in made.rglob("*.*")
-                 if p.read_bytes() != (OUT / p.relative_to(made)).read_bytes()]
-    for name in found:
-        print("differs:", name)
-    print("no difference" if not found else f"{len(found)} files differ")
-    sys.exit(bool(found))
+    fresh.make_or_check(args.check, make, OUT)
 
 
 if __name__ == "__main__":

@@ -60,4 +60,21 @@ static inline struct tokenizer *folder_must_load(const char *tokenizer_json) {
     return tokenizer;
 }
 
+/* A tokenizer.json, and what its error says. */
+struct refusal {
+    const char *json, *reason;
+};
+
+static inline void folder_refuses(const struct refusal *rows, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        struct tokenizer *tokenizer;
+        struct error err;
+        if (folder_load(&tokenizer, rows[i].json, NULL, &err) == STATUS_OK)
+            fail_msg("%s was accepted", rows[i].json);
+        assert_int_equal(err.code, ERROR_MODEL);
+        if (!strstr(err.text, rows[i].reason))
+            fail_msg("%s: wanted \"%s\" in \"%s\"", rows[i].json, rows[i].reason, err.text);
+    }
+}
+
 #endif

@@ -6,9 +6,7 @@
     "\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0,\"[UNK]\":1},\"unk_token\":\"[UNK]\"}"
 
 static void a_damaged_file_is_refused_with_the_reason(void **state) {
-    static const struct {
-        const char *json, *reason;
-    } rows[] = {
+    static const struct refusal rows[] = {
         {"", "tokenizer.json"},
         {"{\"model\":", "invalid JSON"},
         {"[]", "must be an object"},
@@ -52,15 +50,7 @@ static void a_damaged_file_is_refused_with_the_reason(void **state) {
          "one character"},
         {"{" WORDS ",\"added_tokens\":[{\"id\":3}]}", "has no \"content\""},
     };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct tokenizer *tokenizer;
-        struct error err;
-        if (folder_load(&tokenizer, rows[i].json, NULL, &err) == STATUS_OK)
-            fail_msg("%s was accepted", rows[i].json);
-        assert_int_equal(err.code, ERROR_MODEL);
-        if (!strstr(err.text, rows[i].reason))
-            fail_msg("%s: wanted \"%s\" in \"%s\"", rows[i].json, rows[i].reason, err.text);
-    }
+    folder_refuses(rows, ARRAY_LEN(rows));
 }
 
 static void without_files_it_is_not_found(void **state) {

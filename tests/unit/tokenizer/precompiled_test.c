@@ -102,9 +102,7 @@ static void a_damaged_map_is_refused(void **state) {
 }
 
 static void text_that_is_no_map_is_refused(void **state) {
-    static const struct {
-        const char *json, *reason;
-    } rows[] = {
+    static const struct refusal rows[] = {
         {HEAD "\"}}", "is cut off"},
         {HEAD "AAA\"}}", "must be base64"},
         {HEAD "A===\"}}", "must be base64"},
@@ -115,15 +113,7 @@ static void text_that_is_no_map_is_refused(void **state) {
         {HEAD "AAAAAA==\"}}", "is empty"},
         {HEAD "/////w==\"}}", "is cut off"},
     };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct tokenizer *tokenizer;
-        struct error err;
-        if (folder_load(&tokenizer, rows[i].json, NULL, &err) == STATUS_OK)
-            fail_msg("%s was accepted", rows[i].json);
-        assert_int_equal(err.code, ERROR_MODEL);
-        if (!strstr(err.text, rows[i].reason))
-            fail_msg("%s: wanted \"%s\" in \"%s\"", rows[i].json, rows[i].reason, err.text);
-    }
+    folder_refuses(rows, ARRAY_LEN(rows));
 }
 
 /* Whatever is accepted can be run: the sanitizers watch. */

@@ -9,9 +9,7 @@
 #define LETTERS       12
 
 static void a_damaged_vocabulary_is_refused(void **state) {
-    static const struct {
-        const char *json, *reason;
-    } rows[] = {
+    static const struct refusal rows[] = {
         {UNIGRAM("\"unk_id\":0"), "\"vocab\" must be a list"},
         {UNIGRAM("\"vocab\":{\"a\":0}"), "\"vocab\" must be a list"},
         {UNIGRAM("\"vocab\":[\"a\"]"), "piece 0 of \"vocab\""},
@@ -24,15 +22,7 @@ static void a_damaged_vocabulary_is_refused(void **state) {
         {UNIGRAM("\"vocab\":[[\"a\",-1]],\"unk_id\":-1"), "\"unk_id\" must be below"},
         {UNIGRAM("\"vocab\":[],\"unk_id\":0"), "\"unk_id\" must be below the 0"},
     };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct tokenizer *tokenizer;
-        struct error err;
-        if (folder_load(&tokenizer, rows[i].json, NULL, &err) == STATUS_OK)
-            fail_msg("%s was accepted", rows[i].json);
-        assert_int_equal(err.code, ERROR_MODEL);
-        if (!strstr(err.text, rows[i].reason))
-            fail_msg("%s: wanted \"%s\" in \"%s\"", rows[i].json, rows[i].reason, err.text);
-    }
+    folder_refuses(rows, ARRAY_LEN(rows));
 }
 
 static void a_type_can_be_told_from_the_list(void **state) {
