@@ -49,6 +49,9 @@ enum status repository_open(struct repository *repository, const char *folder,
 void repository_close(struct repository *repository);
 /* A file that makes a folder a repository is there: config.json, or what stands for it. */
 bool repository_exists(const char *folder);
+/* The folder of the model that an adapter's folder stands on, in the arena; NULL: the folder is no
+ * adapter, or its base is not here. Reads adapter_config.json alone. */
+char *repository_base(const char *folder, const struct locate *locate, struct arena *arena);
 /* Parses folder/name into the repository's arena; *out NULL when the file is absent. */
 enum status repository_json(struct repository *repository, const char *name,
                             const struct json **out, struct error *err) MUST_CHECK;

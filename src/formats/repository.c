@@ -139,6 +139,20 @@ static enum status find_parts(struct repository *repository, const struct locate
     return repository->adapter == NULL ? STATUS_OK : find_base(repository, locate, err);
 }
 
+char *repository_base(const char *folder, const struct locate *locate, struct arena *arena) {
+    struct repository repository = {.folder = folder};
+    struct error ignored = {0};
+    char *base = NULL;
+    if (!adapter_exists(folder))
+        return NULL;
+    if (read_known(&repository, folder, ADAPTER_CONFIG, JSON_OBJECT, &repository.adapter,
+                   &ignored) != STATUS_OK ||
+        adapter_base(&base, repository.adapter, folder, locate, arena, &ignored) != STATUS_OK)
+        base = NULL;
+    arena_deinit(&repository.arena);
+    return base;
+}
+
 /* ---- reading all ---- */
 
 static enum status read_config(struct repository *repository, struct error *err) {

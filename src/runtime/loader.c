@@ -205,7 +205,7 @@ static void load_one(struct shelf *shelf, struct shelf_entry *entry) {
     entry->state = SHELF_LOADING;
     entry->load_started_ns = clock_now_ns();
     lock_drop(&shelf->lock);
-    const uint64_t stamp = repos_stamp(load.folder);
+    const uint64_t stamp = repos_stamp(load.repos, load.folder);
     size_t bytes = 0;
     enum status status = estimate_folder(shelf, load.folder, &bytes, &err);
     lock_take(&shelf->lock);

@@ -192,9 +192,13 @@ static uint64_t stamp_of(uint64_t hash, struct arena *arena, const char *folder,
     return hash;
 }
 
-uint64_t repos_stamp(const char *folder) {
+uint64_t repos_stamp(const struct repos *repos, const char *folder) {
     struct arena arena = {0};
-    const uint64_t stamp = stamp_of(0xcbf29ce484222325u, &arena, folder, true);
+    const struct locate locate = repos_locate(repos);
+    uint64_t stamp = stamp_of(0xcbf29ce484222325u, &arena, folder, true);
+    const char *base = repository_base(folder, &locate, &arena);
+    if (base != NULL)
+        stamp = stamp_of(mix(stamp, base, strlen(base)), &arena, base, true);
     arena_deinit(&arena);
     return stamp;
 }

@@ -1,5 +1,6 @@
 /* Where repositories lie: from an id ("org/name", "name") to a folder under the model folders.
- * Private to runtime. Reads names only, no file's content. */
+ * Private to runtime. Reads names only, no file's content
+ * but the name of an adapter's base model. */
 #ifndef BRISK_RUNTIME_REPOS_H
 #define BRISK_RUNTIME_REPOS_H
 
@@ -27,8 +28,9 @@ struct locate repos_locate(const struct repos *repos);
 /* Ids of all repositories, sorted within a folder; the first folder that has an id wins. */
 void repos_each(const struct repos *repos, void (*each)(void *user, const char *id), void *user);
 
-/* Changes when a file of the folder (or of its folders) is added, removed or written. */
-uint64_t repos_stamp(const char *folder);
+/* Changes when a file of the folder (or of its folders) is added, removed or written; an adapter's
+ * also by its base model: when that arrives, goes, is another one or changes. */
+uint64_t repos_stamp(const struct repos *repos, const char *folder);
 /* Bytes of the weight files, for estimates. */
 size_t repos_weight_bytes(const char *folder);
 

@@ -196,7 +196,7 @@ static struct shelf_entry *seek(struct shelf *shelf, const char *id, struct erro
     struct shelf_entry *entry = NULL;
     if (repos_find(shelf->options.repos, id, true, &arena, &folder, err) != STATUS_OK)
         goto out;
-    const uint64_t stamp = repos_stamp(folder);
+    const uint64_t stamp = repos_stamp(shelf->options.repos, folder);
     lock_take(&shelf->lock);
     entry = entry_make(shelf, id, folder);
     if (entry->state != SHELF_LOADED && want(shelf, entry, stamp, err) != STATUS_OK) {

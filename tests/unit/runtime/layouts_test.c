@@ -148,6 +148,24 @@ static void an_adapter_without_its_base_says_what_to_download(void **state) {
     folder_remove(&folder);
 }
 
+/* The failure of a load is remembered, but not beyond the arrival of what was missing. */
+static void an_adapter_answers_once_its_base_is_there(void **state) {
+    struct folder folder;
+    folder_make(&folder);
+    folder_copy(&folder, GOLDEN_FOLDER "/" ADAPTER, "tuned");
+    struct brisk *brisk = runtime_of(folder.path);
+    for (int here = 0; here <= 1; here++) {
+        if (here)
+            folder_copy(&folder, GOLDEN_FOLDER "/" BASE, BASE);
+        struct brisk_answer answer = ask(brisk, "tuned", NULL);
+        if (answer.status != (here ? 200 : 500))
+            fail_msg("base here: %d: %d %s", here, answer.status, answer.body);
+        brisk_answer_free(&answer);
+    }
+    brisk_destroy(brisk);
+    folder_remove(&folder);
+}
+
 /* `brisk tokenize` loads no model, and finds the same tokenizer. */
 static void tokenizers_are_where_the_parts_are(void **state) {
     struct folder folder;
@@ -174,6 +192,7 @@ int main(void) {
         cmocka_unit_test(an_adapter_beside_its_base),
         cmocka_unit_test(an_adapter_with_its_own_tokenizer),
         cmocka_unit_test(an_adapter_without_its_base_says_what_to_download),
+        cmocka_unit_test(an_adapter_answers_once_its_base_is_there),
         cmocka_unit_test(tokenizers_are_where_the_parts_are),
     };
     log_set_level(LOG_ERROR + 1);

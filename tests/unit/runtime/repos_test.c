@@ -180,18 +180,58 @@ static void stamp_follows_the_files(void **state) {
     struct folder folder;
     struct repos repos = tree_make(&folder, false);
     const char *flat = folder_path(&folder, "a/flat");
-    const uint64_t first = repos_stamp(flat);
-    assert_int_equal(repos_stamp(flat), first);
+    const uint64_t first = repos_stamp(&repos, flat);
+    assert_int_equal(repos_stamp(&repos, flat), first);
     folder_write(&folder, "a/flat/model.safetensors", "0123456789");
-    const uint64_t second = repos_stamp(flat);
+    const uint64_t second = repos_stamp(&repos, flat);
     assert_int_not_equal(second, first);
     assert_int_equal(repos_weight_bytes(flat), 10);
     folder_write(&folder, "a/flat/model.safetensors", "012345678");
-    assert_int_not_equal(repos_stamp(flat), second);
+    assert_int_not_equal(repos_stamp(&repos, flat), second);
     folder_write(&folder, "a/flat/pytorch_model.bin", "0123"); /* the same once more */
     assert_int_equal(repos_weight_bytes(flat), 9);
     assert_int_equal(unlink(folder_path(&folder, "a/flat/model.safetensors")), 0);
     assert_int_equal(repos_weight_bytes(flat), 4);
+    repos_deinit(&repos);
+    folder_remove(&folder);
+}
+
+/* What an adapter gives is its base's as well. */
+static void stamp_follows_the_base(void **state) {
+    static const struct {
+        const char *file, *text; /* written; text NULL: removed */
+        bool differs;
+    } rows[] = {
+        {"b/other/config.json", "{}", false},         /* of nobody here */
+        {"b/org/base/config.json", "{}", true},       /* the base arrives */
+        {"b/org/base/model.safetensors", "12", true}, /* piece by piece */
+        {"b/org/base/model.safetensors", "123", true},
+        {"a/org/base/config.json", "{}", true}, /* another one is found first */
+        {"a/org/base/config.json", NULL, true},
+        {"b/org/base/config.json", NULL, true},
+        {"a/tuned/adapter_config.json", "{\"base_model_name_or_path\": \"flat\"}", true},
+        {"a/flat/model.safetensors", "1", true},
+        {"a/tuned/adapter_config.json", "[", true}, /* no name in it */
+        {"a/flat/model.safetensors", "12", false},
+    };
+    struct folder folder;
+    struct repos repos = tree_make(&folder, false);
+    const char *tuned = folder_path(&folder, "a/tuned");
+    folder_write(&folder, "a/tuned/adapter_model.safetensors", "");
+    folder_write(&folder, "a/tuned/adapter_config.json",
+                 "{\"base_model_name_or_path\": \"org/base\"}");
+    uint64_t before = repos_stamp(&repos, tuned);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].text != NULL)
+            folder_write(&folder, rows[i].file, rows[i].text);
+        else
+            assert_int_equal(unlink(folder_path(&folder, rows[i].file)), 0);
+        const uint64_t after = repos_stamp(&repos, tuned);
+        if ((after != before) != rows[i].differs)
+            fail_msg("row %zu, %s: wanted %s stamp", i, rows[i].file,
+                     rows[i].differs ? "another" : "the same");
+        before = after;
+    }
     repos_deinit(&repos);
     folder_remove(&folder);
 }
@@ -213,6 +253,7 @@ int main(void) {
         cmocka_unit_test(bases_are_found),
         cmocka_unit_test(each_once),
         cmocka_unit_test(stamp_follows_the_files),
+        cmocka_unit_test(stamp_follows_the_base),
         cmocka_unit_test(absent_folder_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
