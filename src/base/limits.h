@@ -65,9 +65,10 @@
 #define LIMIT_MERGES             (16 * 1024 * 1024) /* pairs that its pieces are made of */
 #define LIMIT_PIECES_BYTES       (16 * MiB)         /* of a unigram vocabulary; 250,000 have 2 MB */
 #define LIMIT_PIECE_SCORE        1e290              /* its scores: sums over a text stay finite */
-#define LIMIT_POSITIONS          (1024 * 1024)      /* max_position_embeddings */
-#define LIMIT_LABELS             65536              /* classes of one head */
-#define LIMIT_PACKED_CACHE_BYTES (20 * GiB)         /* files of the packed cache (setting) */
+#define LIMIT_ADAPTER_NUMBER     1e9 /* an adapter's rank and alpha; real ones are below 1e4 */
+#define LIMIT_POSITIONS          (1024 * 1024) /* max_position_embeddings */
+#define LIMIT_LABELS             65536         /* classes of one head */
+#define LIMIT_PACKED_CACHE_BYTES (20 * GiB)    /* files of the packed cache (setting) */
 
 /* Engine and generation */
 #define LIMIT_BATCH_TOKENS 2048 /* tokens of one forward pass */
