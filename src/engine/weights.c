@@ -602,6 +602,7 @@ enum status weights_pack(struct model *model, const struct checkpoint *checkpoin
     if (mem_try_alloc(&buffer, bytes, err) != STATUS_OK)
         return STATUS_ERROR;
     l.buffer = buffer;
+    checkpoint_prepare(checkpoint, model->team);
     const enum status status = walk(&l, err);
     mem_free_large(buffer, bytes);
     return status;

@@ -243,8 +243,10 @@ static enum status check_initialization(const struct json *config, struct error 
 static enum status read_number(double *out, const struct json *config, const char *key,
                                struct error *err) {
     const struct json *value = json_get(config, key);
-    if (!json_is(value, JSON_NUMBER) || !isfinite(value->number) || value->number <= 0)
-        return ERR(err, MODEL, ADAPTER_CONFIG ": \"%s\" must be a number over 0", key);
+    if (!json_is(value, JSON_NUMBER) || !isfinite(value->number) || value->number <= 0 ||
+        value->number > LIMIT_ADAPTER_NUMBER)
+        return ERR(err, MODEL, ADAPTER_CONFIG ": \"%s\" must be a number over 0, at most %g", key,
+                   LIMIT_ADAPTER_NUMBER);
     *out = value->number;
     return STATUS_OK;
 }

@@ -87,27 +87,45 @@ static void compute_factors(const struct tensor *tensor, const struct change *ch
     mem_free(sums);
 }
 
+static void need_factors(const struct tensor *tensor, const struct change *change) {
+    struct scaling *scaling = change->scaling;
+    if (atomic_load_explicit(&scaling->ready, memory_order_acquire))
+        return;
+    lock_take(&scaling->lock);
+    if (!atomic_load_explicit(&scaling->ready, memory_order_relaxed)) {
+        compute_factors(tensor, change);
+        atomic_store_explicit(&scaling->ready, true, memory_order_release);
+    }
+    lock_drop(&scaling->lock);
+}
+
 static void multiply(const struct tensor *tensor, const struct change *change, size_t from,
                      size_t n, float *out) {
-    struct scaling *scaling = change->scaling;
-    if (!atomic_load_explicit(&scaling->ready, memory_order_acquire)) {
-        lock_take(&scaling->lock);
-        if (!atomic_load_explicit(&scaling->ready, memory_order_relaxed)) {
-            compute_factors(tensor, change);
-            atomic_store_explicit(&scaling->ready, true, memory_order_release);
-        }
-        lock_drop(&scaling->lock);
-    }
+    const struct scaling *scaling = change->scaling;
+    need_factors(tensor, change);
     for (size_t i = 0; i < n; i++)
         out[i] *= scaling->factors[(from + i) / scaling->inner % scaling->count];
 }
 
 void change_apply(const struct tensor *tensor, const struct change *stop, size_t from, size_t n,
                   float *out) {
+    if (n == 0) /* perhaps a row has no columns */
+        return;
     for (const struct change *change = tensor->change; change != stop; change = change->next) {
         if (change->left != NULL)
             add_product(change, from, n, out);
         if (change->scaling != NULL)
             multiply(tensor, change, from, n, out);
     }
+}
+
+bool change_prepare(const struct tensor *tensor) {
+    bool prepared = false;
+    for (const struct change *change = tensor->change; change != NULL; change = change->next) {
+        if (change->scaling != NULL) {
+            need_factors(tensor, change);
+            prepared = true;
+        }
+    }
+    return prepared;
 }

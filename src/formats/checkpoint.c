@@ -376,6 +376,31 @@ void checkpoint_forget(const struct checkpoint *checkpoint, const struct tensor 
     }
 }
 
+/* ---- norms ---- */
+
+struct preparing {
+    const struct checkpoint *checkpoint;
+    atomic_size_t next; /* tensor that nobody has taken; publishes nothing */
+};
+
+static void prepare_lane(struct lane *lane, void *arg) {
+    struct preparing *p = arg;
+    for (;;) {
+        const size_t i = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
+        if (i >= checkpoint_count(p->checkpoint))
+            return;
+        const struct tensor *tensor = checkpoint_at(p->checkpoint, i);
+        if (change_prepare(tensor))
+            checkpoint_forget(p->checkpoint, tensor);
+    }
+}
+
+void checkpoint_prepare(const struct checkpoint *checkpoint, struct team *team) {
+    struct preparing preparing = {.checkpoint = checkpoint};
+    if (checkpoint->list.n_scalings > 0)
+        team_run(team, prepare_lane, &preparing);
+}
+
 enum status checkpoint_intact(const struct checkpoint *checkpoint, struct error *err) {
     for (uint32_t i = 0; i < checkpoint->n_files; i++) {
         if (!file_map_is_intact(&checkpoint->maps[i], checkpoint->paths[i]))

@@ -61,7 +61,8 @@ struct change {
 };
 
 /* Element i times magnitude[j] / norm[j], j = i / inner % count, where norm[j] is the length of all
- * elements of that j before the factor. The norms take one pass over the tensor, on first use. */
+ * elements of that j before the factor. The norms take one pass over the tensor by one thread, on
+ * first use at the latest. */
 struct scaling {
     const float *magnitude; /* [count] */
     size_t inner, count;
@@ -73,6 +74,8 @@ struct scaling {
 /* The changes of the tensor up to `stop` (NULL: all) on out[n], its elements from `from` on. */
 void change_apply(const struct tensor *tensor, const struct change *stop, size_t from, size_t n,
                   float *out);
+/* Computes all norms of the tensor now; false: it has none, nothing was read. */
+bool change_prepare(const struct tensor *tensor);
 /* A change behind those that the tensor has already; lives in the list. */
 struct change *change_add(struct tensor_list *list, struct tensor *tensor);
 /* The change's factor along dimension `dim` (or, with n_dims, one for all), magnitude[count] being

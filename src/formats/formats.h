@@ -144,6 +144,9 @@ const struct tensor *checkpoint_find(const struct checkpoint *checkpoint,
 size_t checkpoint_bytes(const struct checkpoint *checkpoint); /* of all tensors */
 /* The pages that hold the tensor no longer count as the process's until they are read again. */
 void checkpoint_forget(const struct checkpoint *checkpoint, const struct tensor *tensor);
+/* What takes a pass over a whole tensor before any of it can be read (norms of DoRA and weight
+ * norm) is computed on the team, tensor by tensor, rather than by the first who reads it. */
+void checkpoint_prepare(const struct checkpoint *checkpoint, struct team *team);
 /* Of all that decides what its tensors hold: its files, an adapter's files and settings. Reads them
  * all, on the team, unless the cache has seen them. */
 void checkpoint_content(const struct checkpoint *checkpoint, struct packed_cache *cache,

@@ -9,12 +9,13 @@
     "\"" name "\":{\"dtype\":\"U8\",\"shape\":[" shape "],\"data_offsets\":[" #from "," #to "]}"
 #define M "base_model.model."
 
-/* w [2,3] = 0..5, square [2,2] = 6..9, bias [2] = 10 11, deep [2,1,2] = 12..15 */
+/* w [2,3] = 0..5, square [2,2] = 6..9, bias [2] = 10 11, deep [2,1,2] = 12..15, narrow [2,0] */
 #define BASE                                                                                       \
-    "{" TENSOR("net.w.weight", "2,3", 0,                                                           \
-               6) "," TENSOR("net.square.weight", "2,2", 6,                                        \
-                             10) "," TENSOR("net.w.bias", "2", 10,                                 \
-                                            12) "," TENSOR("net.deep.weight", "2,1,2", 12, 16) "}"
+    "{" TENSOR("net.w.weight", "2,3", 0, 6) "," TENSOR(                                            \
+        "net.square.weight", "2,2", 6,                                                             \
+        10) "," TENSOR("net.w.bias", "2", 10, 12) "," TENSOR("net.deep.weight", "2,1,2", 12,       \
+                                                             16) "," TENSOR("net.narrow.weight",   \
+                                                                            "2,0", 16, 16) "}"
 /* A = 0 1 2, B = 3 4 */
 #define LORA                                                                                       \
     "{" TENSOR(M "net.w.lora_A.weight", "1,3", 0, 3) "," TENSOR(M "net.w.lora_B.weight", "2,1", 3, \
@@ -159,6 +160,22 @@ static const struct {
      2,
      "net.w.bias",
      {10, 11}},
+    {"no inputs",
+     PLAIN,
+     "{" TENSOR(M "net.narrow.lora_A.weight", "1,0", 0,
+                0) "," TENSOR(M "net.narrow.lora_B.weight", "2,1", 0,
+                              2) "," TENSOR(M "net.narrow.lora_magnitude_vector", "2", 2, 4) "}",
+     4,
+     "net.narrow.weight",
+     {0}},
+    {"no outputs, turned",
+     PLAIN,
+     "{" TENSOR(M "net.narrow.lora_A.weight", "1,2", 0,
+                2) "," TENSOR(M "net.narrow.lora_B.weight", "0,1", 2,
+                              2) "," TENSOR(M "net.narrow.lora_magnitude_vector", "0", 2, 2) "}",
+     2,
+     "net.narrow.weight",
+     {0}},
     {"an embedding",
      PLAIN,
      "{" TENSOR(M "net.w.lora_embedding_A", "1,2", 0, 2) "," TENSOR(M "net.w.lora_embedding_B",
@@ -179,6 +196,8 @@ static void merges_to_these_numbers(void **state) {
             fail_msg("%s: %s", numbers[i].name, err.text);
         const struct tensor *tensor = checkpoint_find(checkpoint, numbers[i].tensor);
         assert_non_null(tensor);
+        float none = 0;
+        tensor_to_floats(tensor, 0, 0, &none);
         for (size_t j = 0; j < tensor->elements; j++) {
             float got = 0;
             tensor_to_floats(tensor, j, 1, &got);
@@ -229,6 +248,37 @@ static void pieces_are_the_whole(void **state) {
         repository_close(&repository);
         arena_deinit(&arena);
     }
+}
+
+/* Norms that the team computes are those that the first reader would. */
+static void preparing_changes_no_number(void **state) {
+    const struct locate locate = {.find = find_golden};
+    struct repository repository;
+    struct checkpoint *plain = NULL, *prepared = NULL;
+    struct team *team = NULL;
+    struct error err = {0};
+    if (repository_open_located(&repository, "tests/golden/adapter/bert-dora", &locate, &err) !=
+            STATUS_OK ||
+        checkpoint_open_repository(&plain, &repository, &err) != STATUS_OK ||
+        checkpoint_open_repository(&prepared, &repository, &err) != STATUS_OK ||
+        team_create(&team, 3, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    checkpoint_prepare(prepared, team);
+    checkpoint_prepare(prepared, team); /* nothing is left to do */
+    for (size_t i = 0; i < checkpoint_count(plain); i++) {
+        struct arena arena = {0};
+        const struct tensor *a = checkpoint_at(plain, i), *b = checkpoint_at(prepared, i);
+        float *wanted = arena_zalloc(&arena, a->elements, sizeof *wanted);
+        float *got = arena_zalloc(&arena, a->elements, sizeof *got);
+        tensor_to_floats(a, 0, a->elements, wanted);
+        tensor_to_floats(b, 0, b->elements, got);
+        assert_memory_equal(wanted, got, a->elements * sizeof *wanted);
+        arena_deinit(&arena);
+    }
+    team_destroy(team);
+    checkpoint_close(prepared);
+    checkpoint_close(plain);
+    repository_close(&repository);
 }
 
 /* ---- files ---- */
@@ -341,6 +391,11 @@ static const struct {
     {"no rank", CONFIG(",\"lora_alpha\":2"), LORA, 5, "\"r\" must be a number over 0"},
     {"rank 0", CONFIG(",\"r\":0,\"lora_alpha\":2"), LORA, 5, "\"r\" must be a number over 0"},
     {"NaN", CONFIG(",\"r\":1,\"lora_alpha\":NaN"), LORA, 5, "\"lora_alpha\" must be a number"},
+    {"1e300", CONFIG(",\"r\":1,\"lora_alpha\":1e300"), LORA, 5,
+     "\"lora_alpha\" must be a number over 0, at most 1e+09"},
+    {"rank 1e300", CONFIG(",\"r\":1e300,\"lora_alpha\":1"), LORA, 5, "\"r\" must be a number"},
+    {"nearly 0", CONFIG(",\"r\":1e-300,\"lora_alpha\":1"), LORA, 5, "says 1e-300"},
+    {"negative", CONFIG(",\"r\":-1,\"lora_alpha\":2"), LORA, 5, "\"r\" must be a number over 0"},
     {"other rank", CONFIG(",\"r\":2,\"lora_alpha\":2"), LORA, 5, "says 2: they must be one"},
     {"a regular expression", WITH("\"rank_pattern\":{\"(a|b)\":1}"), LORA, 5,
      "\"rank_pattern\" has the pattern \"(a|b)\""},
@@ -450,6 +505,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(merges_to_these_numbers),
         cmocka_unit_test(pieces_are_the_whole),
+        cmocka_unit_test(preparing_changes_no_number),
         cmocka_unit_test(what_the_adapter_lacks_is_the_bases),
         cmocka_unit_test(the_adapters_tokens_are_counted),
         cmocka_unit_test(the_class_is_the_trained_one),
