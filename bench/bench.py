@@ -283,7 +283,7 @@ def write_results(folder, result):
             + table(result))
     with open(os.path.join(folder, "latest.md"), "w") as f:
         f.write(text)
-    chart.write(os.path.join(folder, "latest.svg"), result)
+    chart.write_speed(os.path.join(folder, "latest.svg"), result)
     print(text)
 
 

@@ -1,32 +1,86 @@
-"""A bar chart of how many times faster Brisk is than PyTorch, as SVG, without any library."""
+"""Bar charts as SVG, without any library: how many times faster Brisk is than a peer, and what a start takes."""
 
-COLORS = {"torch": "#b8c0c8", "fp32": "#5b8fd0", "bf16": "#4aa3a0", "int8": "#2e6f40"}
-
-
-def _bar(parts, x, y, width, label, color):
-    parts.append(f'<rect x="{x}" y="{y}" width="{max(width, 1):.1f}" height="18" rx="3" fill="{color}"/>')
-    parts.append(f'<text x="{x + width + 6:.1f}" y="{y + 14}" font-size="13" fill="#223">{label}</text>')
+PEER = "#b8c0c8"
+BRISK = {"fp32": "#5b8fd0", "bf16": "#4aa3a0", "int8": "#2e6f40"}
+WIDTH, AFTER = 760, 190  # of the picture; what stays free behind the longest bar for its label
 
 
-def write(path, result):
+class Picture:
+    """Groups of bars under a title, from top to bottom."""
+
+    def __init__(self, title, longest, labels=150):
+        self.parts, self.y, self.labels = [], 56, labels
+        self.scale = (WIDTH - labels - AFTER) / max(longest, 1e-9)
+        self._text(20, 28, title, 16)
+
+    def _text(self, x, y, text, size=13, weight="normal"):
+        self.parts.append(f'<text x="{x:.1f}" y="{y}" font-size="{size}" font-weight="{weight}" fill="#123">'
+                          f'{text}</text>')
+
+    def group(self, name):
+        self._text(20, self.y, name, 14, "bold")
+        self.y += 8
+
+    def bar(self, name, value, label, color):
+        width = max(value * self.scale, 1)
+        self._text(20, self.y + 14, name)
+        self.parts.append(f'<rect x="{self.labels}" y="{self.y}" width="{width:.1f}" height="18" rx="3" '
+                          f'fill="{color}"/>')
+        self._text(self.labels + width + 6, self.y + 14, label)
+        self.y += 23
+
+    def gap(self):
+        self.y += 27
+
+    def save(self, path):
+        head = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {self.y}" font-family="sans-serif">'
+                f'<rect width="{WIDTH}" height="{self.y}" fill="#fff"/>')
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(head + "".join(self.parts) + "</svg>\n")
+
+
+def write_speed(path, result):
+    """bench.py's rows: Brisk's precisions against PyTorch."""
     rows = result["rows"]
     most = max(b["ratio"]["median"] for row in rows for b in row["brisk"].values())
-    scale = 420 / max(most, 1)
-    parts, y = [], 56
+    picture = Picture(f'Times faster than PyTorch through transformers, {result["threads"]} threads', max(most, 1))
     for row in rows:
-        parts.append(f'<text x="20" y="{y}" font-size="14" font-weight="bold" fill="#123">{row["work"]}</text>')
-        y += 8
-        _bar(parts, 150, y, scale, "1× PyTorch fp32", COLORS["torch"])
-        parts.append(f'<text x="20" y="{y + 14}" font-size="13" fill="#223">PyTorch</text>')
+        picture.group(row["work"])
+        picture.bar("PyTorch", 1, "1× PyTorch fp32", PEER)
         for precision, b in row["brisk"].items():
-            y += 23
-            parts.append(f'<text x="20" y="{y + 14}" font-size="13" fill="#223">Brisk {precision}</text>')
-            _bar(parts, 150, y, scale * b["ratio"]["median"],
-                 f'{b["ratio"]["median"]:.1f}× ({b["ms"]["median"]:.1f} ms)', COLORS[precision])
-        y += 50
-    head = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 {y}" font-family="sans-serif">'
-            f'<rect width="760" height="{y}" fill="#fff"/>'
-            f'<text x="20" y="28" font-size="16" fill="#123">Times faster than PyTorch through transformers, '
-            f'{result["threads"]} threads</text>')
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(head + "".join(parts) + "</svg>\n")
+            picture.bar(f"Brisk {precision}", b["ratio"]["median"],
+                        f'{b["ratio"]["median"]:.1f}× ({b["ms"]["median"]:.1f} ms)', BRISK[precision])
+        picture.gap()
+    picture.save(path)
+
+
+def write_tokenizing(path, result):
+    """tokenizing.py's rows: the least of the texts of each length, so that the picture promises no more."""
+    least = [(t, length, min((row["ratio"] for row in t["rows"] if row["work"].startswith(length)),
+                             key=lambda ratio: ratio["median"], default=None))
+             for t in result["tokenizers"] for length in ("short", "1 MB")]
+    least = [(t, length, ratio) for t, length, ratio in least if ratio]
+    most = max([ratio["median"] for _, _, ratio in least], default=1)
+    picture = Picture(f'Tokenizing: times faster than tokenizers {result["versions"]["tokenizers"]}, one thread, '
+                      "slowest kind of text", max(most, 1))
+    for t in result["tokenizers"]:
+        picture.group(f'{t["tokenizer"]} ({t["kind"]})')
+        for tokenizer, length, ratio in least:
+            if tokenizer is t:
+                picture.bar(f"{length} texts", ratio["median"],
+                            f'{ratio["median"]:.1f}×', BRISK["int8"])
+        picture.gap()
+    picture.save(path)
+
+
+def write_cold(path, result, titles):
+    """cold.py's times from starting a process to its first answer."""
+    ms = {name: spread["median"] for name, spread in result["ms"].items()}
+    picture = Picture(f'From starting the process to the first answer, GPT-2 size, {result["precision"]}, warm disk',
+                      max(ms.values()), labels=320)
+    for name, title in titles:
+        if name in ms:
+            picture.bar(title.replace("`", ""), ms[name], f"{ms[name]:.0f} ms",
+                        PEER if name == "peer" else BRISK["int8"])
+    picture.gap()
+    picture.save(path)

@@ -7,7 +7,7 @@ it: a Python process that imports, loads and generates. Rounds interleave; files
 cache for all. Where the real tokenizer of GPT-2 is at hand (--tokenizer), it is used, since reading
 50,000 merges is part of a start.
 
-Writes cold.json and cold.md into the folder of results. See `make bench`.
+Writes cold.json, cold.md and cold.svg into the folder of results. See `make bench`.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench  # noqa: E402
+import chart  # noqa: E402
 import models  # noqa: E402
 
 TEXT = "Hello there, how are you"
@@ -160,6 +161,7 @@ def write(folder, result):
     text = "\n".join(lines) + "\n"
     with open(os.path.join(folder, "cold.md"), "w", encoding="utf-8") as file:
         file.write(text)
+    chart.write_cold(os.path.join(folder, "cold.svg"), result, WAYS)
     print(text)
 
 

@@ -8,7 +8,7 @@ library's encode() and through one encode_batch(), which spends less on its bind
 smaller time counts. Ids and offsets of both are compared first. Loading is measured beside it.
 
 Takes tokenizers and texts from ../shared (or $BRISK_SHARED) and says what is absent. Writes
-tokenizing.json and tokenizing.md into the folder of results.
+tokenizing.json, tokenizing.md and tokenizing.svg into the folder of results.
 """
 import argparse
 import json
@@ -18,6 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import chart  # noqa: E402
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -241,6 +244,7 @@ def main():
             file.write("\n")
         with open(os.path.join(args.results, "tokenizing.md"), "w") as file:
             file.write(text)
+        chart.write_tokenizing(os.path.join(args.results, "tokenizing.svg"), result)
     print(text)
 
 
