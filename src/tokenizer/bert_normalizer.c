@@ -22,7 +22,7 @@ enum status bert_normalizer_parse(struct stage *stage, struct loader *loader,
 }
 
 /* The blocks that BERT separates; U+2B820 to U+2B91F are missing there too. */
-static bool is_chinese(uint32_t c) {
+bool bert_is_chinese(uint32_t c) {
     return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
            (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
            (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
@@ -84,7 +84,7 @@ static bool put_other(const struct bert_normalizer *bert, struct writer *writer,
         return true;
     if (bert->clean_text && (properties & UNICODE_WHITE))
         c = ' ';
-    const bool chinese = bert->handle_chinese_chars && is_chinese(c);
+    const bool chinese = bert->handle_chinese_chars && bert_is_chinese(c);
     if (chinese)
         writer_put(writer, ' ', from);
     bool fits = true;

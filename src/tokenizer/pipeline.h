@@ -159,6 +159,7 @@ struct bert_normalizer {
 enum status bert_normalizer_parse(struct stage *stage, struct loader *loader,
                                   const struct json *config, struct error *err);
 void bert_normalizer_run(const struct stage *stage, struct text *text, struct arena *scratch);
+bool bert_is_chinese(uint32_t code_point);
 
 /* The byte-level alphabet: a printable character for each byte (GPT-2's encoder). */
 uint32_t byte_level_char(uint8_t byte);
