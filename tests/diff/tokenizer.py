@@ -10,6 +10,7 @@ use every stage. Ids, offsets and the decoded text must be equal on every string
 when one differs, 77 when a library is missing.
 """
 import argparse
+import functools
 import json
 import os
 import random
@@ -62,6 +63,13 @@ VARIANTS = [
      {"tokenizer_class": "XLNetTokenizer"}),
     ("albert-as-deberta-v2", {"tokenizers/albert-base-v2/spiece.model": "spm.model"},
      {"tokenizer_class": "DebertaV2Tokenizer", "split_by_punct": True}),
+    ("bert-as-prophetnet", {"tokenizers/bert-base-uncased/vocab.txt": "prophetnet.tokenizer"},
+     {"tokenizer_class": "ProphetNetTokenizer"}),
+    ("bert-as-prophetnet-cased", {"tokenizers/bert-base-multilingual-cased/vocab.txt": "prophetnet.tokenizer"},
+     {"tokenizer_class": "ProphetNetTokenizer", "do_lower_case": False, "never_split": ["don't", "CamelCase"]}),
+    ("bert-as-tapas", {"tokenizers/bert-base-uncased/vocab.txt": "vocab.txt"}, {"tokenizer_class": "TapasTokenizer"}),
+    ("roberta-as-luke", {"tokenizers/roberta-base/vocab.json": "vocab.json",
+                         "tokenizers/roberta-base/merges.txt": "merges.txt"}, {"tokenizer_class": "LukeTokenizer"}),
     ("google-as-t5", {SPM: "spiece.model"}, {"tokenizer_class": "T5Tokenizer"}),
     ("google-as-mbart", {SPM: "sentencepiece.bpe.model"}, {"tokenizer_class": "MBartTokenizer", "src_lang": "fr_XX"}),
     ("google-as-nllb", {SPM: "sentencepiece.bpe.model"}, {"tokenizer_class": "NllbTokenizer"}),
@@ -84,8 +92,20 @@ def names_class(folder):
         return "tokenizer_class" in json.load(file)
 
 
+@functools.lru_cache(maxsize=None)
+def other_forms(c):
+    """Whether Python's tables and the library's have other normal forms of a character, or if
+    Python does not know it."""
+    lib = tokenizers.normalizers
+    return unicodedata.category(c) == "Cn" or any(ours.normalize_str(c) != theirs for ours, theirs in (
+        (lib.NFC(), unicodedata.normalize("NFC", c)), (lib.NFD(), unicodedata.normalize("NFD", c)),
+        (lib.Lowercase(), c.lower())))
+
+
 class Reference:
     def __init__(self, folder):
+        # Tapas asks for it at once, and needs it for tables only.
+        transformers.models.tapas.tokenization_tapas.is_pandas_available = lambda: True
         self.transformers = None
         if names_class(folder):
             self.transformers = transformers.AutoTokenizer.from_pretrained(folder)
@@ -109,6 +129,8 @@ class Reference:
     def other_unicode(self, text):
         """A class in Python normalizes and lowers with Python's tables; those of the tokenizers
         library, which Brisk keeps to, are older in one and younger in the other."""
+        if hasattr(self.transformers, "basic_tokenizer") and any(other_forms(c) for c in text):
+            return True
         gpt_sw3 = type(self.transformers).__name__ == "GPTSw3Tokenizer"
         if gpt_sw3 and unicodedata.normalize("NFC", text) != tokenizers.normalizers.NFC().normalize_str(text):
             return True
@@ -124,7 +146,7 @@ class Reference:
                 continue
             try:
                 if self.slow:  # a class in Python alone knows no offsets
-                    ids = self.transformers(text)["input_ids"]
+                    ids = self.slow_ids(text)
                     out.append((ids, None) if None not in ids else None)
                     continue
                 encoding = self.backend.encode(text)
@@ -132,6 +154,14 @@ class Reference:
             except BaseException:  # a panic in the library is not an Exception
                 out.append(None)
         return out
+
+    def slow_ids(self, text):
+        """Tapas itself takes tables only."""
+        reference = self.transformers
+        if type(reference).__name__ != "TapasTokenizer":
+            return reference(text)["input_ids"]
+        ids = reference.convert_tokens_to_ids(reference.tokenize(text))
+        return reference.build_inputs_with_special_tokens(ids, [])
 
     def decode(self, ids):
         """The text, or None where a class in Python gives up, or makes half a character."""
