@@ -71,11 +71,38 @@ enum status region_memory(const struct region *region, size_t from, size_t size,
     return STATUS_OK;
 }
 
-/* What is mapped elsewhere takes the place of what is at `at`, in one step for those who read
- * there.
- */
-static bool put_over(char *at, void *mapped, size_t size) {
+static bool move_to(char *at, void *mapped, size_t size) {
     return mremap(mapped, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, at) != MAP_FAILED;
+}
+
+/* All of it is mapped, whatever stands there. */
+static bool is_mapped(char *at, size_t size) {
+    return msync(at, size, MS_ASYNC) == 0 || errno != ENOMEM;
+}
+
+/* Nobody else's mapping may come between the hole's addresses any more. */
+static bool claim(char *at, size_t size) {
+    return mmap(at, size, PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) == at;
+}
+
+/* What is mapped elsewhere takes the place of what is at `at`, in one step for those who read
+ * there. False: the system refused, and both stand where they were.
+ *
+ * The kernel looks first whether it has mappings left, then takes away what is at `at`, and may
+ * then still lack the memory for its own records: `mapped` stays, the addresses are a hole. Nothing
+ * brings back what was there, so what was to come is put there once more; without it the weights
+ * are lost, and who reads them next would end the process anyway. */
+static bool put_over(char *at, void *mapped, size_t size) {
+    if (move_to(at, mapped, size))
+        return true;
+    const int error = errno;
+    const bool refused = is_mapped(at, size);
+    if (!refused && !(claim(at, size) && move_to(at, mapped, size)))
+        PANIC("the system took the mapping of %zu MiB of weights and gave none for it: %s",
+              size / (size_t)MiB, strerrordesc_np(error));
+    errno = error;
+    return !refused;
 }
 
 enum status region_file(const struct region *region, size_t from, size_t size, int fd,
@@ -97,7 +124,7 @@ void region_populate(const struct region *region, size_t from, size_t size) {
     madvise(region->base + from, size, MADV_POPULATE_READ); /* before Linux 5.14: one by one */
 }
 
-/* False: the system refused, nothing has changed. `n` bytes to copy, `whole` to replace. */
+/* False: the system refused, the old pages stand. `n` bytes to copy, `whole` to replace. */
 static bool collapse_piece(char *at, size_t n, size_t whole) {
     char *copy = map_aligned(whole, PROT_READ | PROT_WRITE);
     if (copy == NULL)

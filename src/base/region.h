@@ -30,8 +30,8 @@ enum status region_file(const struct region *region, size_t from, size_t size, i
 /* The file's pages behind [from, from + size) are looked up at once rather than one by one. */
 void region_populate(const struct region *region, size_t from, size_t size);
 /* Moves what a file stands behind into memory of huge pages, at the same addresses, some MiB at a
- * time; readers go on and see the same bytes. Best effort: what the system refuses stays as it is,
- * and so does the rest once *stop is set. */
+ * time; readers go on and see the same bytes. Best effort: the first piece that the system refuses
+ * and all behind it stay the file's, and so does the rest once *stop is set. */
 void region_collapse(const struct region *region, size_t from, size_t size,
                      const atomic_bool *stop);
 

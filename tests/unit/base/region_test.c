@@ -6,8 +6,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -15,6 +19,27 @@
 #define HUGE ((size_t)(2 * MiB))
 
 static const atomic_bool never;
+
+/* ---- a kernel that fails ---- */
+
+static struct {
+    int before, times; /* calls that work, then calls that fail */
+    bool lose;         /* what stood there is gone by then */
+} failing;
+
+/* Takes the place of libc's in this program. */
+void *mremap(void *old, size_t old_size, size_t size, int flags, ...) {
+    va_list list;
+    va_start(list, flags);
+    char *at = va_arg(list, char *);
+    va_end(list);
+    if (failing.before-- > 0 || failing.times-- <= 0)
+        return (void *)syscall(SYS_mremap, old, old_size, size, flags, at);
+    if (failing.lose)
+        munmap(at, size);
+    errno = ENOMEM;
+    return MAP_FAILED;
+}
 
 static uint8_t byte_at(size_t i) {
     return (uint8_t)(i * 2654435761u >> 13);
@@ -142,6 +167,86 @@ static void a_file_may_take_memorys_place(void **state) {
     region_release(&region);
 }
 
+#define MOVED (8 * HUGE) /* at once */
+
+/* A move that fails in its second piece: the bytes are all there, whichever way it fails. */
+static void a_move_that_fails_loses_nothing(void **state) {
+    static const struct { bool lose, goes_on; } rows[] = {{false, false}, {true, true}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const size_t size = 3 * MOVED;
+        const int fd = file_of(size);
+        struct region region = {0};
+        struct error err = {0};
+        assert_int_equal(region_reserve(&region, size, &err), STATUS_OK);
+        assert_int_equal(region_file(&region, 0, size, fd, 0, &err), STATUS_OK);
+        failing.before = failing.times = 1;
+        failing.lose = rows[i].lose;
+        region_collapse(&region, 0, size, &never);
+        failing.before = failing.times = 0;
+        expect_bytes(&region, 0, 0, size);
+        /* Which pieces still stand on the file. */
+        for (size_t piece = 0; piece < 3; piece++) {
+            const size_t at = piece * MOVED;
+            const uint8_t other = (uint8_t)~byte_at(at);
+            assert_int_equal(pwrite(fd, &other, 1, (off_t)at), 1);
+            const bool moved = (uint8_t)region.base[at] == byte_at(at);
+            if (moved != (piece == 0 || rows[i].goes_on))
+                fail_msg("row %zu, piece %zu: moved %d", i, piece, moved);
+        }
+        close(fd);
+        region_release(&region);
+    }
+}
+
+/* Likewise of a file that takes memory's place: refused, or it stands there. */
+static void a_file_that_cannot_be_placed(void **state) {
+    for (int lose = 0; lose <= 1; lose++) {
+        const size_t size = 2 * HUGE;
+        const int fd = file_of(size);
+        struct region region = {0};
+        struct error err = {0};
+        assert_int_equal(region_reserve(&region, size, &err), STATUS_OK);
+        assert_int_equal(region_memory(&region, 0, size, &err), STATUS_OK);
+        region.base[7] = 99;
+        failing.times = 1;
+        failing.lose = lose;
+        const enum status status = region_file(&region, 0, size, fd, 0, &err);
+        failing.times = 0;
+        assert_int_equal(status, lose ? STATUS_OK : STATUS_ERROR);
+        if (lose)
+            expect_bytes(&region, 0, 0, size);
+        else
+            assert_int_equal(region.base[7], 99);
+        close(fd);
+        region_release(&region);
+    }
+}
+
+/* The weights are gone for good: the process says so rather than read whatever comes there. */
+static void lost_for_good_is_told(void **state) {
+    int out[2], status = 0;
+    char text[256] = "";
+    assert_int_equal(pipe(out), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        struct region region = {0};
+        struct error err = {0};
+        dup2(out[1], STDERR_FILENO);
+        failing.times = 2;
+        failing.lose = true;
+        if (region_reserve(&region, HUGE, &err) == STATUS_OK)
+            (void)!region_file(&region, 0, HUGE, file_of(HUGE), 0, &err);
+        _exit(0);
+    }
+    close(out[1]);
+    assert_true(read(out[0], text, sizeof text - 1) > 0);
+    close(out[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    if (strstr(text, "the system took the mapping of 2 MiB") == NULL)
+        fail_msg("%s", text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_zeroed_and_ours),
@@ -149,6 +254,9 @@ int main(void) {
         cmocka_unit_test(readers_do_not_notice_the_move),
         cmocka_unit_test(a_move_can_be_stopped),
         cmocka_unit_test(a_file_may_take_memorys_place),
+        cmocka_unit_test(a_move_that_fails_loses_nothing),
+        cmocka_unit_test(a_file_that_cannot_be_placed),
+        cmocka_unit_test(lost_for_good_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
