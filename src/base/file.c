@@ -208,7 +208,7 @@ static int create_beside(struct arena *arena, const char *path, char **name) {
     for (int i = 0; i < NAME_ATTEMPTS; i++) {
         *name = arena_printf(arena, "%s.%ld.%u.tmp", path, (long)getpid(),
                              atomic_fetch_add_explicit(&count, 1, memory_order_relaxed));
-        const int fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        const int fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd >= 0 || errno != EEXIST)
             return fd;
     }

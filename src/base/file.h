@@ -33,7 +33,8 @@ enum status file_read(char **data, size_t *len, struct arena *arena, const char 
                       struct error *err) MUST_CHECK;
 bool file_exists(const char *path); /* a regular file, following links */
 bool folder_exists(const char *path);
-/* Writes to a temporary name, fsyncs file and folder, renames: all or nothing, survives kill -9. */
+/* Writes to a temporary name, fsyncs file and folder, renames: all or nothing, survives kill -9.
+ * The file is its owner's alone. */
 enum status file_write_durable(const char *path, const void *data, size_t len,
                                struct error *err) MUST_CHECK;
 /* Makes the folder and those above it, for the owner alone; fine when it is there. */

@@ -331,6 +331,7 @@ static enum status write_file(struct packed_cache *cache, const struct packed_di
         goto out;
     }
     status = packed_write(fd, key, sizes, region, stop, err);
+    (void)fchmod(fd, 0400); /* nobody is to shorten by accident what others have mapped */
     if (status == STATUS_OK && rename(partial, path) != 0)
         status = ERR(err, IO, "cannot be renamed: %s", strerrordesc_np(errno));
     if (status != STATUS_OK) {

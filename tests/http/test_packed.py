@@ -49,7 +49,9 @@ def damaged_file_is_told_and_written_anew(context):
     with tempfile.TemporaryDirectory() as folder:
         first, _, _ = answer_of(context, "--cache-dir", folder)
         path, = packed(folder)
+        equal(path.stat().st_mode & 0o777, 0o400, "mode")
         whole = path.read_bytes()
+        path.chmod(0o600)
         path.write_bytes(whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:])
         second, metrics, output = answer_of(context, "--cache-dir", folder)
         equal((metrics["brisk_packed_damaged_total"], metrics["brisk_packed_stored_total"]), (1, 1), "figures")

@@ -91,6 +91,12 @@ static const char *path_of(const struct packed_digest *as) {
     return arena_printf(&arena, "%s/%s.packed", folder, hex);
 }
 
+/* Files of the cache are only to be read, as who wants to damage them must know. */
+static int open_to_damage(const char *path) {
+    assert_int_equal(chmod(path, 0600), 0);
+    return open(path, O_RDWR);
+}
+
 static size_t count_files(const char *end) {
     char **names = folder_list(&arena, folder);
     size_t n = 0;
@@ -173,7 +179,7 @@ static const struct {
 };
 
 static void damage_file(const char *path, size_t i) {
-    const int fd = open(path, O_RDWR);
+    const int fd = open_to_damage(path);
     struct stat info;
     uint8_t byte = 0;
     assert_true(fd >= 0 && fstat(fd, &info) == 0);
@@ -252,7 +258,7 @@ static void files_of_other_builds_are_written_anew(void **state) {
     struct packed_cache *cache = open_cache(0);
     struct packed_header header;
     store(cache, &key);
-    const int fd = open(path_of(&key), O_RDWR);
+    const int fd = open_to_damage(path_of(&key));
     assert_int_equal(pread(fd, &header, sizeof header, 0), sizeof header);
     header.build.bytes[0] ^= 1;
     header.hash = packed_header_hash(&header);
@@ -389,6 +395,69 @@ static void a_folder_that_is_gone_harms_nobody(void **state) {
     assert_int_equal(packed_cache_create(&cache, &options, &err), STATUS_ERROR);
     assert_non_null(strstr(err.text, "gone"));
     unlink(gone);
+}
+
+static mode_t mode_of(const char *path) {
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    return info.st_mode & 07777;
+}
+
+/* Who may shorten a file that a server has mapped can end that server: nobody else may, whatever
+ * the umask, and its owner not by accident. */
+static void only_the_owner_can_touch_what_is_stored(void **state) {
+    static const mode_t masks[] = {0, 022, 0277};
+    for (size_t i = 0; i < ARRAY_LEN(masks); i++) {
+        char made[80];
+        const struct packed_options options = {.folder = made};
+        struct packed_cache *cache = NULL;
+        struct error err = {0};
+        snprintf(made, sizeof made, "%s/made%zu", folder, i);
+        const mode_t before = umask(i == 2 ? 0 : masks[i]); /* folders without w are no use */
+        assert_int_equal(packed_cache_create(&cache, &options, &err), STATUS_OK);
+        umask(masks[i]);
+        store(cache, &key);
+        struct seen seen = {0};
+        seen_add(&seen, &(struct file_identity){1, 2, 3, 4, 5}, &key, 100ll * 1000000000);
+        assert_int_equal(seen_write(&seen, path_join(&arena, made, "seen"), &err), STATUS_OK);
+        seen_deinit(&seen);
+        umask(before);
+        assert_int_equal(mode_of(made), 0700);
+        char **names = folder_list(&arena, made);
+        size_t n = 0;
+        for (; names[n] != NULL; n++) {
+            const char *path = path_join(&arena, made, names[n]);
+            assert_int_equal(mode_of(path),
+                             strstr(path, ".packed") != NULL ? 0400 : 0600 & ~masks[i]);
+            unlink(path);
+        }
+        assert_int_equal(n, 2);
+        packed_cache_destroy(cache);
+        rmdir(made);
+    }
+}
+
+/* Whoever has a file mapped keeps it, whatever the cache does with its name. */
+static void what_is_mapped_outlives_its_name(void **state) {
+    struct packed_cache *cache = open_cache(0);
+    struct region region = {0};
+    unlink(path_of(&key));
+    store(cache, &key);
+    assert_int_equal(packed_open(cache, &key, &sizes, team, &region), STATUS_OK);
+    const int fd = open_to_damage(path_of(&key));
+    struct stat mapped, info;
+    assert_int_equal(fstat(fd, &mapped), 0);
+    const struct packed_sizes more = {sizes.streamed + 64, sizes.looked_up};
+    struct region none = {0};
+    assert_int_equal(packed_open(cache, &key, &more, team, &none), STATUS_DECLINED); /* removed */
+    store(cache, &key);                                                              /* anew */
+    assert_int_equal(fstat(fd, &info), 0);
+    assert_int_equal(info.st_size, mapped.st_size);
+    assert_int_equal(info.st_nlink, 0);
+    expect_image(&region, &sizes);
+    close(fd);
+    region_release(&region);
+    packed_cache_destroy(cache);
 }
 
 /* ---- the limit ---- */
@@ -557,6 +626,8 @@ int main(void) {
         cmocka_unit_test(what_a_killed_writer_leaves_is_removed),
         cmocka_unit_test(a_folder_that_cannot_be_written_is_only_read),
         cmocka_unit_test(a_folder_that_is_gone_harms_nobody),
+        cmocka_unit_test(only_the_owner_can_touch_what_is_stored),
+        cmocka_unit_test(what_is_mapped_outlives_its_name),
         cmocka_unit_test(the_longest_unused_go_first),
         cmocka_unit_test(files_of_others_are_left_alone),
         cmocka_unit_test(contents_follow_the_bytes),

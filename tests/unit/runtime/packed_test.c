@@ -151,6 +151,7 @@ static void expect_same(struct folder *models, struct folder *cache, unsigned lo
 }
 
 static void flip(const char *path, off_t from_end, uint8_t bits) {
+    assert_int_equal(chmod(path, 0600), 0); /* packed files are only to be read */
     const int fd = open(path, O_RDWR);
     uint8_t byte = 0;
     struct stat info;
@@ -219,6 +220,7 @@ static void damaged_files_are_packed_anew(void **state) {
     log_set_level(LOG_ERROR);
     expect_same(&models, &cache, 0);
     expect_same(&models, &cache, 1);
+    assert_int_equal(chmod(packed, 0600), 0);
     assert_int_equal(truncate(packed, 5000), 0);
     expect_same(&models, &cache, 0);
     expect_same(&models, &cache, 1);
