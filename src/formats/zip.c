@@ -146,8 +146,9 @@ static enum status check_record(const struct record *record, const char *name, s
                    name);
     if (record->method != 0)
         return ERR(err, MODEL,
-                   "entry \"%.100s\" is compressed (method %llu), torch.save stores them: save the "
-                   "model again",
+                   "entry \"%.100s\" is compressed (method %llu), which torch.save never does: "
+                   "write the file "
+                   "anew in Python: torch.save(torch.load(FILE), FILE)",
                    name, (unsigned long long)record->method);
     if (record->disk != 0)
         return ERR(err, MODEL,

@@ -154,7 +154,7 @@ static const struct {
     {"a record without its mark", false, CENTRAL_1, 0, 1, 'Q', "its zip directory is damaged"},
     {"encrypted", false, CENTRAL_1, 8, 2, 1, "entry \"model/data/0\" is encrypted"},
     {"strongly encrypted", false, CENTRAL_1, 8, 2, 1 << 6, "entry \"model/data/0\" is encrypted"},
-    {"deflated", false, CENTRAL_1, 10, 2, 8, "entry \"model/data/0\" is compressed (method 8)"},
+    {"deflated", false, CENTRAL_1, 10, 2, 8, "entry \"model/data/0\" is compressed (method 8), which torch.save never does: write the file anew in Python: torch.save(torch.load(FILE), FILE)"},
     {"two sizes", false, CENTRAL_1, 20, 4, 4000000000u, "entry \"model/data/0\" is stored but has two sizes"},
     {"larger than the file", false, CENTRAL_1, 24, 4, 11, "is stored but has two sizes"},
     {"a name longer than the directory", false, CENTRAL_1, 28, 2, 60000, "its zip directory is damaged"},
