@@ -223,9 +223,8 @@ static enum status tapas_finish(struct loader *loader, struct error *err) {
     return STATUS_OK;
 }
 
-static const struct slow_kind prophetnet = {.join = join, .destroy = destroy, .joint = "##"};
-static const struct slow_kind tapas = {
-    .join = join, .destroy = destroy, .joint = "##", .finish = tapas_finish};
+static const struct slow_kind prophetnet = {.join = join, .destroy = destroy};
+static const struct slow_kind tapas = {.join = join, .destroy = destroy, .finish = tapas_finish};
 static const struct model_kind model = {.type = "words and their parts", .tokenize = tokenize};
 
 /* ---- loading ------------------------------------------------------------------------------- */

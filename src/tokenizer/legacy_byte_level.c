@@ -1,6 +1,8 @@
 /* Byte-pair encodings over bytes: vocab.json and merges.txt, as GPT2Converter, RobertaConverter,
  * CLIPConverter, Qwen2Converter and their kin build them. */
-#include "tokenizer/legacy.h"
+#include "tokenizer/slow.h"
+
+#include "tokenizer/lossy.h"
 
 #include "base/banned.h"
 
@@ -142,6 +144,58 @@ enum status legacy_whisper(struct loader *loader, struct error *err) {
         return ERR(err, MODEL, "eos_token must not be null");
     return byte_level_template(loader, "", arena_printf(&loader->arena, "%s $A:0 %s:0", head, eos),
                                arena_printf(&loader->arena, "%s $A:0 $B:1 %s:1", head, eos), err);
+}
+
+/* ---- LUKE ---------------------------------------------------------------------------------- */
+
+static void luke_join(const struct tokenizer *tokenizer, const struct strings *tokens,
+                      struct buf *out) {
+    struct buf bytes;
+    buf_init(&bytes, LIMIT_TEXT);
+    for (size_t i = 0; i < tokens->n; i++) {
+        const struct string *token = &tokens->items[i];
+        for (size_t pos = 0; pos < token->len;) {
+            const size_t at = pos;
+            const int byte = byte_level_byte(text_next(token->data, token->len, &pos));
+            if (byte >= 0)
+                buf_putc(&bytes, (char)byte);
+            else
+                buf_append(&bytes, token->data + at, pos - at);
+        }
+    }
+    if (bytes.len > 0)
+        lossy_append(out, bytes.data, bytes.len);
+    buf_deinit(&bytes);
+}
+
+/* add_prefix_space: of the whole text. */
+static void luke_prepare(struct text *text, struct arena *scratch) {
+    size_t pos = 0;
+    if (text->len > 0 && !slow_is_space(text_next(text->data, text->len, &pos)))
+        text_prepend(text, scratch, " ", 1);
+}
+
+static const struct slow_kind luke = {.join = luke_join};
+static const struct slow_kind luke_with_space = {.join = luke_join, .prepare = luke_prepare};
+
+/* RoBERTa's pairs by the rules of Python classes. Its entities are no text, and not looked at. */
+enum status legacy_luke(struct loader *loader, struct error *err) {
+    const char *unk = special_content(loader, TOKEN_UNK);
+    const char *settings = arena_printf(&loader->arena, ",\"unk_token\":%s",
+                                        unk ? legacy_quoted(loader, unk) : "null");
+    const bool space = legacy_flag(loader, "add_prefix_space", false);
+    struct slow *slow = slow_begin(loader, space ? &luke_with_space : &luke, NULL);
+    slow->keeps_unknown = true;
+    /* A Sequence: the class does not put spaces in front of every part of a text. */
+    if (bpe(loader, settings, err) != STATUS_OK ||
+        legacy_pre_tokenizer(loader,
+                             "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\","
+                             "\"add_prefix_space\":false}]}",
+                             err) != STATUS_OK)
+        return STATUS_ERROR;
+    slow->base_size = loader->tokenizer->vocab.count;
+    slow_post(loader, "%c $A %s", "%c $A %s %s $B %s");
+    return STATUS_OK;
 }
 
 /* ---- pairs of characters ------------------------------------------------------------------- */

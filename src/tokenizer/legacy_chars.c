@@ -1,5 +1,5 @@
-/* Python classes whose tokens are bytes, characters or whole words: ByT5, Perceiver, CANINE,
- * MGP-STR, ESM. (Wav2Vec2 is in legacy_ctc.c.) */
+/* Python classes whose tokens are bytes, characters or whole words: ByT5, Perceiver, Dia, CANINE,
+ * MGP-STR, ESM. (Wav2Vec2 is in legacy_ctc.c, MyT5 in legacy_myt5.c.) */
 #include "tokenizer/legacy_chars.h"
 
 #include "tokenizer/lossy.h"
@@ -39,7 +39,7 @@ static void words_tokenize(const struct tokenizer *tokenizer, const struct piece
     slow_token(tokenizer, call, piece->text.data, piece->text.len, 0, piece->text.len);
 }
 
-static const struct model_kind bytes_model = {.type = "bytes", .tokenize = bytes_tokenize};
+const struct model_kind slow_bytes_model = {.type = "bytes", .tokenize = bytes_tokenize};
 static const struct model_kind code_points_model = {.type = "code points",
                                                     .tokenize = code_points_tokenize};
 const struct model_kind slow_chars_model = {.type = "characters", .tokenize = chars_tokenize};
@@ -62,21 +62,25 @@ static void gather(const struct tokenizer *tokenizer, const struct strings *toke
     }
 }
 
-/* errors="ignore". */
+void slow_put_valid(struct buf *out, const struct buf *bytes) {
+    for (size_t pos = 0; pos < bytes->len;) {
+        size_t len = 1;
+        while (len < 4 && pos + len < bytes->len &&
+               ((uint8_t)bytes->data[pos + len] & 0xC0) == 0x80)
+            len++;
+        while (len > 0 && !utf8_valid(bytes->data + pos, len, NULL))
+            len--;
+        buf_append(out, bytes->data + pos, len);
+        pos += len > 0 ? len : 1;
+    }
+}
+
 static void byt5_join(const struct tokenizer *tokenizer, const struct strings *tokens,
                       struct buf *out) {
     struct buf bytes;
     buf_init(&bytes, LIMIT_TEXT);
     gather(tokenizer, tokens, &bytes);
-    for (size_t pos = 0; pos < bytes.len;) {
-        size_t len = 1;
-        while (len < 4 && pos + len < bytes.len && ((uint8_t)bytes.data[pos + len] & 0xC0) == 0x80)
-            len++;
-        while (len > 0 && !utf8_valid(bytes.data + pos, len, NULL))
-            len--;
-        buf_append(out, bytes.data + pos, len);
-        pos += len > 0 ? len : 1;
-    }
+    slow_put_valid(out, &bytes);
     buf_deinit(&bytes);
 }
 
@@ -91,6 +95,12 @@ static void perceiver_join(const struct tokenizer *tokenizer, const struct strin
     buf_deinit(&bytes);
 }
 
+static void concat_join(const struct tokenizer *tokenizer, const struct strings *tokens,
+                        struct buf *out) {
+    slow_concat(tokens, "", out);
+}
+
+static const struct slow_kind dia = {.join = concat_join, .destroy = mem_free};
 static const struct slow_kind byt5 = {.join = byt5_join, .destroy = mem_free};
 static const struct slow_kind perceiver = {.join = perceiver_join, .destroy = mem_free};
 
@@ -98,7 +108,7 @@ static const struct slow_kind perceiver = {.join = perceiver_join, .destroy = me
 static void bytes_begin(struct loader *loader, const struct slow_kind *kind,
                         const enum special_token *roles, uint32_t n_roles, bool strips) {
     struct tokenizer *tokenizer = loader->tokenizer;
-    struct slow *slow = slow_begin(loader, kind, &bytes_model);
+    struct slow *slow = slow_begin(loader, kind, &slow_bytes_model);
     uint32_t *offset = mem_alloc(sizeof *offset);
     *offset = n_roles;
     slow->state = offset;
@@ -133,12 +143,41 @@ enum status legacy_perceiver(struct loader *loader, struct error *err) {
     return STATUS_OK;
 }
 
-/* ---- CANINE -------------------------------------------------------------------------------- */
-
-static void concat_join(const struct tokenizer *tokenizer, const struct strings *tokens,
-                        struct buf *out) {
-    slow_concat(tokens, "", out);
+/* The padding and two speakers are added tokens that have bytes' ids; a byte above 127 reads as the
+ * Latin-1 character, which is the class's way. */
+enum status legacy_dia(struct loader *loader, struct error *err) {
+    static const char *const speakers[] = {"[S1]", "[S2]"};
+    struct tokenizer *tokenizer = loader->tokenizer;
+    const int64_t offset = json_get_int(loader->tokenizer_config, "offset", 0);
+    if (offset < 0 || offset > LIMIT_VOCAB_SIZE - 256)
+        return ERR(err, MODEL, "\"offset\" is %lld, must be 0 to %d", (long long)offset,
+                   LIMIT_VOCAB_SIZE - 256);
+    struct slow *slow = slow_begin(loader, &dia, &slow_bytes_model);
+    uint32_t *state = mem_alloc(sizeof *state);
+    *state = (uint32_t)offset;
+    slow->state = state;
+    slow->base_size = 256;
+    slow->keeps_unknown = true;
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        char utf8[4];
+        vocab_put(&tokenizer->vocab, utf8, utf8_put(utf8, byte), byte + *state);
+    }
+    struct added_token pad = special_of_role(loader, TOKEN_PAD).flags;
+    pad.special = pad.normalized = true;
+    if (pad.len > 0)
+        slow_put(tokenizer, pad, 0);
+    for (uint32_t i = 0; i < ARRAY_LEN(speakers); i++) {
+        const struct added_token speaker = {
+            .content = arena_strndup(loader_arena(loader), speakers[i], strlen(speakers[i])),
+            .len = strlen(speakers[i]),
+            .normalized = true};
+        slow_put(tokenizer, speaker, i + 1);
+    }
+    slow->extra_count = (uint32_t)offset; /* they take the place of bytes when all are counted */
+    return STATUS_OK;
 }
+
+/* ---- CANINE -------------------------------------------------------------------------------- */
 
 /* U+0000 is the padding: a string of C cannot say so. */
 static enum status canine_finish(struct loader *loader, struct error *err) {
