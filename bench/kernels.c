@@ -231,7 +231,13 @@ static double smallest(void (*run)(void), uint32_t times) {
 #define CALL_add(f)        f(row_z, row_x, row_y, row_x, ROW)
 #define CALL_multiply(f)   f(row_z, row_x, ROW)
 #define CALL_in_place(f)   memcpy(row_z, row_x, sizeof(row_z)), f(row_z, ROW)
+#define CALL_add_scaled(f) f(row_z, row_x, 0.5f, ROW)
+#define CALL_softcap(f)    memcpy(row_z, row_x, sizeof(row_z)), f(row_z, 30, ROW)
+#define CALL_clamp         CALL_softcap
+#define CALL_rotate(f)     f(row_z, row_x, ROW, false)
 #define CALL_relu          CALL_in_place
+#define CALL_relu2         CALL_in_place
+#define CALL_quick_gelu    CALL_in_place
 #define CALL_gelu          CALL_in_place
 #define CALL_gelu_tanh     CALL_in_place
 #define CALL_silu          CALL_in_place

@@ -44,6 +44,22 @@ static void scores_four(const struct attend *a, const struct span *s, uint32_t p
     tile_store(4, acc, a->scores + (size_t)(page - s->first) * PANEL, PANEL);
 }
 
+/* Scores of n keys get their scale, cap and bias; a lane's bits are the same at any place. */
+static void adjust(const struct attend *a, float *scores, const float *bias, size_t n) {
+    const __m256 scale = _mm256_set1_ps(a->scale), cap = _mm256_set1_ps(a->softcap);
+    for (size_t i = 0; i < n; i += 8) {
+        const __m256i mask = lanes_mask(n - i < 8 ? n - i : 8);
+        __m256 v = _mm256_mul_ps(_mm256_maskload_ps(scores + i, mask), scale);
+        if (a->softcap != 0) {
+            v = _mm256_mul_ps(cap, tanh_ps(_mm256_div_ps(v, cap)));
+        }
+        if (bias != NULL) {
+            v = _mm256_add_ps(v, _mm256_maskload_ps(bias + i, mask));
+        }
+        _mm256_maskstore_ps(scores + i, mask, v);
+    }
+}
+
 /* Scores of one row become exp(score - max), 0 where masked; returns 1 / their sum. */
 static float probabilities(const struct attend *a, const struct span *s, uint32_t row) {
     float *scores = a->scores + row * s->ld;
@@ -59,7 +75,12 @@ static float probabilities(const struct attend *a, const struct span *s, uint32_
     for (size_t i = to; i < n; i++) {
         scores[i] = -INFINITY;
     }
-    const __m256 scale = _mm256_set1_ps(a->scale);
+    const bool is_adjusted = a->softcap != 0 || a->bias[row] != NULL;
+    if (is_adjusted) {
+        adjust(a, scores + from, a->bias[row] != NULL ? a->bias[row] + a->from[row] : NULL,
+               to - from);
+    }
+    const __m256 scale = _mm256_set1_ps(is_adjusted ? 1 : a->scale);
     __m256 largest = _mm256_set1_ps(-INFINITY);
     for (size_t i = 0; i < n; i += 8) {
         const __m256 v = _mm256_mul_ps(_mm256_loadu_ps(scores + i), scale);

@@ -4,21 +4,23 @@
 
 #include "kernels/kernels.h"
 
-static float score(const struct attend *a, const float *q, uint32_t key) {
+static float score(const struct attend *a, uint32_t row, uint32_t key) {
+    const float *q = a->q + (size_t)row * a->head_size;
     const float *keys = a->pages[key / PANEL] + a->keys_at + key % PANEL;
     float sum = 0;
     for (uint32_t d = 0; d < a->head_size; d++) {
         sum += q[d] * keys[(size_t)d * PANEL];
     }
-    return sum * a->scale;
+    sum *= a->scale;
+    sum = a->softcap != 0 ? a->softcap * tanhf(sum / a->softcap) : sum;
+    return a->bias[row] != NULL ? sum + a->bias[row][key] : sum;
 }
 
 static void attend_row(const struct attend *a, uint32_t row) {
-    const float *q = a->q + (size_t)row * a->head_size;
     float *y = a->y + (size_t)row * a->head_size;
     float largest = -INFINITY, sum = 0;
     for (uint32_t key = a->from[row]; key < a->to[row]; key++) {
-        a->scores[key - a->from[row]] = score(a, q, key);
+        a->scores[key - a->from[row]] = score(a, row, key);
         largest = fmaxf(largest, a->scores[key - a->from[row]]);
     }
     memset(y, 0, a->head_size * sizeof(*y));

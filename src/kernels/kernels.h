@@ -40,14 +40,18 @@ struct gemm {
 
 /* Softmax attention of at most KERNEL_TILE_ROWS rows over the pages of one KV head. Row i sees
  * keys [from[i], to[i]). A page's keys are [head_size][16] at page + keys_at, its values
- * [16][head_size] at page + values_at. Rows that see nothing become zeros. */
+ * [16][head_size] at page + values_at. Rows that see nothing become zeros.
+ *
+ * A score is q * key * scale, then softcap * tanh(score / softcap), then + bias. */
 struct attend {
     uint32_t rows, head_size;
-    float scale;
+    float scale, softcap; /* softcap 0: none */
     uint32_t from[KERNEL_TILE_ROWS], to[KERNEL_TILE_ROWS];
-    const float *q;      /* [rows][head_size] */
-    float *y;            /* [rows][head_size] */
-    float *const *pages; /* of the sequence, the first holds keys 0 .. 15 */
+    const float *q;                      /* [rows][head_size] */
+    float *y;                            /* [rows][head_size] */
+    const float *bias[KERNEL_TILE_ROWS]; /* of key k at bias[row][k], from[row] <= k < to[row]; or
+                                            NULL for all rows */
+    float *const *pages;                 /* of the sequence, the first holds keys 0 .. 15 */
     size_t keys_at, values_at;
     float *scores; /* room for [rows][keys of all rows, rounded up to whole pages] */
 };

@@ -102,7 +102,7 @@ ALWAYS_INLINE void normalize(float *y, const float *x, const float *weight, cons
     for (size_t i = 0; i < n; i += 8) {
         const size_t some = n - i;
         const __m256 v = _mm256_mul_ps(_mm256_sub_ps(load_or(x + i, some, 0), m), s);
-        const __m256 w = load_or(weight + i, some, 0);
+        const __m256 w = weight != NULL ? load_or(weight + i, some, 0) : _mm256_set1_ps(1);
         const __m256 b = bias != NULL ? load_or(bias + i, some, 0) : _mm256_setzero_ps();
         store_some(y + i, some, _mm256_fmadd_ps(v, w, b));
     }

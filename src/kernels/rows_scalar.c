@@ -45,9 +45,44 @@ void multiply_scalar(float *y, const float *x, size_t n) {
     }
 }
 
+void add_scaled_scalar(float *y, const float *x, float by, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] += by * x[i];
+    }
+}
+
+void softcap_scalar(float *x, float cap, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        x[i] = cap * tanhf(x[i] / cap);
+    }
+}
+
+void clamp_scalar(float *x, float limit, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const float above = x[i] < -limit ? -limit : x[i];
+        x[i] = above > limit ? limit : above;
+    }
+}
+
+void rotate_scalar(float *x, const float *angles, size_t size, bool interleaved) {
+    const size_t half = size / 2, step = interleaved ? 2 : 1, apart = interleaved ? 1 : half;
+    for (size_t i = 0; i < half; i++) {
+        float *a = x + i * step, *b = a + apart;
+        const float cosine = angles[i], sine = angles[half + i], first = *a;
+        *a = first * cosine - *b * sine;
+        *b = *b * cosine + first * sine;
+    }
+}
+
 void relu_scalar(float *x, size_t n) {
     for (size_t i = 0; i < n; i++) {
         x[i] = x[i] < 0 ? 0 : x[i];
+    }
+}
+
+void relu2_scalar(float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        x[i] = x[i] < 0 ? 0 : x[i] * x[i];
     }
 }
 
@@ -61,6 +96,12 @@ void gelu_tanh_scalar(float *x, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const float inner = 0.79788456080286536f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
         x[i] = 0.5f * x[i] * (1.0f + tanhf(inner));
+    }
+}
+
+void quick_gelu_scalar(float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        x[i] = x[i] / (1.0f + expf(-1.702f * x[i]));
     }
 }
 
@@ -95,7 +136,8 @@ void norm_layer_scalar(float *y, const float *x, const float *weight, const floa
     }
     const float scale = 1.0f / sqrtf((float)(squares / (double)n) + eps);
     for (size_t i = 0; i < n; i++) {
-        y[i] = (x[i] - mean) * scale * weight[i] + (bias != NULL ? bias[i] : 0);
+        const float by = weight != NULL ? weight[i] : 1;
+        y[i] = (x[i] - mean) * scale * by + (bias != NULL ? bias[i] : 0);
     }
 }
 
@@ -107,7 +149,8 @@ void norm_rms_scalar(float *y, const float *x, const float *weight, const float 
     }
     const float scale = 1.0f / sqrtf((float)(squares / (double)n) + eps);
     for (size_t i = 0; i < n; i++) {
-        y[i] = x[i] * scale * weight[i] + (bias != NULL ? bias[i] : 0);
+        const float by = weight != NULL ? weight[i] : 1;
+        y[i] = x[i] * scale * by + (bias != NULL ? bias[i] : 0);
     }
 }
 

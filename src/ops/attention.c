@@ -29,9 +29,30 @@ static uint32_t blocks(const struct attention_shape *shape, const struct attenti
 /* Keys [*from, *to) that row r of the sequence sees. */
 static void visible(const struct attention_shape *shape, const struct attention_seq *seq,
                     uint32_t r, uint32_t *from, uint32_t *to) {
-    const uint32_t after = seq->past + r + 1;
-    *to = shape->causal && after < seq->keys ? after : seq->keys;
-    *from = shape->window > 0 && *to > shape->window ? *to - shape->window : 0;
+    const uint32_t at = seq->past + r, around = shape->window / 2;
+    uint64_t end = seq->keys;
+    uint32_t begin = 0;
+    if (shape->causal) {
+        end = at + 1;
+    } else if (shape->window > 0) {
+        end = (uint64_t)at + around + 1;
+        begin = at > around ? at - around : 0;
+    }
+    *to = end < seq->keys ? (uint32_t)end : seq->keys;
+    if (shape->causal && shape->window > 0 && *to > shape->window) {
+        begin = *to - shape->window;
+    }
+    *from = begin < *to ? begin : *to;
+}
+
+/* What key k adds to a score of head h at row r is at [k]; NULL: nothing. */
+static const float *bias_of(const struct attention_shape *shape, const struct attention_seq *seq,
+                            uint32_t r, uint32_t h) {
+    if (shape->bias == NULL) {
+        return NULL;
+    }
+    const size_t reach = shape->bias_reach;
+    return shape->bias + h * (2 * reach - 1) + (reach - 1 - seq->past - r);
 }
 
 /* Pages that a block looks at, plus one for what does not depend on them. */
@@ -55,6 +76,7 @@ static void run_block(const struct pass *pass, const struct attention_seq *seq, 
         .rows = all - first < KERNEL_TILE_ROWS ? all - first : KERNEL_TILE_ROWS,
         .head_size = size,
         .scale = shape->scale,
+        .softcap = shape->softcap,
         .q = pass->scratch->q,
         .y = pass->scratch->y,
         .pages = seq->pages,
@@ -65,6 +87,7 @@ static void run_block(const struct pass *pass, const struct attention_seq *seq, 
     for (uint32_t i = 0; i < a.rows; i++) {
         const uint32_t r = (first + i) / group, h = kv_head * group + (first + i) % group;
         visible(shape, seq, r, &a.from[i], &a.to[i]);
+        a.bias[i] = bias_of(shape, seq, r, h);
         memcpy(pass->scratch->q + (size_t)i * size,
                pass->q + (seq->row + r) * pass->ldq + (size_t)h * size, size * sizeof(float));
     }
@@ -107,6 +130,8 @@ void cpu_attention(struct lane *lane, struct scratch *scratch, const struct atte
     uint64_t at = 0;
     for (uint32_t s = 0; s < n_seqs; s++) {
         ASSERT(seqs[s].keys <= scratch->max_keys);
+        ASSERT(shape->bias == NULL || (seqs[s].keys <= shape->bias_reach &&
+                                       seqs[s].past + seqs[s].rows <= shape->bias_reach));
         for (uint32_t h = 0; h < shape->kv_heads; h++) {
             for (uint32_t b = 0; b < blocks(shape, seqs + s); b++) {
                 /* A block is its lane's in whose share its middle lies. */

@@ -11,6 +11,12 @@ static struct device cpu = {
     .attention = cpu_attention,
     .gather = cpu_gather,
     .activate = cpu_activate,
+    .rope_angles = cpu_rope_angles,
+    .rotate = cpu_rotate,
+    .norm_heads = cpu_norm_heads,
+    .softcap = cpu_softcap,
+    .clamp = cpu_clamp,
+    .scatter_add = cpu_scatter_add,
 };
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 

@@ -33,8 +33,11 @@ bool precision_parse(const char *text, enum precision *out); /* false: unknown *
 #define ACTIVATIONS(ACTIVATION)                                                                    \
     ACTIVATION(NONE, "none")                                                                       \
     ACTIVATION(RELU, "relu")                                                                       \
-    ACTIVATION(GELU, "gelu")          /* x * Phi(x), by erf */                                     \
-    ACTIVATION(GELU_TANH, "gelu_new") /* the tanh approximation */                                 \
+    ACTIVATION(RELU2, "relu2")           /* squared */                                             \
+    ACTIVATION(GELU, "gelu")             /* x * Phi(x), by erf */                                  \
+    ACTIVATION(GELU_TANH, "gelu_new")    /* the tanh approximation */                              \
+    ACTIVATION(GELU_10, "gelu_10")       /* gelu to [-10, 10] */                                   \
+    ACTIVATION(QUICK_GELU, "quick_gelu") /* x * sigmoid(1.702 x) */                                \
     ACTIVATION(SILU, "silu")                                                                       \
     ACTIVATION(TANH, "tanh")                                                                       \
     ACTIVATION(SIGMOID, "sigmoid")
@@ -98,7 +101,15 @@ struct attention_shape {
     uint32_t heads, kv_heads, head_size;
     float scale;     /* of the scores */
     bool causal;     /* row r sees keys [0, past + r] */
-    uint32_t window; /* 0: no limit; else at most so many last keys */
+    uint32_t window; /* 0: no limit; causal: at most so many last keys; else keys at most window / 2
+                        from the query, before and behind (ModernBERT's local attention) */
+    float softcap; /* 0: none; else scores become softcap * tanh(score / softcap), after the scale,
+                      before bias and mask (Gemma 2) */
+    /* NULL: none; else [heads, 2 * bias_reach - 1], added to the scaled scores: of a key at
+     * [h][key - query + bias_reach - 1], query being past + r (ALiBi, T5's relative buckets). No
+     * key and no query is at bias_reach or beyond. */
+    const float *bias;
+    uint32_t bias_reach;
 };
 
 /* What one forward pass needs beyond its inputs; made at load for the largest batch. */
@@ -116,7 +127,16 @@ struct norm {
     enum norm_kind kind;
     uint32_t size;
     float eps;
-    const float *weight, *bias; /* [size]; bias may be NULL */
+    const float *weight, *bias; /* [size]; NULL: weights of 1, no bias */
+};
+
+/* Rotary positions: size numbers of a head are turned as size / 2 pairs, pair i by the angle
+ * position * frequencies[i]; the rest pass (Su et al. 2021; apply_rotary_pos_emb). */
+struct rope {
+    uint32_t size;            /* even, at most the head's */
+    bool interleaved;         /* pairs (2i, 2i + 1), as GPT-J; else (i, i + size / 2), as Llama */
+    const float *frequencies; /* [size / 2] */
+    float scale;              /* of cosines and sines; 0: 1 */
 };
 
 /* One row a operation: OP(name, arguments after lane and scratch). */
@@ -160,6 +180,34 @@ struct device {
     /* x[rows, size] = activation(x) in place; with gate (may be NULL) times gate. */
     void (*activate)(struct lane *lane, enum activation activation, float *x, size_t ldx,
                      const float *gate, size_t ldgate, uint32_t rows, uint32_t size);
+
+    /* angles[rows, rope->size]: for the position of each row size / 2 cosines, then as many sines,
+     * times scale; in float, as PyTorch computes them. */
+    void (*rope_angles)(struct lane *lane, const struct rope *rope, const int32_t *positions,
+                        float *angles, uint32_t rows);
+
+    /* Turns the first `heads` heads of each row of x (stride ldx) in place, by its row of angles.
+     */
+    void (*rotate)(struct lane *lane, const struct rope *rope, const float *angles, float *x,
+                   size_t ldx, uint32_t rows, uint32_t heads, uint32_t head_size);
+
+    /* The first `heads` heads of each row of x (stride ldx), norm->size numbers each, are normed in
+     * place. Weights and bias of head h are h * weight_stride further on; 0: one for all. */
+    void (*norm_heads)(struct lane *lane, const struct norm *norm, float *x, size_t ldx,
+                       uint32_t rows, uint32_t heads, size_t weight_stride);
+
+    /* x[rows, size] = cap * tanh(x / cap) in place. */
+    void (*softcap)(struct lane *lane, float cap, float *x, size_t ldx, uint32_t rows,
+                    uint32_t size);
+
+    /* x[rows, size] to [-limit, limit] in place (clip_qkv). */
+    void (*clamp)(struct lane *lane, float limit, float *x, size_t ldx, uint32_t rows,
+                  uint32_t size);
+
+    /* y[ids[i]] += weights[i] * x[i], i from 0 to n - 1 in order; both [*, size], strides ldx and
+     * ldy. Lanes divide the columns. */
+    void (*scatter_add)(struct lane *lane, const float *x, size_t ldx, const uint32_t *ids,
+                        const float *weights, uint32_t n, uint32_t size, float *y, size_t ldy);
 };
 
 /* The CPU, with the best kernels this machine has (BRISK_ISA=scalar|avx2 forces one). */

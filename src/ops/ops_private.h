@@ -1,6 +1,6 @@
 /* Private to ops: scratch memory and the entries of the CPU's device table.
  *
- * The entries are in linear.c, attention.c and rows.c; device.c makes the table. */
+ * The entries are in linear.c, attention.c, rows.c and heads.c; device.c makes the table. */
 #ifndef BRISK_OPS_OPS_PRIVATE_H
 #define BRISK_OPS_OPS_PRIVATE_H
 
@@ -34,6 +34,9 @@ struct scratch {
 
 size_t linear_panel_bytes(const struct linear *linear);
 
+void norm_row(const struct kernels *kernels, const struct norm *norm, const float *weight,
+              const float *bias, const float *x, float *y);
+
 /* In place on contiguous numbers; nothing for ACTIVATION_NONE. */
 void activation_apply(const struct kernels *kernels, enum activation activation, float *x,
                       size_t n);
@@ -54,5 +57,15 @@ void cpu_gather(struct lane *lane, const float *x, size_t ldx, const uint32_t *i
                 uint32_t size, float *y, size_t ldy);
 void cpu_activate(struct lane *lane, enum activation activation, float *x, size_t ldx,
                   const float *gate, size_t ldgate, uint32_t rows, uint32_t size);
+void cpu_rope_angles(struct lane *lane, const struct rope *rope, const int32_t *positions,
+                     float *angles, uint32_t rows);
+void cpu_rotate(struct lane *lane, const struct rope *rope, const float *angles, float *x,
+                size_t ldx, uint32_t rows, uint32_t heads, uint32_t head_size);
+void cpu_norm_heads(struct lane *lane, const struct norm *norm, float *x, size_t ldx, uint32_t rows,
+                    uint32_t heads, size_t weight_stride);
+void cpu_softcap(struct lane *lane, float cap, float *x, size_t ldx, uint32_t rows, uint32_t size);
+void cpu_clamp(struct lane *lane, float limit, float *x, size_t ldx, uint32_t rows, uint32_t size);
+void cpu_scatter_add(struct lane *lane, const float *x, size_t ldx, const uint32_t *ids,
+                     const float *weights, uint32_t n, uint32_t size, float *y, size_t ldy);
 
 #endif

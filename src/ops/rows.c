@@ -1,4 +1,5 @@
-/* Operations on single rows: norm, embed, gather, activate; lanes divide the rows. Also the vector
+/* Operations on single rows: norm, embed, gather, activate, whose lanes divide the rows; softcap,
+ * clamp, scatter_add, whose lanes divide the columns. Also the vector
  * math that generation and tasks use on one row. */
 #include "ops/ops_private.h"
 
@@ -13,7 +14,10 @@ static const struct {
     {"gelu_accurate", ACTIVATION_GELU_TANH},
     {"gelu_pytorch_tanh", ACTIVATION_GELU_TANH},
     {"gelu_python_tanh", ACTIVATION_GELU_TANH},
+    {"gelu_10", ACTIVATION_GELU_10},
+    {"quick_gelu", ACTIVATION_QUICK_GELU},
     {"relu", ACTIVATION_RELU},
+    {"relu2", ACTIVATION_RELU2},
     {"silu", ACTIVATION_SILU},
     {"swish", ACTIVATION_SILU},
     {"tanh", ACTIVATION_TANH},
@@ -39,11 +43,21 @@ void activation_apply(const struct kernels *kernels, enum activation activation,
     case ACTIVATION_RELU:
         kernels->relu(x, n);
         break;
+    case ACTIVATION_RELU2:
+        kernels->relu2(x, n);
+        break;
     case ACTIVATION_GELU:
         kernels->gelu(x, n);
         break;
     case ACTIVATION_GELU_TANH:
         kernels->gelu_tanh(x, n);
+        break;
+    case ACTIVATION_GELU_10:
+        kernels->gelu(x, n);
+        kernels->clamp(x, 10, n);
+        break;
+    case ACTIVATION_QUICK_GELU:
+        kernels->quick_gelu(x, n);
         break;
     case ACTIVATION_SILU:
         kernels->silu(x, n);
@@ -57,18 +71,21 @@ void activation_apply(const struct kernels *kernels, enum activation activation,
     }
 }
 
+void norm_row(const struct kernels *kernels, const struct norm *norm, const float *weight,
+              const float *bias, const float *x, float *y) {
+    if (norm->kind == NORM_LAYER) {
+        kernels->norm_layer(y, x, weight, bias, norm->eps, norm->size);
+    } else {
+        kernels->norm_rms(y, x, weight, bias, norm->eps, norm->size);
+    }
+}
+
 void cpu_norm(struct lane *lane, const struct norm *norm, const float *x, float *y, uint32_t rows) {
     const struct kernels *kernels = kernels_best();
     size_t from, to;
     lane_range(lane, rows, 1, &from, &to);
     for (size_t r = from; r < to; r++) {
-        const float *in = x + r * norm->size;
-        float *out = y + r * norm->size;
-        if (norm->kind == NORM_LAYER) {
-            kernels->norm_layer(out, in, norm->weight, norm->bias, norm->eps, norm->size);
-        } else {
-            kernels->norm_rms(out, in, norm->weight, norm->bias, norm->eps, norm->size);
-        }
+        norm_row(kernels, norm, norm->weight, norm->bias, x + r * norm->size, y + r * norm->size);
     }
     lane_barrier(lane);
 }
@@ -111,6 +128,37 @@ void cpu_activate(struct lane *lane, enum activation activation, float *x, size_
         if (gate != NULL) {
             kernels->multiply(x + r * ldx, gate + r * ldgate, size);
         }
+    }
+    lane_barrier(lane);
+}
+
+void cpu_softcap(struct lane *lane, float cap, float *x, size_t ldx, uint32_t rows, uint32_t size) {
+    const struct kernels *kernels = kernels_best();
+    size_t from, to;
+    lane_range(lane, size, PANEL, &from, &to);
+    for (size_t r = 0; r < rows; r++) {
+        kernels->softcap(x + r * ldx + from, cap, to - from);
+    }
+    lane_barrier(lane);
+}
+
+void cpu_clamp(struct lane *lane, float limit, float *x, size_t ldx, uint32_t rows, uint32_t size) {
+    const struct kernels *kernels = kernels_best();
+    size_t from, to;
+    lane_range(lane, size, PANEL, &from, &to);
+    for (size_t r = 0; r < rows; r++) {
+        kernels->clamp(x + r * ldx + from, limit, to - from);
+    }
+    lane_barrier(lane);
+}
+
+void cpu_scatter_add(struct lane *lane, const float *x, size_t ldx, const uint32_t *ids,
+                     const float *weights, uint32_t n, uint32_t size, float *y, size_t ldy) {
+    const struct kernels *kernels = kernels_best();
+    size_t from, to;
+    lane_range(lane, size, PANEL, &from, &to);
+    for (size_t i = 0; i < n; i++) {
+        kernels->add_scaled(y + ids[i] * ldy + from, x + i * ldx + from, weights[i], to - from);
     }
     lane_barrier(lane);
 }

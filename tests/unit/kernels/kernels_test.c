@@ -321,6 +321,47 @@ static void check_multiply(multiply_function *f, multiply_function *definition, 
     }
 }
 
+typedef void add_scaled_function(float *y, const float *x, float by, size_t n);
+
+static void check_add_scaled(add_scaled_function *f, add_scaled_function *definition,
+                             float tolerance) {
+    for (size_t i = 0; i < ARRAY_LEN(LENGTHS); i++) {
+        const size_t n = LENGTHS[i];
+        float *x = random_floats(n, -2, 2), *got = random_floats(n, -2, 2);
+        float *want = copy_of(got, n * 4);
+        f(got, x, 0.37f, n);
+        definition(want, x, 0.37f, n);
+        assert_memory_equal(got, want, n * 4);
+        mem_free(x);
+        mem_free(got);
+        mem_free(want);
+    }
+}
+
+typedef void rotate_function(float *x, const float *angles, size_t size, bool interleaved);
+
+static void check_rotate(rotate_function *f, rotate_function *definition, float tolerance) {
+    for (size_t size = 2; size <= 132; size += 2) {
+        for (uint32_t interleaved = 0; interleaved < 2; interleaved++) {
+            float *angles = random_floats(size, -1, 1), *got = random_floats(size, -2, 2);
+            float *x = copy_of(got, size * 4), *want = copy_of(got, size * 4);
+            f(got, angles, size, interleaved);
+            definition(want, angles, size, interleaved);
+            assert_memory_equal(got, want, size * 4);
+            for (size_t i = 0; i < size / 2; i++) { /* as written in the list */
+                const size_t a = interleaved ? 2 * i : i, b = interleaved ? a + 1 : a + size / 2;
+                const double cosine = angles[i], sine = angles[size / 2 + i];
+                near(got[a], (float)(x[a] * cosine - x[b] * sine), 1e-6f, "rotated", a);
+                near(got[b], (float)(x[b] * cosine + x[a] * sine), 1e-6f, "rotated", b);
+            }
+            mem_free(angles);
+            mem_free(got);
+            mem_free(x);
+            mem_free(want);
+        }
+    }
+}
+
 typedef void in_place_function(float *x, size_t n);
 
 /* Errors relative to what goes in (at most 10) and comes out; equal where not finite. */
@@ -358,12 +399,41 @@ static void check_in_place(in_place_function *f, in_place_function *definition, 
     compare_in_place(f, definition, SPECIAL, ARRAY_LEN(SPECIAL), tolerance);
 }
 
-#define check_relu      check_in_place
-#define check_gelu      check_in_place
-#define check_gelu_tanh check_in_place
-#define check_silu      check_in_place
-#define check_tanh      check_in_place
-#define check_sigmoid   check_in_place
+#define check_relu       check_in_place
+#define check_relu2      check_in_place
+#define check_gelu       check_in_place
+#define check_gelu_tanh  check_in_place
+#define check_quick_gelu check_in_place
+#define check_silu       check_in_place
+#define check_tanh       check_in_place
+#define check_sigmoid    check_in_place
+
+/* Kernels with a limit are activations once it is chosen. */
+typedef void limit_function(float *x, float limit, size_t n);
+
+static limit_function *limited, *limited_definition;
+static float limit;
+
+static void at_limit(float *x, size_t n) {
+    limited(x, limit, n);
+}
+
+static void at_limit_defined(float *x, size_t n) {
+    limited_definition(x, limit, n);
+}
+
+static void check_limit(limit_function *f, limit_function *definition, float tolerance) {
+    static const float CHOSEN[] = {0.5f, 7, 50};
+    limited = f;
+    limited_definition = definition;
+    for (size_t i = 0; i < ARRAY_LEN(CHOSEN); i++) {
+        limit = CHOSEN[i];
+        check_in_place(at_limit, at_limit_defined, tolerance);
+    }
+}
+
+#define check_softcap check_limit
+#define check_clamp   check_limit
 
 typedef void norm_function(float *y, const float *x, const float *weight, const float *bias,
                            float eps, size_t n);
@@ -373,10 +443,11 @@ static void check_norm(norm_function *f, norm_function *definition, float tolera
         const size_t n = LENGTHS[i];
         float *x = random_floats(n, -2, 3), *weight = random_floats(n, -1, 2);
         float *bias = random_floats(n, -1, 1), *want = mem_alloc(n * 4), *got = copy_of(x, n * 4);
-        for (uint32_t kind = 0; kind < 2; kind++) {
+        for (uint32_t kind = 0; kind < 4; kind++) {
+            const float *by = kind & 2 ? NULL : weight, *more = kind & 1 ? bias : NULL;
             memcpy(got, x, n * 4);
-            definition(want, x, weight, kind ? bias : NULL, 1e-5f, n);
-            f(got, got, weight, kind ? bias : NULL, 1e-5f, n);
+            definition(want, x, by, more, 1e-5f, n);
+            f(got, got, by, more, 1e-5f, n);
             for (size_t k = 0; k < n; k++) {
                 near(got[k], want[k], tolerance * (fabsf(want[k]) + 2), "norm", k);
             }
@@ -453,6 +524,8 @@ struct attend_case {
     uint32_t head_size, keys;
     bool causal;
     uint32_t window;
+    float softcap;
+    bool is_biased;
 };
 
 static void set_rows(struct attend *a, const struct attend_case *c, uint32_t rows) {
@@ -464,9 +537,20 @@ static void set_rows(struct attend *a, const struct attend_case *c, uint32_t row
     }
 }
 
+/* Exactly the numbers of the visible keys, so that the address sanitizer sees a read beyond. */
+static void set_bias(struct attend *a, const struct attend_case *c, float **bias) {
+    for (uint32_t r = 0; r < a->rows && c->is_biased; r++) {
+        const uint32_t n = a->to[r] - a->from[r];
+        bias[r] = random_floats(n > 0 ? n : 1, -3, 3);
+        a->bias[r] = bias[r] - a->from[r];
+    }
+}
+
 static void check_attend_case(attend_function *f, attend_function *definition, float tolerance,
                               const struct attend_case *c) {
     const size_t page = (size_t)2 * c->head_size * PANEL;
+    /* An error of the cap's tanh grows with the cap. */
+    const float allowed = tolerance * (1 + c->softcap);
     float *pages[MAX_PAGES], scores[KERNEL_TILE_ROWS * MAX_PAGES * PANEL];
     for (uint32_t i = 0; i < MAX_PAGES; i++) {
         pages[i] = random_floats(page, -1, 1);
@@ -476,17 +560,20 @@ static void check_attend_case(attend_function *f, attend_function *definition, f
         float *q = random_floats(n, -2, 2), *got = mem_alloc(n * 4), *want = mem_alloc(n * 4);
         struct attend a = {.head_size = c->head_size,
                            .scale = 0.3f,
+                           .softcap = c->softcap,
                            .q = q,
                            .y = want,
                            .pages = pages,
                            .values_at = page / 2,
                            .scores = scores};
         set_rows(&a, c, rows);
+        float *bias[KERNEL_TILE_ROWS];
+        set_bias(&a, c, bias);
         definition(&a);
         a.y = got;
         f(&a);
         for (size_t i = 0; i < n; i++) {
-            near(got[i], want[i], tolerance, "attention", i);
+            near(got[i], want[i], allowed, "attention", i);
         }
         for (uint32_t r = 0; r < rows; r++) { /* alone: the same bits */
             struct attend one = a;
@@ -494,10 +581,14 @@ static void check_attend_case(attend_function *f, attend_function *definition, f
             one.rows = 1;
             one.from[0] = a.from[r];
             one.to[0] = a.to[r];
+            one.bias[0] = a.bias[r];
             one.q = q + (size_t)r * c->head_size;
             one.y = y;
             f(&one);
             assert_memory_equal(y, got + (size_t)r * c->head_size, c->head_size * 4);
+        }
+        for (uint32_t r = 0; r < rows && c->is_biased; r++) {
+            mem_free(bias[r]);
         }
         mem_free(q);
         mem_free(got);
@@ -511,9 +602,12 @@ static void check_attend_case(attend_function *f, attend_function *definition, f
 static void check_attend(attend_function *f, attend_function *definition, float tolerance) {
     static const uint32_t HEADS[] = {1, 8, 10, 16, 33, 40, 64, 80, 128, 130};
     static const struct attend_case CASES[] = {
-        {0, 1, true, 0},    {0, 6, true, 0},    {0, 17, true, 0},
-        {0, 144, true, 0},  {0, 100, false, 0}, {0, 100, true, 5},
-        {0, 100, true, 33}, {0, 16, false, 0},  {0, 0, false, 0},
+        {0, 1, true, 0, 0, false},    {0, 6, true, 0, 0, false},    {0, 17, true, 0, 0, false},
+        {0, 144, true, 0, 0, false},  {0, 100, false, 0, 0, false}, {0, 100, true, 5, 0, false},
+        {0, 100, true, 33, 0, false}, {0, 16, false, 0, 0, false},  {0, 0, false, 0, 0, false},
+        {0, 1, true, 0, 0, true},     {0, 23, true, 0, 0, true},    {0, 100, false, 0, 0, true},
+        {0, 40, true, 9, 0, true},    {0, 40, true, 0, 5, false},   {0, 77, true, 33, 2, true},
+        {0, 0, false, 0, 2, true},
     };
     for (size_t h = 0; h < ARRAY_LEN(HEADS); h++) {
         for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {

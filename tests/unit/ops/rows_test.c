@@ -94,6 +94,12 @@ static double by_definition(enum activation activation, double x) {
         return x;
     case ACTIVATION_RELU:
         return x > 0 ? x : 0;
+    case ACTIVATION_RELU2:
+        return x > 0 ? x * x : 0;
+    case ACTIVATION_GELU_10:
+        return fmin(fmax(0.5 * x * erfc(-x * M_SQRT1_2), -10), 10);
+    case ACTIVATION_QUICK_GELU:
+        return x / (1 + exp(-1.702 * x));
     case ACTIVATION_GELU:
         return 0.5 * x * erfc(-x * M_SQRT1_2);
     case ACTIVATION_GELU_TANH:
@@ -109,7 +115,7 @@ static double by_definition(enum activation activation, double x) {
 }
 
 static void activations_are_as_named_and_gated(void **state) {
-    float *x = random_floats(ROWS * LD, -6, 6), *gate = random_floats(ROWS * SIZE, -1, 1);
+    float *x = random_floats(ROWS * LD, -12, 12), *gate = random_floats(ROWS * SIZE, -1, 1);
     float y[ROWS * LD];
 #define ACTIVATION(name, text)                                                                     \
     for (uint32_t gated = 0; gated < 2; gated++) {                                                 \
@@ -136,7 +142,10 @@ static void activations_are_found_by_their_names(void **state) {
     } NAMES[] = {{"gelu", ACTIVATION_GELU},
                  {"gelu_new", ACTIVATION_GELU_TANH},
                  {"gelu_pytorch_tanh", ACTIVATION_GELU_TANH},
+                 {"gelu_10", ACTIVATION_GELU_10},
+                 {"quick_gelu", ACTIVATION_QUICK_GELU},
                  {"relu", ACTIVATION_RELU},
+                 {"relu2", ACTIVATION_RELU2},
                  {"swish", ACTIVATION_SILU},
                  {"silu", ACTIVATION_SILU},
                  {"tanh", ACTIVATION_TANH}};
