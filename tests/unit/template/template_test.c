@@ -6,7 +6,10 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <sys/resource.h>
+
 #include "template/template.h"
+#include "unit/measured.h"
 #include "base/banned.h"
 
 static const char variables_text[] = "{\"x\": 1, \"s\": \"abc\", \"l\": [1, 2, 3],"
@@ -75,6 +78,9 @@ static void test_hostile_templates_end_with_an_error(void **state) {
         {"{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "levels", ERROR_INPUT},
         {"{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}", "levels", ERROR_INPUT},
         {"{{ 'a' * 99999999999 }}", "MB", ERROR_INPUT},
+        {"{{ 'x' * 10**9 }}", "MB", ERROR_INPUT},
+        {"{{ 10**9 * 'x' }}", "MB", ERROR_INPUT},
+        {"{{ 10**10**10 }}", "", ERROR_INPUT},
         {"{{ [1] * 99999999999 }}", "MB", ERROR_INPUT},
         {"{{ l * 4611686018427387904 }}", "MB", ERROR_INPUT},
         {"{% set ns = namespace(s='ab') %}{% for i in range(64) %}{% set ns.s = ns.s ~ ns.s %}"
@@ -98,6 +104,7 @@ static void test_hostile_templates_end_with_an_error(void **state) {
         {"{{ '%99999999999d' % 1 }}", "format", ERROR_INPUT},
         {"{{ '{:99999999999}'.format(1) }}", "format", ERROR_INPUT},
         {"{{ s|indent(99999999999) }}", "MB", ERROR_INPUT},
+        {"{% for i in range(10**9) %}{% endfor %}", "Range too big", ERROR_INPUT},
         {"{{ range(0, 9223372036854775807) }}", "Range too big", ERROR_INPUT},
         {"{{ range(-9223372036854775807, 9223372036854775807, 2) }}", "Range too big", ERROR_INPUT},
         {"{{ l|batch(9999999999, 0)|list }}", "", ERROR_INPUT},
@@ -114,6 +121,10 @@ static void test_hostile_templates_end_with_an_error(void **state) {
             fail_msg("%s: wanted \"%s\", got \"%s\"", rows[i].source, rows[i].error, err.text);
         buf_deinit(&out);
     }
+    struct rusage used;
+    assert_int_equal(getrusage(RUSAGE_SELF, &used), 0);
+    if (MEASURED)
+        assert_in_range(used.ru_maxrss / 1024, 0, 500); /* MiB: the limits of memory and output */
 }
 
 /* `before` n times, then `middle`, then `after` n times. */
