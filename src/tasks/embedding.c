@@ -209,12 +209,22 @@ static void pool(const struct task_model *model, const struct embedding *embeddi
 
 /* ---- dense layers and normalisation ---- */
 
+static float gelu(float x) {
+    return 0.5f * x * (1 + erff(x * 0.70710678f));
+}
+
 static float activate(enum activation activation, float x) {
     switch (activation) {
     case ACTIVATION_RELU:
         return x > 0 ? x : 0;
+    case ACTIVATION_RELU2:
+        return x > 0 ? x * x : 0;
     case ACTIVATION_GELU:
-        return 0.5f * x * (1 + erff(x * 0.70710678f));
+        return gelu(x);
+    case ACTIVATION_GELU_10:
+        return fmaxf(-10, fminf(gelu(x), 10));
+    case ACTIVATION_QUICK_GELU:
+        return x * sigmoid(1.702f * x);
     case ACTIVATION_GELU_TANH:
         return 0.5f * x * (1 + tanhf(0.79788456f * (x + 0.044715f * x * x * x)));
     case ACTIVATION_SILU:
