@@ -51,7 +51,7 @@ static void adjust(const struct attend *a, float *scores, const float *bias, siz
         const __m256i mask = lanes_mask(n - i < 8 ? n - i : 8);
         __m256 v = _mm256_mul_ps(_mm256_maskload_ps(scores + i, mask), scale);
         if (a->softcap != 0) {
-            v = _mm256_mul_ps(cap, tanh_ps(_mm256_div_ps(v, cap)));
+            v = softcap_ps(v, cap);
         }
         if (bias != NULL) {
             v = _mm256_add_ps(v, _mm256_maskload_ps(bias + i, mask));

@@ -78,6 +78,10 @@ ALWAYS_INLINE __m256 tanh_ps(__m256 x) {
     return _mm256_blendv_ps(_mm256_or_ps(large, _mm256_and_ps(x, sign)), small, is_small);
 }
 
+ALWAYS_INLINE __m256 softcap_ps(__m256 x, __m256 cap) {
+    return _mm256_mul_ps(cap, tanh_ps(_mm256_div_ps(x, cap)));
+}
+
 ALWAYS_INLINE float sum_lanes(__m256 v) {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));

@@ -2,9 +2,10 @@
  * sequences of the batch, nor on the lanes, nor on how a prompt is cut into chunks. */
 #include "unit/ops/lanes.h"
 
-enum { PAGES = 10, MOST_SEQS = 4, OFFSET = 48 };
+enum { PAGES = 10, MOST_SEQS = 4, OFFSET = 48, REACH = 41 };
 
-/* A batch: sequences of `rows` new tokens behind `past` old ones. */
+/* A batch (with a bias, where there is a reach): sequences of `rows` new tokens behind `past` old
+ * ones. */
 static const struct batch_case {
     struct attention_shape shape;
     uint32_t n_seqs;
@@ -28,10 +29,42 @@ static const struct batch_case {
     {{.heads = 1, .kv_heads = 1, .head_size = 128, .scale = 0.1f, .causal = true},
      1,
      {{0, 140, 0}}},
+    {{.heads = 3,
+      .kv_heads = 3,
+      .head_size = 10,
+      .scale = 0.4f,
+      .causal = true,
+      .bias_reach = REACH},
+     2,
+     {{0, 17, 0}, {0, REACH, 0}}},
+    {{.heads = 4, .kv_heads = 2, .head_size = 16, .scale = 1, .bias_reach = REACH},
+     2,
+     {{0, REACH, 0}, {0, 1, 0}}},
+    {{.heads = 4, .kv_heads = 1, .head_size = 24, .scale = 0.5f, .causal = true, .softcap = 3},
+     2,
+     {{0, 40, 0}, {0, 2, 0}}},
+    {{.heads = 2,
+      .kv_heads = 1,
+      .head_size = 16,
+      .causal = true,
+      .window = 9,
+      .softcap = 2,
+      .scale = 0.5f,
+      .bias_reach = REACH},
+     2,
+     {{0, 30, 0}, {0, REACH, 0}}},
+    {{.heads = 2, .kv_heads = 2, .head_size = 16, .scale = 0.25f, .window = 8},
+     3,
+     {{0, 60, 0}, {0, 1, 0}, {0, 9, 0}}},
+    {{.heads = 2, .kv_heads = 2, .head_size = 8, .scale = 0.25f, .window = 33},
+     2,
+     {{0, 120, 0}, {0, 16, 0}}},
 };
 
 struct batch {
     const struct batch_case *c;
+    struct attention_shape shape; /* with its bias */
+    float *bias;
     struct attention_seq seqs[MOST_SEQS];
     float *pages[MOST_SEQS][PAGES];
     uint32_t rows;
@@ -42,7 +75,7 @@ struct batch {
 
 static void write_and_attend(struct lane *lane, void *arg) {
     const struct batch *b = arg;
-    const struct attention_shape *shape = &b->c->shape;
+    const struct attention_shape *shape = &b->shape;
     if (b->k != NULL) {
         device_cpu()->kv_write(lane, shape, b->seqs, b->c->n_seqs, OFFSET, b->k, b->ldkv, b->v,
                                b->ldkv);
@@ -52,7 +85,11 @@ static void write_and_attend(struct lane *lane, void *arg) {
 }
 
 static void make_batch(struct batch *b, const struct batch_case *c) {
-    *b = (struct batch){.c = c};
+    *b = (struct batch){.c = c, .shape = c->shape};
+    if (c->shape.bias_reach > 0) {
+        b->bias = random_floats((size_t)c->shape.heads * (2 * REACH - 1), -3, 3);
+        b->shape.bias = b->bias;
+    }
     const size_t page = OFFSET + kv_page_floats(c->shape.kv_heads, c->shape.head_size);
     const bool cross = c->seqs[0].cross_keys > 0;
     for (uint32_t s = 0; s < c->n_seqs; s++) {
@@ -85,6 +122,7 @@ static void drop_batch(struct batch *b) {
             mem_free(b->pages[s][i]);
         }
     }
+    mem_free(b->bias);
     mem_free(b->q);
     mem_free(b->k);
     mem_free(b->v);
@@ -92,17 +130,27 @@ static void drop_batch(struct batch *b) {
     scratch_destroy(b->scratch);
 }
 
+/* Whether the query at `at` sees the key. */
+static bool sees(const struct attention_shape *s, uint32_t at, uint32_t key) {
+    if (s->causal) {
+        return key <= at && (s->window == 0 || at - key < s->window);
+    }
+    return s->window == 0 || (key < at ? at - key : key - at) <= s->window / 2;
+}
+
 /* One output row and head in double; keys and values read from the pages. */
 static void reference(const struct batch *b, const struct attention_seq *seq, uint32_t r,
                       uint32_t h, double *out) {
-    const struct attention_shape *s = &b->c->shape;
+    const struct attention_shape *s = &b->shape;
+    const uint32_t at = seq->past + r;
     const uint32_t size = s->head_size, kv = h / (s->heads / s->kv_heads);
-    const uint32_t to = s->causal ? seq->past + r + 1 : seq->keys;
-    const uint32_t from = s->window > 0 && to > s->window ? to - s->window : 0;
     const float *q = b->q + (seq->row + r) * b->ld + (size_t)h * size;
     double sum = 0;
     memset(out, 0, size * sizeof(*out));
-    for (uint32_t key = from; key < to; key++) {
+    for (uint32_t key = 0; key < seq->keys; key++) {
+        if (!sees(s, at, key)) {
+            continue;
+        }
         const float *page = seq->pages[key / KV_PAGE_TOKENS] + OFFSET;
         const float *keys = page + (size_t)kv * size * KV_PAGE_TOKENS + key % KV_PAGE_TOKENS;
         const float *values = page + (size_t)s->kv_heads * size * KV_PAGE_TOKENS +
@@ -111,7 +159,10 @@ static void reference(const struct batch *b, const struct attention_seq *seq, ui
         for (uint32_t d = 0; d < size; d++) {
             score += (double)q[d] * keys[(size_t)d * KV_PAGE_TOKENS];
         }
-        const double p = exp(score * s->scale);
+        score *= s->scale;
+        score = s->softcap > 0 ? s->softcap * tanh(score / s->softcap) : score;
+        score += s->bias != NULL ? s->bias[h * (2 * REACH - 1) + key + REACH - 1 - at] : 0;
+        const double p = exp(score);
         sum += p;
         for (uint32_t d = 0; d < size; d++) {
             out[d] += p * values[d];

@@ -1,5 +1,5 @@
-/* Operations on single rows (norm, embed, gather, activate, vector math): values, strides, in
- * place, any number of lanes. */
+/* Operations on single rows (norm, embed, gather, activate, softcap, clamp, scatter_add, vector
+ * math): values, strides, in place, any number of lanes. */
 #include "unit/ops/lanes.h"
 
 enum { ROWS = 11, SIZE = 37, LD = 40 };
@@ -10,6 +10,7 @@ struct call {
     const int32_t *ids[2];
     const uint32_t *rows;
     enum activation activation;
+    float limit;
     float *y;
 };
 
@@ -33,15 +34,26 @@ static void run_activate(struct lane *lane, void *arg) {
     device_cpu()->activate(lane, c->activation, c->y, LD, c->gate, SIZE, ROWS, SIZE);
 }
 
+static void run_softcap(struct lane *lane, void *arg) {
+    const struct call *c = arg;
+    device_cpu()->softcap(lane, c->limit, c->y, LD, ROWS, SIZE);
+}
+
+static void run_clamp(struct lane *lane, void *arg) {
+    const struct call *c = arg;
+    device_cpu()->clamp(lane, c->limit, c->y, LD, ROWS, SIZE);
+}
+
+static void run_scatter_add(struct lane *lane, void *arg) {
+    const struct call *c = arg;
+    device_cpu()->scatter_add(lane, c->x, SIZE, c->rows, c->gate, ROWS, SIZE, c->y, LD);
+}
+
 static void norm_has_mean_0_and_variance_1(void **state) {
-    float ones[SIZE], zeros[SIZE] = {0};
-    for (size_t i = 0; i < SIZE; i++) {
-        ones[i] = 1;
-    }
     for (uint32_t lanes = 1; lanes <= MOST_LANES; lanes++) {
         for (enum norm_kind kind = NORM_LAYER; kind <= NORM_RMS; kind++) {
             float *x = random_floats(ROWS * SIZE, -1, 4);
-            struct call c = {.norm = {kind, SIZE, 1e-12f, ones, zeros}, .x = x, .y = x};
+            struct call c = {.norm = {kind, SIZE, 1e-12f, NULL, NULL}, .x = x, .y = x};
             run_lanes(lanes, run_norm, &c);
             for (uint32_t r = 0; r < ROWS; r++) {
                 double sum = 0, squares = 0;
@@ -157,6 +169,45 @@ static void activations_are_found_by_their_names(void **state) {
     assert_false(activation_parse("quick", &got));
 }
 
+static void limits_are_kept_in_every_column(void **state) {
+    float *x = random_floats(ROWS * LD, -9, 9), y[ROWS * LD];
+    for (uint32_t lanes = 1; lanes <= MOST_LANES; lanes++) {
+        for (uint32_t clamped = 0; clamped < 2; clamped++) {
+            struct call c = {.limit = 2.5f, .y = y};
+            memcpy(y, x, sizeof(y));
+            run_lanes(lanes, clamped ? run_clamp : run_softcap, &c);
+            for (uint32_t i = 0; i < ROWS * LD; i++) {
+                const double capped = 2.5 * tanh(x[i] / 2.5), cut = fmin(fmax(x[i], -2.5), 2.5);
+                const double want = i % LD >= SIZE ? x[i] : clamped ? cut : capped;
+                near(y[i], want, clamped ? 0 : 2e-6, clamped ? "clamp" : "softcap", i);
+            }
+        }
+    }
+    mem_free(x);
+}
+
+static void scatter_add_sums_in_order(void **state) {
+    static const uint32_t IDS[ROWS] = {3, 0, 3, 1, 3, 0, 4, 4, 3, 1, 0};
+    enum { OUT = 6 };
+    float *x = random_floats(ROWS * SIZE, -1, 1), *weights = random_floats(ROWS, 0, 1);
+    float *before = random_floats(OUT * LD, -1, 1), y[OUT * LD], want[OUT * LD];
+    memcpy(want, before, sizeof(want));
+    for (uint32_t i = 0; i < ROWS; i++) {
+        for (uint32_t j = 0; j < SIZE; j++) {
+            want[IDS[i] * LD + j] += weights[i] * x[i * SIZE + j];
+        }
+    }
+    for (uint32_t lanes = 1; lanes <= MOST_LANES; lanes++) {
+        struct call c = {.x = x, .rows = IDS, .gate = weights, .y = y};
+        memcpy(y, before, sizeof(y));
+        run_lanes(lanes, run_scatter_add, &c);
+        assert_memory_equal(y, want, sizeof(y));
+    }
+    mem_free(x);
+    mem_free(weights);
+    mem_free(before);
+}
+
 static void vector_math_of_one_row(void **state) {
     float x[] = {1, 3, 2, 3}, y[] = {1, 3, 2, 3};
     assert_int_equal(ops_argmax(x, 4), 1);
@@ -175,6 +226,8 @@ int main(void) {
         cmocka_unit_test(gather_copies_rows),
         cmocka_unit_test(activations_are_as_named_and_gated),
         cmocka_unit_test(activations_are_found_by_their_names),
+        cmocka_unit_test(limits_are_kept_in_every_column),
+        cmocka_unit_test(scatter_add_sums_in_order),
         cmocka_unit_test(vector_math_of_one_row),
     };
     return cmocka_run_group_tests(tests, make_teams, destroy_teams);
