@@ -140,7 +140,7 @@ static void destroy(void *pointer) {
     mem_free(state);
 }
 
-static const struct slow_kind kind = {.join = join, .destroy = destroy};
+static const struct slow_kind kind = {.join = join, .destroy = destroy, .rewrites = true};
 
 /* "e0 a4 95" into bytes; false: it is not that, or too long. */
 static bool parse_bytes(struct arena *arena, const char *text, size_t len, struct string *out) {

@@ -21,6 +21,7 @@ struct slow_kind {
     bool never_cleans; /* clean_up_tokenization_spaces does nothing */
     const char *joint; /* what a text may end with as long as more of its word may come; or NULL */
     bool drops_lead;   /* a bare U+2581 in front of a special token */
+    bool rewrites;     /* a word's text is what it is only when all of it is there */
     bool joins_added;  /* added tokens are no runs of their own when decoding */
 };
 

@@ -15,7 +15,8 @@
 
 #define BROKEN      "\xEF\xBF\xBD" /* U+FFFD */
 #define BROKEN_LEN  3
-#define CONTEXT     8 /* ids: enough for a broken character, and for tokens without text */
+#define REWRITTEN   32 /* bytes that may become others in a long word that is rewritten */
+#define CONTEXT     8  /* ids: enough for a broken character, and for tokens without text */
 #define WINDOW_MOST (3 * DECODE_STREAM_HELD) /* ids; then the first ones are dropped */
 
 static_assert(WINDOW_MOST < 4 * DECODE_STREAM_HELD, "there is room for one more");
@@ -79,6 +80,19 @@ static size_t joint_len(const struct decode_stream *stream, const char *data, si
 
 /* ---- what is settled ----------------------------------------------------------------------- */
 
+/* A class that rewrites: words are held back until they end, of a long one the last characters. */
+static size_t word_start(const struct decode_stream *stream, const struct buf *text, size_t end) {
+    size_t at = end;
+    while (at > stream->given && text->data[at - 1] != ' ' && text->data[at - 1] != '\n')
+        at--;
+    if (at > stream->given || stream->held <= DECODE_STREAM_HELD || end < REWRITTEN)
+        return at;
+    at = end - REWRITTEN;
+    while (at > stream->given && ((uint8_t)text->data[at] & 0xC0) == 0x80)
+        at--;
+    return at > stream->given ? at : stream->given;
+}
+
 /* Bytes of the text that nothing behind it can change. */
 static size_t settled(const struct decode_stream *stream, const struct buf *text) {
     const int most = has_byte_pieces(stream) ? 3 : 1; /* of one character */
@@ -88,6 +102,8 @@ static size_t settled(const struct decode_stream *stream, const struct buf *text
          i++)
         end -= BROKEN_LEN;
     end -= joint_len(stream, text->data, end);
+    if (stream->tokenizer->slow && stream->tokenizer->slow->kind->rewrites)
+        end = word_start(stream, text, end);
     if (!decode_cleans(stream->tokenizer, stream->options))
         return end;
     size_t at = end;
@@ -139,7 +155,9 @@ static void cut_front(struct decode_stream *stream, size_t end, size_t least, si
     size_t first = end > least ? end - least : 0;
     struct buf text;
     decode_raw(stream, first, end, &text);
-    for (int more = 0; more < 3 && first > 0 && starts_broken(&text); more++) {
+    for (int more = 0; (more < 3 && first > 0 && starts_broken(&text)) ||
+                       (first > 1 && held > 0 && text.len <= held);
+         more++) {
         buf_deinit(&text);
         decode_raw(stream, --first, end, &text);
     }
