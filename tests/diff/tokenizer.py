@@ -68,8 +68,6 @@ VARIANTS = [
     ("bert-as-prophetnet-cased", {"tokenizers/bert-base-multilingual-cased/vocab.txt": "prophetnet.tokenizer"},
      {"tokenizer_class": "ProphetNetTokenizer", "do_lower_case": False, "never_split": ["don't", "CamelCase"]}),
     ("bert-as-tapas", {"tokenizers/bert-base-uncased/vocab.txt": "vocab.txt"}, {"tokenizer_class": "TapasTokenizer"}),
-    ("roberta-as-luke", {"tokenizers/roberta-base/vocab.json": "vocab.json",
-                         "tokenizers/roberta-base/merges.txt": "merges.txt"}, {"tokenizer_class": "LukeTokenizer"}),
     ("google-as-t5", {SPM: "spiece.model"}, {"tokenizer_class": "T5Tokenizer"}),
     ("google-as-mbart", {SPM: "sentencepiece.bpe.model"}, {"tokenizer_class": "MBartTokenizer", "src_lang": "fr_XX"}),
     ("google-as-nllb", {SPM: "sentencepiece.bpe.model"}, {"tokenizer_class": "NllbTokenizer"}),
