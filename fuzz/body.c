@@ -48,7 +48,7 @@ static bool fit_model(const struct task *task, uint8_t variant) {
                         .hidden_size = 3,
                         .max_positions = variant & 1 ? 24 : 64,
                         .token_types = 2,
-                        .causal = i & 1}},
+                        .flags = i & 1 ? STACK_CAUSAL : 0}},
             .head = {.kind = kind,
                      .outputs = kind == HEAD_LM     ? tokenizer_vocab_size(tokenizer)
                                 : kind == HEAD_SPAN ? 2

@@ -59,6 +59,16 @@ enum norm_place {
 
 enum position_kind { POSITIONS_NONE, POSITIONS_LEARNED };
 
+/* What a stack has or has not. */
+enum stack_flag {
+    STACK_CAUSAL = 1 << 0,         /* a token sees itself and those before it */
+    STACK_CROSS = 1 << 1,          /* layers have cross-attention to the stack `cross_from` */
+    STACK_GATED = 1 << 2,          /* feed-forward: down(act(gate(x)) * up(x)) */
+    STACK_EMBED_NORM = 1 << 3,     /* norm after the embeddings */
+    STACK_FINAL_NORM = 1 << 4,     /* norm after the last layer */
+    STACK_SCALE_BY_LAYER = 1 << 5, /* scores are also divided by layer + 1 */
+};
+
 struct stack_spec {
     const char *name; /* "encoder", "decoder"; a model of one stack: "" is fine */
     const struct slot_name *names;
@@ -69,18 +79,13 @@ struct stack_spec {
     uint32_t position_offset; /* row of the table for position 0 (RoBERTa and BART: 2) */
     uint32_t token_types;     /* rows of the token type table */
     float embed_scale;        /* 0: 1 */
-    bool embed_norm;          /* norm after the embeddings */
     enum norm_kind norm_kind;
     enum norm_place norm_place;
     float norm_eps;
-    bool final_norm; /* norm after the last layer */
     enum activation activation;
-    bool gated; /* down(act(gate(x)) * up(x)) */
-    bool causal;
     float attention_scale; /* 0: 1 / sqrt(head_size) */
-    bool scale_by_layer;   /* scores are also divided by layer + 1 */
-    bool has_cross;        /* layers have cross-attention … */
-    uint32_t cross_from;   /* … to the output of this stack */
+    uint32_t cross_from;   /* STACK_CROSS: to the output of this stack */
+    uint32_t flags;        /* of enum stack_flag */
 };
 
 /* What a head is run on and makes. The rows are chosen by the task from `rows`. */
@@ -123,11 +128,14 @@ struct arch {
     uint32_t text_stack; /* the stack that reads the input text first */
     bool has_decoder;    /* then generation or the head runs on `decoder_stack` */
     uint32_t decoder_stack;
-    bool shifts_input;      /* a head on the decoder sees the input shifted right behind
-                               decoder_start (BART's classification, features) */
-    int32_t decoder_start;  /* decoder_start_token_id, -1: none */
-    int32_t bos, eos, pad;  /* of config.json, -1: none */
-    bool position_from_pad; /* positions skip padding, of which there is none here */
+    bool shifts_input;     /* a head on the decoder sees the input shifted right behind
+                              decoder_start (BART's classification, features) */
+    int32_t decoder_start; /* decoder_start_token_id, -1: none */
+    int32_t bos, eos, pad; /* of config.json, -1: none */
 };
+
+static inline bool stack_has(const struct stack_spec *spec, enum stack_flag flag) {
+    return (spec->flags & flag) != 0;
+}
 
 #endif

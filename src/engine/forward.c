@@ -57,14 +57,14 @@ static void embed(struct walk *w, const struct stack *stack) {
     }
     const float scale = w->spec->embed_scale != 0 ? w->spec->embed_scale : 1.0f;
     w->device->embed(w->lane, tables, ids, n, scale, w->x, w->rows, w->hidden);
-    if (w->spec->embed_norm)
+    if (stack_has(w->spec, STACK_EMBED_NORM))
         apply_norm(w, &stack->embed_norm, w->x, w->x);
 }
 
 static struct attention_shape shape_of(const struct stack_spec *spec, uint32_t layer, bool causal) {
     float scale =
         spec->attention_scale != 0 ? spec->attention_scale : 1.0f / sqrtf((float)spec->head_size);
-    if (spec->scale_by_layer)
+    if (stack_has(spec, STACK_SCALE_BY_LAYER))
         scale /= (float)(layer + 1);
     return (struct attention_shape){.heads = spec->heads,
                                     .kv_heads = spec->kv_heads,
@@ -112,7 +112,7 @@ static const float *block_in(struct walk *w, const struct norm *norm) {
 static void self_attention(struct walk *w, const struct layer *layer, uint32_t i, bool last) {
     const struct pass *pass = w->pass;
     const struct stack_spec *spec = w->spec;
-    const struct attention_shape shape = shape_of(spec, i, spec->causal);
+    const struct attention_shape shape = shape_of(spec, i, stack_has(spec, STACK_CAUSAL));
     const size_t qkv = stack_qkv_size(spec), attn_size = stack_attn_size(spec);
     const float *q = w->step->wide, *k = q + attn_size, *v = k + stack_kv_size(spec);
     const struct {
@@ -157,7 +157,7 @@ static void feed_forward(struct walk *w, const struct layer *layer) {
     float *inside = w->step->wide;
     const size_t width = stack_ffn_size(spec);
     const float *in = block_in(w, &layer->ffn_norm);
-    if (spec->gated) {
+    if (stack_has(spec, STACK_GATED)) {
         product(w, &layer->ffn_up, in, w->hidden, inside, ACTIVATION_NONE, NULL);
         w->device->activate(w->lane, spec->activation, inside, width,
                             inside + spec->intermediate_size, width, w->rows,
@@ -172,7 +172,7 @@ static void feed_forward(struct walk *w, const struct layer *layer) {
 
 static void run_layers(struct walk *w, const struct stack *stack) {
     for (uint32_t i = 0; i < w->spec->layers && w->rows > 0; i++) {
-        const bool last = i + 1 == w->spec->layers, cross = w->spec->has_cross;
+        const bool last = i + 1 == w->spec->layers, cross = stack_has(w->spec, STACK_CROSS);
         self_attention(w, &stack->layers[i], i, last && !cross);
         if (cross)
             cross_attention(w, &stack->layers[i], i, last);
@@ -227,7 +227,7 @@ void pass_run(struct lane *lane, void *arg) {
     run_layers(&w, stack);
     if (w.rows == 0)
         return;
-    if (w.spec->final_norm)
+    if (stack_has(w.spec, STACK_FINAL_NORM))
         apply_norm(&w, &stack->final_norm, w.x, w.x);
     remember(&w);
     if (w.rows != pass->n_wanted) { /* all were needed for `remember`, or there is no layer */

@@ -175,7 +175,7 @@ static void pages_share(struct pages *dst, const struct pages *src, uint32_t hel
 /* ---- sequences ---- */
 enum status sequence_create(struct sequence **out, struct model *model, uint32_t stack,
                             uint32_t capacity, struct error *err) {
-    ASSERT(stack < model->arch.n_stacks && model->arch.stacks[stack].causal);
+    ASSERT(stack < model->arch.n_stacks && stack_has(&model->arch.stacks[stack], STACK_CAUSAL));
     struct pages pages;
     if (pages_init(&pages, &model->stacks[stack].pool, capacity, err) != STATUS_OK)
         return STATUS_ERROR;
@@ -219,7 +219,7 @@ void sequence_truncate(struct sequence *sequence, uint32_t length) {
 /* ---- memories ---- */
 enum status memory_create(struct memory **out, struct model *model, uint32_t stack, uint32_t tokens,
                           struct error *err) {
-    ASSERT(stack < model->arch.n_stacks && model->arch.stacks[stack].has_cross);
+    ASSERT(stack < model->arch.n_stacks && stack_has(&model->arch.stacks[stack], STACK_CROSS));
     struct pages pages;
     if (pages_init(&pages, &model->stacks[stack].pool, tokens, err) != STATUS_OK)
         return STATUS_ERROR;

@@ -89,7 +89,7 @@ static struct attention_seq plan_passing(struct pass *pass, const struct segment
 
 static void plan_memory(struct pass *pass, const struct segment *segment) {
     struct step *step = &pass->model->step;
-    if (pass->model->stacks[pass->stack].spec->has_cross) {
+    if (stack_has(pass->model->stacks[pass->stack].spec, STACK_CROSS)) {
         const struct memory *memory = segment->memory;
         ASSERT(memory && memory->stack == pass->stack && memory->stored > 0);
         step->cross[pass->n_cross++] = (struct attention_seq){

@@ -15,7 +15,7 @@ uint32_t stack_qkv_size(const struct stack_spec *spec) {
 }
 
 uint32_t stack_ffn_size(const struct stack_spec *spec) {
-    return spec->gated ? 2 * spec->intermediate_size : spec->intermediate_size;
+    return stack_has(spec, STACK_GATED) ? 2 * spec->intermediate_size : spec->intermediate_size;
 }
 
 /* Elements of all linears of a stack; *tables: floats of its embedding tables. */
@@ -24,7 +24,7 @@ size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables) {
     const size_t hidden = spec->hidden_size;
     size_t layer = hidden * (stack_qkv_size(spec) + stack_attn_size(spec) + stack_ffn_size(spec) +
                              spec->intermediate_size);
-    if (spec->has_cross)
+    if (stack_has(spec, STACK_CROSS))
         layer += hidden * 2 * stack_attn_size(spec) +
                  (size_t)arch->stacks[spec->cross_from].hidden_size * 2 * stack_kv_size(spec);
     size_t rows = spec->vocab_size + spec->token_types;
@@ -55,7 +55,7 @@ bool head_step_is_fp32(const struct head_spec *head, uint32_t step) {
 uint32_t arch_max_rows(const struct arch *arch) {
     uint32_t rows = LIMIT_BATCH_TOKENS;
     for (uint32_t i = 0; i < arch->n_stacks; i++)
-        if (!arch->stacks[i].causal && arch->stacks[i].max_positions > rows)
+        if (!stack_has(&arch->stacks[i], STACK_CAUSAL) && arch->stacks[i].max_positions > rows)
             rows = arch->stacks[i].max_positions;
     return rows;
 }

@@ -460,7 +460,7 @@ static enum status load_ffn(struct loader *l, struct layer *to, uint32_t stack, 
     const struct stack_spec *spec = &l->model->arch.stacks[stack];
     const uint32_t hidden = spec->hidden_size, inside = spec->intermediate_size;
     struct recipe up = {.fused = SLOT_COUNT, .slots = {SLOT_FFN_UP}, .n = 1, .outputs = {inside}};
-    if (spec->gated)
+    if (stack_has(spec, STACK_GATED))
         up = (struct recipe){.fused = SLOT_COUNT,
                              .slots = {SLOT_FFN_GATE, SLOT_FFN_UP},
                              .n = 2,
@@ -483,7 +483,7 @@ static enum status load_layer(struct loader *l, uint32_t stack, uint32_t layer, 
     if (load_norm(l, &to->attn_norm, stack, SLOT_ATTN_NORM, layer, err) != STATUS_OK ||
         load_linear(l, &to->qkv, stack, layer, hidden, &qkv, err) != STATUS_OK ||
         load_one(l, &to->attn_out, stack, layer, SLOT_ATTN_OUT, attn, hidden, err) != STATUS_OK ||
-        (spec->has_cross && load_cross(l, to, stack, layer, err) != STATUS_OK))
+        (stack_has(spec, STACK_CROSS) && load_cross(l, to, stack, layer, err) != STATUS_OK))
         return STATUS_ERROR;
     return load_ffn(l, to, stack, layer, err);
 }
@@ -500,11 +500,12 @@ static enum status load_embeddings(struct loader *l, uint32_t stack, struct erro
     if (spec->token_types > 0 &&
         load_table(l, &to->types, stack, SLOT_EMBED_TYPES, spec->token_types, err) != STATUS_OK)
         return STATUS_ERROR;
-    if (spec->embed_norm &&
+    if (stack_has(spec, STACK_EMBED_NORM) &&
         load_norm(l, &to->embed_norm, stack, SLOT_EMBED_NORM, 0, err) != STATUS_OK)
         return STATUS_ERROR;
-    return spec->final_norm ? load_norm(l, &to->final_norm, stack, SLOT_FINAL_NORM, 0, err)
-                            : STATUS_OK;
+    return stack_has(spec, STACK_FINAL_NORM)
+               ? load_norm(l, &to->final_norm, stack, SLOT_FINAL_NORM, 0, err)
+               : STATUS_OK;
 }
 
 static enum status load_stack(struct loader *l, uint32_t stack, struct error *err) {

@@ -67,7 +67,7 @@ static struct stack_spec describe_side(struct config *c, const struct side *side
         .positions = POSITIONS_LEARNED,
         .position_offset = POSITION_OFFSET,
         .embed_scale = config_bool(c, "scale_embedding", false) ? sqrtf((float)hidden) : 0.0f,
-        .embed_norm = true,
+        .flags = STACK_EMBED_NORM,
         .norm_kind = NORM_LAYER,
         .norm_place = NORM_POST,
         .norm_eps = 1e-5f,
@@ -82,8 +82,7 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
         arch->stacks[arch->n_stacks++] = describe_side(c, &encoder);
     struct stack_spec *stack = &arch->stacks[arch->n_stacks++];
     *stack = describe_side(c, &decoder);
-    stack->causal = true;
-    stack->has_cross = whole;
+    stack->flags |= STACK_CAUSAL | (whole ? STACK_CROSS : 0);
     arch->has_decoder = arch->shifts_input = whole;
     arch->decoder_stack = whole ? 1 : 0;
     arch->bos = config_token(c, "bos_token_id", 0);

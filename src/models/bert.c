@@ -38,12 +38,11 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
         .max_positions = config_size_or(c, "max_position_embeddings", 512, LIMIT_POSITIONS),
         .positions = POSITIONS_LEARNED,
         .token_types = config_size_or(c, "type_vocab_size", 2, LIMIT_VOCAB_SIZE),
-        .embed_norm = true,
+        .flags = STACK_EMBED_NORM | (config_bool(c, "is_decoder", false) ? STACK_CAUSAL : 0),
         .norm_kind = NORM_LAYER,
         .norm_place = NORM_POST,
         .norm_eps = config_eps(c, "layer_norm_eps", 1e-12f),
         .activation = config_activation(c, "hidden_act", ACTIVATION_GELU),
-        .causal = config_bool(c, "is_decoder", false),
     };
     arch->bos = config_token(c, "bos_token_id", -1);
     arch->eos = config_token(c, "eos_token_id", -1);
@@ -52,7 +51,7 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
 
 static void lm_head(struct arch *arch, struct config *c) {
     const struct stack_spec *stack = &arch->stacks[0];
-    head_begin(arch, HEAD_LM, stack->causal ? ROWS_LAST : ROWS_ALL);
+    head_begin(arch, HEAD_LM, stack_has(stack, STACK_CAUSAL) ? ROWS_LAST : ROWS_ALL);
     struct head_step *transform =
         head_add(arch, "cls.predictions.transform.dense", stack->hidden_size);
     transform->activation = stack->activation;

@@ -35,7 +35,7 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
         .head_size = config_head_size(c, "n_heads", heads, "dim", dim),
         .max_positions = config_size_or(c, "max_position_embeddings", 512, LIMIT_POSITIONS),
         .positions = POSITIONS_LEARNED,
-        .embed_norm = true,
+        .flags = STACK_EMBED_NORM,
         .norm_kind = NORM_LAYER,
         .norm_place = NORM_POST,
         .norm_eps = 1e-12f,

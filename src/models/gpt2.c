@@ -31,11 +31,11 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
         .norm_kind = NORM_LAYER,
         .norm_place = NORM_PRE,
         .norm_eps = config_eps(c, "layer_norm_epsilon", 1e-5f),
-        .final_norm = true,
+        .flags =
+            STACK_CAUSAL | STACK_FINAL_NORM |
+            (config_bool(c, "scale_attn_by_inverse_layer_idx", false) ? STACK_SCALE_BY_LAYER : 0),
         .activation = config_activation(c, "activation_function", ACTIVATION_GELU_TANH),
-        .causal = true,
         .attention_scale = config_bool(c, "scale_attn_weights", true) ? 0.0f : 1.0f,
-        .scale_by_layer = config_bool(c, "scale_attn_by_inverse_layer_idx", false),
     };
     arch->bos = config_token(c, "bos_token_id", 50256);
     arch->eos = config_token(c, "eos_token_id", 50256);

@@ -53,20 +53,18 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
         .positions = POSITIONS_LEARNED,
         .position_offset = offset,
         .token_types = config_size_or(c, "type_vocab_size", 2, LIMIT_VOCAB_SIZE),
-        .embed_norm = true,
+        .flags = STACK_EMBED_NORM | (config_bool(c, "is_decoder", false) ? STACK_CAUSAL : 0),
         .norm_kind = NORM_LAYER,
         .norm_place = NORM_POST,
         .norm_eps = config_eps(c, "layer_norm_eps", 1e-12f),
         .activation = config_activation(c, "hidden_act", ACTIVATION_GELU),
-        .causal = config_bool(c, "is_decoder", false),
     };
-    arch->position_from_pad = true;
 }
 
 /* The transform's activation is gelu whatever hidden_act says. */
 static void lm_head(struct arch *arch, struct config *c) {
     const struct stack_spec *stack = &arch->stacks[0];
-    head_begin(arch, HEAD_LM, stack->causal ? ROWS_LAST : ROWS_ALL);
+    head_begin(arch, HEAD_LM, stack_has(stack, STACK_CAUSAL) ? ROWS_LAST : ROWS_ALL);
     struct head_step *dense = head_add(arch, "lm_head.dense", stack->hidden_size);
     dense->activation = ACTIVATION_GELU;
     dense->norm = "lm_head.layer_norm";

@@ -26,7 +26,8 @@ static const char *seq2seq_task(const struct json *config) {
 static const char *lm_task(const struct json *config, const struct arch *arch) {
     if (arch->has_decoder)
         return seq2seq_task(config);
-    return arch->stacks[arch->head.stack].causal ? "text-generation" : "fill-mask";
+    return stack_has(&arch->stacks[arch->head.stack], STACK_CAUSAL) ? "text-generation"
+                                                                    : "fill-mask";
 }
 
 const char *models_default_task(const struct repository *repository, const struct arch *arch) {

@@ -38,7 +38,9 @@ enum status seq2seq_supports(const struct task_model *model, struct error *err) 
         return needs_head(model, HEAD_LM, "this task", "language modelling head", err);
     }
     return ERR(err, INPUT, "model %s has no decoder: it cannot make a text of another; ask for %s",
-               model->id, arch->stacks[arch->head.stack].causal ? "text-generation" : "fill-mask");
+               model->id,
+               stack_has(&arch->stacks[arch->head.stack], STACK_CAUSAL) ? "text-generation"
+                                                                        : "fill-mask");
 }
 
 /* The key of task_specific_params: with the languages for translation, of the parameters or of the

@@ -58,7 +58,8 @@ struct text_generation_state {
 
 static enum status text_generation_supports(const struct task_model *model, struct error *err) {
     const struct arch *arch = model->arch;
-    if (arch->head.kind == HEAD_LM && !arch->has_decoder && arch->stacks[arch->head.stack].causal) {
+    if (arch->head.kind == HEAD_LM && !arch->has_decoder &&
+        stack_has(&arch->stacks[arch->head.stack], STACK_CAUSAL)) {
         return STATUS_OK;
     }
     if (arch->head.kind != HEAD_LM) {

@@ -55,7 +55,7 @@ static const struct arch encoder_arch = {
                 .positions = POSITIONS_LEARNED,
                 .position_offset = 2,
                 .token_types = 2,
-                .embed_norm = true,
+                .flags = STACK_EMBED_NORM,
                 .norm_place = NORM_POST,
                 .norm_eps = 1e-12f,
                 .activation = ACTIVATION_GELU}},
@@ -87,11 +87,8 @@ static const struct arch decoder_arch = {
                 .norm_kind = NORM_RMS,
                 .norm_place = NORM_PRE,
                 .norm_eps = 1e-5f,
-                .final_norm = true,
                 .activation = ACTIVATION_SILU,
-                .gated = true,
-                .causal = true,
-                .scale_by_layer = true}},
+                .flags = STACK_FINAL_NORM | STACK_GATED | STACK_CAUSAL | STACK_SCALE_BY_LAYER}},
     .head = {.kind = HEAD_LM,
              .n_steps = 1,
              .steps = {{.linear = "lm_head", .outputs = 101}},
@@ -102,15 +99,16 @@ static const struct arch decoder_arch = {
     .name = (side), .names = (side_names), .vocab_size = 97, .hidden_size = 40,                    \
     .intermediate_size = 56, .layers = 2, .heads = 5, .kv_heads = 5, .head_size = 8,               \
     .max_positions = 80, .positions = POSITIONS_LEARNED, .position_offset = 2,                     \
-    .embed_scale = 6.3f, .embed_norm = true, .norm_place = NORM_POST, .norm_eps = 1e-5f,           \
+    .embed_scale = 6.3f, .norm_place = NORM_POST, .norm_eps = 1e-5f,                               \
     .activation = ACTIVATION_GELU_TANH
 
 static const struct arch seq2seq_arch = {
     .family = "seq2seq",
     .prefix = "base.",
     .n_stacks = 2,
-    .stacks = {{SIDE("encoder", encoder_names), .token_types = 1},
-               {SIDE("decoder", reader_names), .causal = true, .has_cross = true, .cross_from = 0}},
+    .stacks = {{SIDE("encoder", encoder_names), .flags = STACK_EMBED_NORM, .token_types = 1},
+               {SIDE("decoder", reader_names),
+                .flags = STACK_EMBED_NORM | STACK_CAUSAL | STACK_CROSS, .cross_from = 0}},
     .head = {.kind = HEAD_LM,
              .stack = 1,
              .n_steps = 1,

@@ -79,7 +79,7 @@ static void lanes_change_nothing(void **state) {
 
 static void check_kept(struct model *model) {
     static const uint32_t pieces[] = {1, 3, 16, 19, RUN_MOST};
-    if (!model_arch(model)->stacks[last_stack(model)].causal)
+    if (!stack_has(&model_arch(model)->stacks[last_stack(model)], STACK_CAUSAL))
         return;
     struct outputs whole, kept;
     outputs_init(&whole, model);
@@ -212,7 +212,7 @@ static void count_allocations(struct lane *lane, void *arg) {
 
 /* 40 steps of all texts, with beams copied onto each other in between. */
 static void check_allocations(struct model *model, struct team *team) {
-    if (!model_arch(model)->stacks[last_stack(model)].causal)
+    if (!stack_has(&model_arch(model)->stacks[last_stack(model)], STACK_CAUSAL))
         return;
     struct outputs o;
     struct texts x;

@@ -122,7 +122,7 @@ static void what_is_packed_otherwise_is_another_file(void **state) {
     other[1].head.steps[1].linear = "enc.tokens"; /* the same weights, found otherwise */
     other[2].head.n_steps = 1;
     other[2].head.outputs = 40;
-    other[3].stacks[0].embed_norm = false;
+    other[3].stacks[0].flags &= ~STACK_EMBED_NORM;
     struct model *model = load(&encoder_arch, PRECISION_FP32);
     model_settle(model, &never);
     model_destroy(model);

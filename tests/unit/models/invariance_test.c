@@ -32,7 +32,7 @@ static void check(const struct arch *arch, enum precision precision) {
         }
         run_batch(model, &other);
         assert_outputs_equal(&first, &other, model);
-        if (arch->stacks[last_stack(model)].causal) {
+        if (stack_has(&arch->stacks[last_stack(model)], STACK_CAUSAL)) {
             run_kept(model, lanes == 2 ? 1 : 7, &other);
             assert_outputs_equal(&first, &other, model);
         }

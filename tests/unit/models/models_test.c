@@ -142,7 +142,8 @@ static void absent_keys_have_the_class_defaults(void **state) {
     assert_int_equal(gpt2->max_positions, 1024);
     assert_int_equal(gpt2->activation, ACTIVATION_GELU_TANH);
     assert_float_equal(gpt2->norm_eps, 1e-5f, 0);
-    assert_true(gpt2->attention_scale == 0.0f && !gpt2->scale_by_layer && gpt2->causal);
+    assert_true(gpt2->attention_scale == 0.0f && !stack_has(gpt2, STACK_SCALE_BY_LAYER) &&
+                stack_has(gpt2, STACK_CAUSAL));
     assert_int_equal(arch.eos, 50256);
     assert_int_equal(arch.pad, -1);
     assert_true(arch.head.steps[0].tied);
@@ -159,7 +160,7 @@ static void absent_keys_have_the_class_defaults(void **state) {
 
     repo_describe(&repo, BART_CONFIG ",\"scale_embedding\":true}", &arch);
     assert_int_equal(arch.n_stacks, 2);
-    assert_true(arch.stacks[1].has_cross && arch.shifts_input && arch.has_decoder);
+    assert_true(stack_has(&arch.stacks[1], STACK_CROSS) && arch.shifts_input && arch.has_decoder);
     assert_float_equal(arch.stacks[1].embed_scale, sqrtf(40.0f), 0);
     assert_int_equal(arch.decoder_start, 2);
     assert_int_equal(arch.stacks[1].head_size, 8);

@@ -54,7 +54,7 @@ static inline void fake_init(struct fake *fake, const char *folder, enum head_ki
                     .hidden_size = 4,
                     .max_positions = 64,
                     .token_types = 2,
-                    .causal = false}},
+                    .flags = 0}},
         .head = {.kind = kind, .outputs = outputs},
         .decoder_start = -1,
         .bos = -1,

@@ -64,7 +64,7 @@ static void check_settings(const char *task, const char *folder, const struct wa
     struct fake fake;
     fake_init(&fake, folder, HEAD_LM, 0, want->config);
     fake.arch.head.outputs = tokenizer_vocab_size(fake.tokenizer);
-    fake.arch.stacks[0].causal = true;
+    fake.arch.stacks[0].flags |= STACK_CAUSAL;
     if (folder[strlen("tests/golden/")] == 'b') {
         make_bart(&fake);
     }
@@ -148,7 +148,7 @@ static void texts_are_cut_and_nested(void **state) {
     struct fake fake;
     fake_init(&fake, GPT2, HEAD_LM, 0, "{\"bos_token_id\":0}");
     fake.arch.head.outputs = tokenizer_vocab_size(fake.tokenizer);
-    fake.arch.stacks[0].causal = true;
+    fake.arch.stacks[0].flags |= STACK_CAUSAL;
     fake.arch.bos = 0;
     fake.generated = ids;
     fake.n_generated = 3;
