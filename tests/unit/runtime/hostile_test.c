@@ -18,6 +18,13 @@
 #define GOOD "bert/multi-label"
 #define BODY "{\"inputs\":\"Rain.\"}"
 
+/* One thread of each child works: the thread sanitizer would see nothing, in two minutes. */
+#if defined(__SANITIZE_THREAD__)
+#define PASSED_OVER true
+#else
+#define PASSED_OVER false
+#endif
+
 /* Of torch's legacy layout: the magic number, the version, then the pickle of the names. */
 #define LEGACY                                                                                     \
     "\x80\2\x8a\n\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\2M\xe9\3.\x80\2"                    \
@@ -133,6 +140,8 @@ static void load(const char *models, int out) {
 }
 
 static void what_is_made_to_exhaust_is_refused_cheaply(void **state) {
+    if (PASSED_OVER)
+        skip();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct folder folder;
         struct rusage used;
