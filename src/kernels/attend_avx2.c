@@ -44,18 +44,24 @@ static void scores_four(const struct attend *a, const struct span *s, uint32_t p
     tile_store(4, acc, a->scores + (size_t)(page - s->first) * PANEL, PANEL);
 }
 
-/* Scores of n keys get their scale, cap and bias; a lane's bits are the same at any place. */
+/* A score with its scale, cap and bias: the same bits in any lane. */
+ALWAYS_INLINE __m256 adjusted(const struct attend *a, __m256 score, __m256 bias) {
+    __m256 v = _mm256_mul_ps(score, _mm256_set1_ps(a->scale));
+    v = a->softcap != 0 ? softcap_ps(v, _mm256_set1_ps(a->softcap)) : v;
+    return _mm256_add_ps(v, bias);
+}
+
 static void adjust(const struct attend *a, float *scores, const float *bias, size_t n) {
-    const __m256 scale = _mm256_set1_ps(a->scale), cap = _mm256_set1_ps(a->softcap);
-    for (size_t i = 0; i < n; i += 8) {
-        const __m256i mask = lanes_mask(n - i < 8 ? n - i : 8);
-        __m256 v = _mm256_mul_ps(_mm256_maskload_ps(scores + i, mask), scale);
-        if (a->softcap != 0) {
-            v = softcap_ps(v, cap);
-        }
-        if (bias != NULL) {
-            v = _mm256_add_ps(v, _mm256_maskload_ps(bias + i, mask));
-        }
+    const __m256 none = _mm256_setzero_ps();
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        const __m256 more = bias != NULL ? _mm256_loadu_ps(bias + i) : none;
+        _mm256_storeu_ps(scores + i, adjusted(a, _mm256_loadu_ps(scores + i), more));
+    }
+    if (i < n) {
+        const __m256i mask = lanes_mask(n - i);
+        const __m256 more = bias != NULL ? _mm256_maskload_ps(bias + i, mask) : none;
+        const __m256 v = adjusted(a, _mm256_maskload_ps(scores + i, mask), more);
         _mm256_maskstore_ps(scores + i, mask, v);
     }
 }
