@@ -60,6 +60,7 @@
 #define LIMIT_LAYERS             512                 /* of one stack */
 #define LIMIT_HIDDEN_SIZE        65536 /* also intermediate sizes / 8 and vocabulary / 64 */
 #define LIMIT_VOCAB_SIZE         (4 * 1024 * 1024)
+#define LIMIT_SPECIAL_TOKENS     65536      /* that tekken.json counts; real files have 1000 */
 #define LIMIT_SENTENCEPIECE      (64 * MiB) /* a SentencePiece file; the largest known is 5 MB */
 #define LIMIT_PIECE              1024       /* bytes of one of its pieces */
 #define LIMIT_MERGES             (16 * 1024 * 1024) /* pairs that its pieces are made of */

@@ -282,10 +282,12 @@ static bool has_all(struct loader *loader, const char *files) {
     return true;
 }
 
-/* A folder that says no class: the two that its files tell apart. */
+/* A folder that says no class: those that its files tell apart. */
 static const struct tokenizer_class *class_by_files(struct loader *loader) {
     if (has_all(loader, formats[LEGACY_gpt2].files))
         return class_named("GPT2Tokenizer");
+    if (has_all(loader, formats[LEGACY_qwen].files))
+        return class_named("QWenTokenizer");
     return has_all(loader, formats[LEGACY_bert].files) ? class_named("BertTokenizer") : NULL;
 }
 
@@ -294,16 +296,20 @@ bool legacy_is_there(struct loader *loader) {
            has_all(loader, formats[loader->class->legacy].files);
 }
 
-/* Any class that can be built of a tokenizer.model, or says nothing, takes tiktoken's too. */
-static bool takes_tiktoken(struct loader *loader) {
+/* Any class that can be built of a tokenizer.model, or says nothing, takes tiktoken's too, and
+ * Mistral's tekken.json. */
+static bool takes_model(struct loader *loader) {
     const enum legacy_format format = loader->class ? loader->class->legacy : LEGACY_none;
-    return (format == LEGACY_none || strcmp(formats[format].files, "tokenizer.model") == 0) &&
-           legacy_is_tiktoken(loader);
+    return format == LEGACY_none || strcmp(formats[format].files, "tokenizer.model") == 0;
 }
 
 enum status legacy_load(struct loader *loader, struct error *err) {
     loader->legacy = true;
-    if (takes_tiktoken(loader)) {
+    if (takes_model(loader) && has_all(loader, formats[LEGACY_tekken].files)) {
+        loader->class = class_named("MistralCommonTokenizer");
+        return legacy_tekken(loader, err);
+    }
+    if (takes_model(loader) && legacy_is_tiktoken(loader)) {
         if (!loader->class)
             loader->class = class_generic();
         return legacy_tiktoken(loader, err);

@@ -1,14 +1,22 @@
-/* tiktoken's files: a token in base64 and its rank a line (Llama 3's own tokenizer.model). They
- * become byte-level BPE as transformers' TikTokenConverter makes it: the merges of a token are all
- * the pairs of tokens that it can be made of. */
+/* tiktoken's files: a token in base64 and its rank a line (Llama 3's own tokenizer.model, Qwen's
+ * qwen.tiktoken), and Mistral's tekken.json, which has them as rows of JSON. They become byte-level
+ * BPE as transformers' TikTokenConverter makes it: the merges of a token are all the pairs of
+ * tokens that it can be made of. */
 #include "tokenizer/legacy.h"
 
 #include "base/banned.h"
 
-#define FILE_NAME "tokenizer.model"
+#define FILE_NAME   "tokenizer.model"
+#define QWEN_FILE   "qwen.tiktoken"
+#define TEKKEN_FILE "tekken.json"
+#define QWEN_EXTRAS 205 /* <|extra_0|> and so on */
+#define QWEN_PATTERN                                                                               \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "                          \
+    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"                                                                \
+    "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 #define PATTERN                                                                                    \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}{1,3}| "         \
-    "?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| "                     \
+    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
 /* ---- lines --------------------------------------------------------------------------------- */
 
@@ -75,15 +83,22 @@ static size_t put_mapped(char *out, const char *bytes, size_t len) {
     return n;
 }
 
-/* Tokens by their bytes into `raw`, and as the model's vocabulary. */
-static enum status read_tokens(struct loader *loader, struct vocab *raw, struct error *err) {
+/* A token by its bytes into `raw`, and into the model's vocabulary. */
+static void put_token(struct loader *loader, struct vocab *raw, const char *bytes, size_t len,
+                      uint32_t rank, uint32_t first_id) {
+    char mapped[2 * LIMIT_PIECE];
+    vocab_put(raw, bytes, len, rank);
+    vocab_put(&loader->tokenizer->vocab, mapped, put_mapped(mapped, bytes, len), first_id + rank);
+}
+
+static enum status read_tokens(struct loader *loader, const char *file, struct vocab *raw,
+                               struct error *err) {
     char *data;
     size_t len, taken, number = 1;
-    if (legacy_read(loader, FILE_NAME, &data, &len, err) != STATUS_OK)
+    if (legacy_read(loader, file, &data, &len, err) != STATUS_OK)
         return STATUS_ERROR;
     for (size_t pos = 0; pos < len; pos += taken, number++) {
         uint8_t bytes[LIMIT_PIECE];
-        char mapped[2 * LIMIT_PIECE];
         struct row row;
         const size_t n = line_len(data + pos, len - pos, &taken);
         if (n == 0)
@@ -92,12 +107,10 @@ static enum status read_tokens(struct loader *loader, struct vocab *raw, struct 
             parse_line(&row, data + pos, n) ? decode_base64(bytes, row.text, row.len) : 0;
         if (n_bytes == 0)
             return ERR(err, MODEL,
-                       FILE_NAME ": line %zu must be a token of at most %d bytes in base64 and its "
-                                 "rank below %d",
-                       number, LIMIT_PIECE, LIMIT_VOCAB_SIZE);
-        vocab_put(raw, (const char *)bytes, n_bytes, row.rank);
-        vocab_put(&loader->tokenizer->vocab, mapped,
-                  put_mapped(mapped, (const char *)bytes, n_bytes), row.rank);
+                       "%s: line %zu must be a token of at most %d bytes in base64 and its rank "
+                       "below %d",
+                       file, number, LIMIT_PIECE, LIMIT_VOCAB_SIZE);
+        put_token(loader, raw, (const char *)bytes, n_bytes, row.rank, 0);
     }
     return STATUS_OK;
 }
@@ -154,7 +167,7 @@ static enum status add_merges(struct loader *loader, const struct vocab *raw, st
     for (uint32_t rank = 0; rank < raw->size && list.n <= LIMIT_MERGES; rank++)
         pairs_of(loader, raw, rank, &list);
     if (list.n > LIMIT_MERGES)
-        status = ERR(err, MODEL, FILE_NAME ": its tokens make more than %d merges", LIMIT_MERGES);
+        status = ERR(err, MODEL, "its tokens make more than %d merges", LIMIT_MERGES);
     else
         status = bpe_add_pairs(&loader->tokenizer->model, loader, list.items, list.n, err);
     mem_free(list.items);
@@ -178,31 +191,192 @@ static void add_specials(struct loader *loader) {
     }
 }
 
-static enum status build(struct loader *loader, struct vocab *raw, struct error *err) {
-    if (read_tokens(loader, raw, err) != STATUS_OK ||
-        legacy_model(loader,
+/* What stands around the ranks: merges, the pattern that splits, bytes. */
+static enum status stages(struct loader *loader, const struct vocab *raw, const char *pattern,
+                          struct error *err) {
+    const char *split =
+        arena_printf(&loader->arena,
+                     "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":"
+                     "{\"Regex\":%s},\"behavior\":\"Isolated\",\"invert\":false},"
+                     "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,"
+                     "\"use_regex\":false}]}",
+                     legacy_quoted(loader, pattern));
+    if (legacy_model(loader,
                      "{\"type\":\"BPE\",\"merges\":[],\"fuse_unk\":false,\"ignore_merges\":true}",
                      err) != STATUS_OK ||
         add_merges(loader, raw, err) != STATUS_OK ||
-        legacy_pre_tokenizer(
-            loader,
-            "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":"
-            "{\"Regex\":\"" PATTERN "\"},\"behavior\":\"Isolated\",\"invert\":false},"
-            "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,"
-            "\"use_regex\":false}]}",
-            err) != STATUS_OK ||
-        legacy_decoder(loader, "{\"type\":\"ByteLevel\"}", err) != STATUS_OK ||
-        legacy_post_processor(loader, "{\"type\":\"ByteLevel\",\"trim_offsets\":false}", err) !=
-            STATUS_OK)
+        legacy_pre_tokenizer(loader, split, err) != STATUS_OK ||
+        legacy_decoder(loader, "{\"type\":\"ByteLevel\"}", err) != STATUS_OK)
+        return STATUS_ERROR;
+    return legacy_post_processor(loader, "{\"type\":\"ByteLevel\",\"trim_offsets\":false}", err);
+}
+
+typedef enum status builder(struct loader *loader, struct vocab *raw, struct error *err);
+
+static enum status with_raw(struct loader *loader, const char *file, builder *build,
+                            struct error *err) {
+    struct vocab raw;
+    struct error inner;
+    vocab_init(&raw);
+    enum status status = build(loader, &raw, &inner);
+    vocab_deinit(&raw);
+    if (status != STATUS_OK) {
+        *err = inner;
+        if (strncmp(inner.text, file, strlen(file)) != 0)
+            status = error_prefix(err, "%s: ", file);
+    }
+    return status;
+}
+
+static void add_special(struct loader *loader, const char *content, size_t len, bool special,
+                        uint32_t id) {
+    const struct added_token token = {.content = arena_strndup(loader_arena(loader), content, len),
+                                      .len = len,
+                                      .special = special};
+    if (id < LIMIT_VOCAB_SIZE) /* so that what is added later gets an id behind all of them */
+        vocab_put(&loader->tokenizer->vocab, content, len, id);
+    added_put(loader->tokenizer, token, id);
+    if (special)
+        added_special(loader->tokenizer, token);
+}
+
+/* ---- tokenizer.model ----------------------------------------------------------------------- */
+
+static enum status build(struct loader *loader, struct vocab *raw, struct error *err) {
+    if (read_tokens(loader, FILE_NAME, raw, err) != STATUS_OK ||
+        stages(loader, raw, PATTERN, err) != STATUS_OK)
         return STATUS_ERROR;
     add_specials(loader);
     return STATUS_OK;
 }
 
 enum status legacy_tiktoken(struct loader *loader, struct error *err) {
-    struct vocab raw;
-    vocab_init(&raw);
-    const enum status status = build(loader, &raw, err);
-    vocab_deinit(&raw);
-    return status;
+    return with_raw(loader, FILE_NAME, build, err);
+}
+
+/* ---- qwen.tiktoken ------------------------------------------------------------------------- */
+
+/* The special tokens have the ids behind the ranks, as Qwen's tokenization_qwen.py numbers them. */
+static enum status build_qwen(struct loader *loader, struct vocab *raw, struct error *err) {
+    static const char *const first[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
+    if (read_tokens(loader, QWEN_FILE, raw, err) != STATUS_OK ||
+        stages(loader, raw, QWEN_PATTERN, err) != STATUS_OK)
+        return STATUS_ERROR;
+    uint32_t id = raw->size;
+    for (size_t i = 0; i < ARRAY_LEN(first); i++)
+        add_special(loader, first[i], strlen(first[i]), true, id++);
+    for (int i = 0; i < QWEN_EXTRAS; i++) {
+        const char *extra = arena_printf(&loader->arena, "<|extra_%d|>", i);
+        add_special(loader, extra, strlen(extra), true, id++);
+    }
+    return legacy_normalizer(loader, "{\"type\":\"NFC\"}", err);
+}
+
+enum status legacy_qwen(struct loader *loader, struct error *err) {
+    return with_raw(loader, QWEN_FILE, build_qwen, err);
+}
+
+/* ---- tekken.json --------------------------------------------------------------------------- */
+
+/* Of files that do not list them, as mistral-common has them; the rest are fillers. */
+static const char *const tekken_specials[] = {
+    "<unk>",
+    "<s>",
+    "</s>",
+    "[INST]",
+    "[/INST]",
+    "[AVAILABLE_TOOLS]",
+    "[/AVAILABLE_TOOLS]",
+    "[TOOL_RESULTS]",
+    "[/TOOL_RESULTS]",
+    "[TOOL_CALLS]",
+    "[IMG]",
+    "<pad>",
+    "[IMG_BREAK]",
+    "[IMG_END]",
+    "[PREFIX]",
+    "[MIDDLE]",
+    "[SUFFIX]",
+    "[SYSTEM_PROMPT]",
+    "[/SYSTEM_PROMPT]",
+    "[TOOL_CONTENT]",
+};
+
+static enum status read_row(struct loader *loader, struct vocab *raw, const struct json *row,
+                            uint32_t place, uint32_t n_special, uint32_t n_ranks,
+                            struct error *err) {
+    const struct json *text = json_get(row, "token_bytes");
+    const int64_t rank = json_get_int(row, "rank", -1);
+    uint8_t bytes[LIMIT_PIECE];
+    const size_t n = json_is(text, JSON_STRING) ? decode_base64(bytes, text->text, text->len) : 0;
+    if (n == 0 || rank < 0 || rank >= LIMIT_VOCAB_SIZE)
+        return ERR(err, MODEL,
+                   "row %u of \"vocab\" must have a \"rank\" below %d and \"token_bytes\", at most "
+                   "%d in base64",
+                   place, LIMIT_VOCAB_SIZE, LIMIT_PIECE);
+    if (rank < n_ranks)
+        put_token(loader, raw, (const char *)bytes, n, (uint32_t)rank, n_special);
+    return STATUS_OK;
+}
+
+/* The file's list, else the usual ones; what is left of the ids are fillers. */
+static void tekken_special_tokens(struct loader *loader, const struct json *list, uint32_t n) {
+    const bool listed = json_is(list, JSON_ARRAY);
+    for (uint32_t i = 0; listed && i < list->len; i++) {
+        const struct json *token = json_at(list, i), *text = json_get(token, "token_str");
+        const int64_t id = json_get_int(token, "rank", -1);
+        if (json_is(text, JSON_STRING) && text->len > 0 && id >= 0 && id < n)
+            add_special(loader, text->text, text->len, json_get_bool(token, "is_control", true),
+                        (uint32_t)id);
+    }
+    for (uint32_t id = 0; id < n; id++) {
+        size_t len;
+        if (vocab_token(&loader->tokenizer->added.vocab, (int32_t)id, &len))
+            continue;
+        const char *name = !listed && id < ARRAY_LEN(tekken_specials)
+                               ? tekken_specials[id]
+                               : arena_printf(&loader->arena, "<SPECIAL_%u>", id);
+        add_special(loader, name, strlen(name), true, id);
+    }
+}
+
+/* The special tokens have the first ids, the ranks follow (mistral-common's Tekkenizer; the
+ * converter of transformers numbers both from 0, which no model was trained with). */
+static enum status build_tekken(struct loader *loader, struct vocab *raw, struct error *err) {
+    char *data;
+    size_t len;
+    const struct json *file;
+    if (legacy_read(loader, TEKKEN_FILE, &data, &len, err) != STATUS_OK)
+        return STATUS_ERROR;
+    if (json_parse(&file, &loader->arena, data, len, JSON_PYTHON, err) != STATUS_OK) {
+        err->code = ERROR_MODEL;
+        return STATUS_ERROR;
+    }
+    const struct json *config = json_get(file, "config"), *rows = json_get(file, "vocab");
+    const char *pattern = json_get_string(config, "pattern", NULL);
+    const int64_t n_special = json_get_int(config, "default_num_special_tokens", 0);
+    const int64_t size = json_get_int(config, "default_vocab_size", LIMIT_VOCAB_SIZE);
+    if (!pattern || !json_is(rows, JSON_ARRAY))
+        return ERR(err, MODEL, "it must have \"config\" with a \"pattern\" and a list \"vocab\"");
+    if (n_special < 0 || size > LIMIT_VOCAB_SIZE || n_special > size ||
+        n_special > LIMIT_SPECIAL_TOKENS)
+        return ERR(err, MODEL, "%lld special tokens of %lld: at most %d of %d",
+                   (long long)n_special, (long long)size, LIMIT_SPECIAL_TOKENS, LIMIT_VOCAB_SIZE);
+    for (uint32_t i = 0; i < rows->len; i++)
+        if (read_row(loader, raw, json_at(rows, i), i, (uint32_t)n_special,
+                     (uint32_t)(size - n_special), err) != STATUS_OK)
+            return STATUS_ERROR;
+    tekken_special_tokens(loader, json_get(file, "special_tokens"), (uint32_t)n_special);
+    if (stages(loader, raw, pattern, err) != STATUS_OK)
+        return STATUS_ERROR;
+    const char *bos = special_content(loader, TOKEN_BOS);
+    if (bos)
+        legacy_post(loader, (struct legacy_post){
+                                .single = arena_printf(&loader->arena, "%s:0 $A:0", bos),
+                                .pair = arena_printf(&loader->arena, "%s:0 $A:0 $B:1", bos)});
+    return STATUS_OK;
+}
+
+enum status legacy_tekken(struct loader *loader, struct error *err) {
+    return with_raw(loader, TEKKEN_FILE, build_tekken, err);
 }
