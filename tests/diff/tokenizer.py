@@ -32,6 +32,9 @@ except ImportError as error:
 
 from texts import ROOT, SHARED, strings, sweep
 
+sys.path.append(os.path.join(ROOT, "tools/goldens"))
+from ranks import Ranks
+
 FOLDERS = ["tokenizers/bert-base-uncased", "tokenizers/bert-base-multilingual-cased",
            "tokenizers/gpt2", "tokenizers/roberta-base", "tokenizers/clip-vit",
            "tokenizers/falcon", "tokenizers/llama3", "tokenizers/t5-small",
@@ -105,7 +108,9 @@ class Reference:
         # Tapas asks for it at once, and needs it for tables only.
         transformers.models.tapas.tokenization_tapas.is_pandas_available = lambda: True
         self.transformers = None
-        if names_class(folder):
+        if Ranks.knows(folder):  # files that transformers has no class for
+            self.transformers = Ranks(folder)
+        elif names_class(folder):
             self.transformers = transformers.AutoTokenizer.from_pretrained(folder)
         self.slow = self.transformers is not None and not self.transformers.is_fast
         if self.slow:
@@ -119,6 +124,8 @@ class Reference:
         self.backend.no_padding()
 
     def specials(self):
+        if isinstance(self.transformers, Ranks):
+            return self.transformers.all_special_tokens[:12]
         if self.slow:
             return list(self.transformers.get_added_vocab())[:12]
         added = self.backend.get_added_tokens_decoder().values()
@@ -129,8 +136,8 @@ class Reference:
         library, which Brisk keeps to, are older in one and younger in the other."""
         if hasattr(self.transformers, "basic_tokenizer") and any(other_forms(c) for c in text):
             return True
-        gpt_sw3 = type(self.transformers).__name__ == "GPTSw3Tokenizer"
-        if gpt_sw3 and unicodedata.normalize("NFC", text) != tokenizers.normalizers.NFC().normalize_str(text):
+        composes = type(self.transformers).__name__ in ("GPTSw3Tokenizer", "Ranks")
+        if composes and unicodedata.normalize("NFC", text) != tokenizers.normalizers.NFC().normalize_str(text):
             return True
         lowers = getattr(self.transformers, "do_lower_case", False)
         return bool(lowers) and text.lower() != tokenizers.normalizers.Lowercase().normalize_str(text)

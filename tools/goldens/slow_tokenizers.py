@@ -23,6 +23,7 @@ from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CO
 import fresh
 import pieces
 import tokenizer as fast
+from ranks import TEKKEN_NAMES, Ranks
 
 OUT = "tests/golden/tokenizer-slow"
 TEXTS = [
@@ -30,7 +31,7 @@ TEXTS = [
     "\uff21\ufb01n \u00bd\u3000\u00e9e\u0301\u00ad\u30ab\u3099 caf\u00e9", "\u043f\u0440\u0438\u0432\u0435\u0442 \u6771\u4eac \U0001f600\u00ff",
     "<s>a</s> <mask>b <mask> [MASK] [CLS]<pad><unk> dog.", "</s>", "a </s> b</s>", ">>fra<< the dog", "x >>fra<< y", ">>the",
     "__fr__ new tok<sep>  newtok the__en__", "FOX \u00c9COLE don't \u00dfa \u0130I", "\u2581the\u2581 fox@@ @@ the@@",
-    "[S1] hi [S2]the fox.", "O\u0394\u039f\u03a3 \u03a3. A\u03a3'b \U0002b820x\u4e2d n/a", "?", " N/A", "-_-", "[MASK\x01]it's IT'S [X_SEP]",
+    "<|im_start|>the fox<|im_end|><|extra_7|>", "[INST] the fox's [/INST]</s>", "[S1] hi [S2]the fox.", "O\u0394\u039f\u03a3 \u03a3. A\u03a3'b \U0002b820x\u4e2d n/a", "?", " N/A", "-_-", "[MASK\x01]it's IT'S [X_SEP]",
     "thequickbrownfox" * 3, "(don't) \"quoted\" `x` & <tag> 3.5 U.S. e.g. the--dog... a|b [c]", "hello|hello  |x", "MKVLA <mask> GG XJ",
 ]
 PAIRS = [("the quick brown fox", "it jumps over"), ("a</s>", "")]
@@ -196,13 +197,41 @@ def myt5(folder):
     write_json(f"{folder}/byte_maps.json", {"decompose_map": apart, "merge_map": merged})
 
 
-def tiktoken(folder):
-    """Bytes, then merges that may have several ways to come about; a rank is left out."""
+def rank_tokens():
+    """Bytes, then merges that may have several ways to come about."""
     pairs, _ = merges([w.encode().decode("latin-1") for w in CORPUS.split(" ")] +
                       [" " + w.encode().decode("latin-1") for w in CORPUS.split()], 200, end="")
-    tokens = [chr(i) for i in range(256)] + list(dict.fromkeys(a + b for a, b in pairs))
-    write(f"{folder}/tokenizer.model", "".join(
-        f"{base64.b64encode(token.encode('latin-1')).decode()} {rank + (rank > 300)}\n" for rank, token in enumerate(tokens)))
+    return [chr(i).encode("latin-1") for i in range(256)] + [t.encode("latin-1") for t in dict.fromkeys(a + b for a, b in pairs)]
+
+
+def rank_lines(hole=10**9):
+    return "".join(f"{base64.b64encode(token).decode()} {rank + (rank > hole)}\n" for rank, token in enumerate(rank_tokens()))
+
+
+def tiktoken(folder):
+    """A rank is left out."""
+    write(f"{folder}/tokenizer.model", rank_lines(300))
+
+
+def qwen(folder):
+    write(f"{folder}/qwen.tiktoken", rank_lines())
+
+
+TEKKEN_PATTERN = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|"
+                  r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}|"
+                  r" ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+
+
+def tekken(listed):
+    """Rows behind the size of the vocabulary do not count."""
+    def make(folder):
+        rows = [{"rank": i, "token_bytes": base64.b64encode(t).decode(), "token_str": None} for i, t in enumerate(rank_tokens())]
+        special = [{"rank": i, "token_str": t, "is_control": t != "[INST]"} for i, t in enumerate(TEKKEN_NAMES[:12])]
+        write_json(f"{folder}/tekken.json", {
+            "config": {"pattern": TEKKEN_PATTERN, "num_vocab_tokens": len(rows), "default_vocab_size": 400,
+                       "default_num_special_tokens": 14, "version": "v3"},
+            "vocab": rows, **({"special_tokens": special} if listed else {})})
+    return make
 
 
 FLAGS = {"lstrip": True, "rstrip": True, "normalized": False, "special": True}
@@ -265,6 +294,9 @@ FOLDERS.update({
                           "additional_special_tokens": ["<sep>"]}),
     "dia": (lambda f: None, {"tokenizer_class": "DiaTokenizer"}),
     "myt5": (myt5, {"tokenizer_class": "MyT5Tokenizer", "extra_ids": 3}),
+    "qwen": (qwen, {"tokenizer_class": "QWenTokenizer"}),
+    "tekken": (tekken(False), {}),
+    "tekken-listed": (tekken(True), {"tokenizer_class": "LlamaTokenizerFast"}),
     "tiktoken": (tiktoken, {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>",
                             "additional_special_tokens": ["<mask>", "new tok"]}),
     "tiktoken-llama": (tiktoken, {"tokenizer_class": "LlamaTokenizerFast"}),
@@ -283,7 +315,7 @@ def ids_of(reference, text, pair=None):
 
 def cases(folder):
     transformers.models.tapas.tokenization_tapas.is_pandas_available = lambda: True
-    reference = transformers.AutoTokenizer.from_pretrained(folder)
+    reference = Ranks(folder) if Ranks.knows(folder) else transformers.AutoTokenizer.from_pretrained(folder)
     out, known = [], []
     for text in TEXTS + [t for t in reference.all_special_tokens if t.isprintable()][:2]:
         ids = ids_of(reference, text)
