@@ -16,7 +16,7 @@
 #define LIMIT_JSON_FILE   (256 * MiB)       /* tokenizer.json of large vocabularies is 30 MB */
 #define LIMIT_TEXT        (256 * MiB)       /* one text to tokenize */
 #define LIMIT_PATTERN     (64 * KiB)        /* one regular expression of a tokenizer */
-#define LIMIT_REWRITTEN   (8 * MiB) /* what stages make of a short text; of others four times it */
+#define LIMIT_REWRITTEN   (8 * MiB) /* that a normalization adds to a short text; to others 4x */
 #define LIMIT_WINDOWS     65536     /* overflow windows of one text */
 #define LIMIT_ERROR_TEXT  512       /* one error message */
 

@@ -189,7 +189,8 @@ void added_split(const struct tokenizer *tokenizer, const char *text, size_t len
     struct pieces raw = {.arena = scratch};
     struct text whole = {.data = text, .len = len};
     split_text(tokenizer, added->plain, &whole, &raw);
-    for (size_t i = 0; i < raw.n; i++) {
+    size_t total = 0;
+    for (size_t i = 0; i < raw.n && !pieces->lost; i++) {
         if (raw.items[i].id >= 0) {
             pieces_add(pieces, raw.items[i]);
             continue;
@@ -197,6 +198,9 @@ void added_split(const struct tokenizer *tokenizer, const char *text, size_t len
         struct text *part = &raw.items[i].text;
         if (tokenizer->normalizer)
             tokenizer->normalizer->kind->normalize(tokenizer->normalizer, part, scratch);
+        total += part->len;
+        if (total > text_most(len))
+            text_lose(part);
         /* With nothing to find, too: the library cuts the part out, and its start is then where
          * its first character is from, behind what the normalizer removed. */
         split_text(tokenizer, added->normalized, part, pieces);

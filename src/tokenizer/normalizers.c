@@ -16,13 +16,21 @@ static enum status sequence_parse(struct stage *stage, struct loader *loader,
                                 err);
 }
 
+/* The stages of all Sequences inside each other share what they may add to the text. */
 static void sequence_run(const struct stage *stage, struct text *text, struct arena *scratch) {
-    const size_t most = text_most(text->len);
+    struct growth whole = {.len = text->len};
+    struct growth *growth = text->growth ? text->growth : &whole;
     for (size_t i = 0; i < stage->n_children && !text_is_lost(text); i++) {
-        stage->children[i]->kind->normalize(stage->children[i], text, scratch);
-        if (text->len > most)
+        const struct stage *child = stage->children[i];
+        text->growth = growth;
+        child->kind->normalize(child, text, scratch);
+        if (child->kind->normalize == sequence_run)
+            continue;
+        growth->added += text->len > growth->len ? text->len - growth->len : 0;
+        if (growth->added > text_most(growth->len))
             text_lose(text);
     }
+    text->growth = growth == &whole ? NULL : growth;
 }
 
 /* ---- normal forms -------------------------------------------------------------------------- */

@@ -16,6 +16,13 @@ struct text {
     const struct span *from; /* [len] bytes of the input; NULL: nothing changed */
     uint32_t origin;         /* without `from`: the byte of the input that data[0] stands for */
     uint32_t base;           /* where the piece of the input that this was made of starts */
+    struct growth *growth;   /* of the normalization that is under way, NULL: none is */
+};
+
+/* What the stages of one normalization make of a text of `len` bytes: each counts what its text is
+ * longer. */
+struct growth {
+    size_t len, added;
 };
 
 /* Next code point of valid UTF-8; the one way through a text, so it is inline. */
