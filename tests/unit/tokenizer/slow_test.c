@@ -48,6 +48,26 @@ static void what_cannot_be_had_says_why(void **state) {
         {{{"tokenizer_config.json", "{\"tokenizer_class\":\"MgpstrTokenizer\"}"},
           {"vocab.json", "{\"a\":-1}"}},
          "the id of token \"a\""},
+        {{{"tokenizer_config.json",
+           "{\"tokenizer_class\":\"TapasTokenizer\",\"do_basic_tokenize\":false}"},
+          {"vocab.txt", "a\n"}},
+         "do_basic_tokenize is false"},
+        {{{"tokenizer_config.json", "{\"tokenizer_class\":\"DiaTokenizer\",\"offset\":-1}"}},
+         "\"offset\" is -1"},
+        {{{"tokenizer_config.json", "{\"tokenizer_class\":\"MyT5Tokenizer\"}"},
+          {"byte_maps.json", "{\"decompose_map\":{},\"merge_map\":{\"61\":\"61  62\"}}"}},
+         "byte_maps.json: \"merge_map\" of \"61\""},
+        {{{"tokenizer_config.json", "{\"tokenizer_class\":\"MyT5Tokenizer\"}"},
+          {"byte_maps.json", "{\"decompose_map\":[]}"}},
+         "\"decompose_map\" must be an object"},
+        {{{"qwen.tiktoken", "YQ== 0\n! 1\n"}}, "qwen.tiktoken: line 2 must be a token"},
+        {{{"tekken.json", "{\"config\":{},\"vocab\":[]}"}}, "tekken.json: it must have \"config\""},
+        {{{"tekken.json", "{\"config\":{\"pattern\":\".\"},\"vocab\":[{\"rank\":0}]}"}},
+         "tekken.json: row 0 of \"vocab\""},
+        {{{"tekken.json", "{\"config\":{\"pattern\":\".\",\"default_num_special_tokens\":70000},"
+                          "\"vocab\":[]}"}},
+         "70000 special tokens"},
+        {{{"tekken.json", "{\"config\""}}, "tekken.json: "},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct folder folder;
@@ -94,8 +114,9 @@ static void m2m100_takes_the_language_of_a_request(void **state) {
 
 /* Every character that is no space lies in the span of a token, and spans do not go back. */
 static void offsets_cover_the_text(void **state) {
-    static const char *const names[] = {"marian",  "m2m100", "byt5",     "canine", "wav2vec2-lower",
-                                        "phobert", "ctrl",   "tiktoken", "gpt-sw3"};
+    static const char *const names[] = {
+        "marian",  "m2m100", "byt5", "canine", "wav2vec2-lower", "phobert", "ctrl", "tiktoken",
+        "gpt-sw3", "luke",   "dia",  "myt5",   "prophetnet",     "tapas",   "qwen"};
     static const char text[] = "the QUICK fox's 12  dogs";
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct arena arena = {0};
