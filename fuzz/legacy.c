@@ -23,6 +23,14 @@ static const struct {
      NULL},
     {"{\"tokenizer_class\":\"EsmTokenizer\"}", "vocab.txt", NULL, NULL},
     {NULL, "tokenizer_config.json", NULL, NULL},
+    {"{\"tokenizer_class\":\"ProphetNetTokenizer\",\"never_split\":[\"fox's\"]}",
+     "prophetnet.tokenizer", NULL, NULL},
+    {"{\"tokenizer_class\":\"TapasTokenizer\"}", "vocab.txt", NULL, NULL},
+    {"{\"tokenizer_class\":\"MyT5Tokenizer\"}", "byte_maps.json", NULL, NULL},
+    {"{\"tokenizer_class\":\"QWenTokenizer\"}", "qwen.tiktoken", NULL, NULL},
+    {"{\"tokenizer_class\":\"LlamaTokenizer\"}", "tekken.json", NULL, NULL},
+    {"{\"tokenizer_class\":\"LukeTokenizer\"}", "merges.txt", "vocab.json",
+     "{\"<unk>\":0,\"t\":1,\"h\":2,\"th\":3}"},
 };
 
 static void run(const struct tokenizer *tokenizer) {
