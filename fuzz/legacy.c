@@ -1,6 +1,7 @@
 /* Fuzzing the files of tokenizer classes that exist in Python only, and tiktoken's, from the root
  * of the repository. The first byte picks class and file, the rest is that file: a tokenizer is
- * built of it and encodes a text, whose ids are decoded. */
+ * built of it and encodes a text, whose ids are decoded. From 128 on it picks a golden folder of
+ * the classes on the Moses scripts, and the rest is the text. */
 #include "tokenizer/tokenizer.h"
 
 #include "folder.h"
@@ -33,14 +34,16 @@ static const struct {
      "{\"<unk>\":0,\"t\":1,\"h\":2,\"th\":3}"},
 };
 
-static void run(const struct tokenizer *tokenizer) {
-    static const char text[] = "The quick brown  fox's 1,234 caf\xC3\xA9\n \xF0\x9F\x98\x80 "
-                               "<s><mask> >>fra<< \xE2\x96\x81the";
+/* Classes on the Moses scripts: the file is a text, which is encoded and decoded. */
+static const char *const text_folders[] = {"xlm-cased", "flaubert-lower", "fsmt-de-en",
+                                           "fsmt-ru-fr", "biogpt"};
+
+static void run(const struct tokenizer *tokenizer, const char *text, size_t len) {
     struct arena arena = {0};
     struct error err;
     struct encoding encoding;
-    if (tokenizer_encode(tokenizer, &encoding, &arena, text, strlen(text), text, strlen(text), NULL,
-                         &err) == STATUS_OK) {
+    if (tokenizer_encode(tokenizer, &encoding, &arena, text, len, text, len, NULL, &err) ==
+        STATUS_OK) {
         struct buf out;
         buf_init(&out, 64 * MiB);
         tokenizer_decode(tokenizer, &out, encoding.ids, encoding.n,
@@ -50,16 +53,33 @@ static void run(const struct tokenizer *tokenizer) {
         buf_deinit(&out);
         for (size_t i = 0; i < encoding.n; i++)
             if (encoding.offsets[i].start > encoding.offsets[i].end ||
-                encoding.offsets[i].end > utf8_count(text, strlen(text)))
+                encoding.offsets[i].end > utf8_count(text, len))
                 PANIC("offset [%u, %u)", encoding.offsets[i].start, encoding.offsets[i].end);
     }
     arena_deinit(&arena);
 }
 
+/* The tokenizers stay loaded. */
+static void run_text(size_t pick, const char *text, size_t len) {
+    static struct tokenizer *tokenizers[ARRAY_LEN(text_folders)];
+    char path[100];
+    struct error err;
+    snprintf(path, sizeof path, "tests/golden/tokenizer-moses/%s", text_folders[pick]);
+    if (!tokenizers[pick] && tokenizer_load(&tokenizers[pick], path, &err) != STATUS_OK)
+        PANIC("%s", err.text);
+    run(tokenizers[pick], text, len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static const char text[] = "The quick brown  fox's 1,234 caf\xC3\xA9\n \xF0\x9F\x98\x80 "
+                               "<s><mask> >>fra<< \xE2\x96\x81the";
     folder_need();
     if (size == 0)
         return 0;
+    if (data[0] >= 128) {
+        run_text(data[0] % ARRAY_LEN(text_folders), (const char *)data + 1, size - 1);
+        return 0;
+    }
     const size_t pick = data[0] % ARRAY_LEN(classes);
     struct tokenizer *tokenizer;
     struct error err;
@@ -69,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (classes[pick].other)
         folder_put(classes[pick].other, classes[pick].content, strlen(classes[pick].content));
     if (tokenizer_load(&tokenizer, folder, &err) == STATUS_OK) {
-        run(tokenizer);
+        run(tokenizer, text, strlen(text));
         tokenizer_destroy(tokenizer);
     }
     folder_drop("tokenizer_config.json");

@@ -33,6 +33,12 @@ enum {
 #define LLAMA_LIKE                                                                                 \
     .tokens = {[TOKEN_BOS] = "<s>", [TOKEN_EOS] = "</s>", [TOKEN_UNK] = "<unk>"},                  \
     .legacy = LEGACY_llama, .post = POST_BOS, .pads_left = true
+#define XLM_LIKE                                                                                   \
+    .tokens = {[TOKEN_BOS] = "<s>", [TOKEN_UNK] = "<unk>", [TOKEN_SEP] = "</s>",                   \
+               [TOKEN_PAD] = "<pad>", [TOKEN_CLS] = "</s>", [TOKEN_MASK] = "<special1>"},          \
+    .is_python = true, .extra = EXTRA_DEFAULT,                                                     \
+    .extra_tokens = "<special0> <special1> <special2> <special3> <special4> <special5> "           \
+                    "<special6> <special7> <special8> <special9>"
 #define T5_LIKE                                                                                    \
     .tokens = {[TOKEN_EOS] = "</s>", [TOKEN_UNK] = "<unk>", [TOKEN_PAD] = "<pad>"},                \
     .legacy = LEGACY_t5, .slow = {.added = EOS | UNK | PAD}, .extra = EXTRA_T5, .rebuilds = true
@@ -548,22 +554,14 @@ static const struct tokenizer_class classes[] = {
                 [TOKEN_PAD] = "__null__"},
      .legacy = LEGACY_blenderbot_small,
      .is_python = true},
-    {.name = "XLMTokenizer",
-     .model_types = "xlm",
-     .refused = "it prepares text with the Python package sacremoses; convert it to tokenizer.json",
-     .is_python = true},
-    {.name = "FlaubertTokenizer",
-     .model_types = "flaubert",
-     .refused = "it prepares text with the Python package sacremoses; convert it to tokenizer.json",
-     .is_python = true},
-    {.name = "FSMTTokenizer",
-     .model_types = "fsmt",
-     .refused = "it prepares text with the Python package sacremoses; convert it to tokenizer.json",
-     .is_python = true},
-    {.name = "BioGptTokenizer",
-     .model_types = "biogpt",
-     .refused = "it prepares text with the Python package sacremoses; convert it to tokenizer.json",
-     .is_python = true},
+    {.name = "XLMTokenizer", .model_types = "xlm", .legacy = LEGACY_xlm, XLM_LIKE},
+    {.name = "FlaubertTokenizer", .model_types = "flaubert", .legacy = LEGACY_flaubert, XLM_LIKE},
+    {.name = "FSMTTokenizer", .model_types = "fsmt", .legacy = LEGACY_fsmt, .is_python = true,
+     .tokens = {[TOKEN_BOS] = "<s>", [TOKEN_UNK] = "<unk>", [TOKEN_SEP] = "</s>",
+                [TOKEN_PAD] = "<pad>"}},
+    {.name = "BioGptTokenizer", .model_types = "biogpt", .legacy = LEGACY_biogpt, .is_python = true,
+     .tokens = {[TOKEN_BOS] = "<s>", [TOKEN_EOS] = "</s>", [TOKEN_UNK] = "<unk>",
+                [TOKEN_SEP] = "</s>", [TOKEN_PAD] = "<pad>"}},
     {.name = "BertJapaneseTokenizer",
      .model_types = "bert-japanese",
      .refused = "it splits Japanese text with MeCab",

@@ -2,7 +2,7 @@
  * CTRL and BlenderbotSmall (vocab.json, merges.txt). A word's last symbol ends in "</w>" while it
  * is merged; the tokens are its parts, all but the last with "@@" behind. The merging itself is
  * bpe.c's, in a tokenizer of its own whose vocabulary are the symbols of the merges. */
-#include "tokenizer/slow.h"
+#include "tokenizer/legacy_codes.h"
 
 #include "tokenizer/unicode.h"
 #include "base/banned.h"
@@ -51,8 +51,8 @@ static void put_pair(struct tokenizer *inner, struct pair_list *list, struct are
         (struct merge_pair){token, (uint32_t)(left_len + right_len), (uint32_t)left_len};
 }
 
-/* Lines of two fields, or three whose last one counts nothing. What stands behind the last line
- * feed is no line, as Python splits them. */
+/* The fields behind the first two count nothing, but must be as many as said. What stands behind
+ * the last line feed is no line, as Python splits them. */
 static enum status read_pairs(struct tokenizer *inner, struct pair_list *list,
                               struct loader *loader, const char *file, size_t fields, bool head,
                               struct error *err) {
@@ -72,7 +72,7 @@ static enum status read_pairs(struct tokenizer *inner, struct pair_list *list,
             continue;
         while (next_field(&line, &more, &more_len))
             n++;
-        if (n != fields)
+        if (fields > 0 && n != fields)
             continue;
         if (list->n >= LIMIT_MERGES / 4 || left_len + right_len > LIMIT_PIECE)
             return ERR(err, MODEL, "%s: line %zu is too much: at most %d merges of %d bytes", file,
@@ -99,14 +99,21 @@ static enum status inner_model(struct tokenizer *inner, const struct pair_list *
     return status;
 }
 
-static enum status read_merges(struct tokenizer *inner, struct loader *loader, const char *file,
-                               size_t fields, bool head, struct error *err) {
+enum status codes_read(struct tokenizer *inner, struct loader *loader, const char *file,
+                       size_t fields, bool head, struct error *err) {
     struct pair_list list = {0};
     enum status status = read_pairs(inner, &list, loader, file, fields, head, err);
     if (status == STATUS_OK && inner_model(inner, &list, err) != STATUS_OK)
         status = error_prefix(err, "%s: ", file);
     mem_free(list.items);
     return status;
+}
+
+struct tokenizer *codes_create(void) {
+    struct tokenizer *inner = mem_zalloc(1, sizeof *inner);
+    vocab_init(&inner->vocab);
+    added_init(&inner->added);
+    return inner;
 }
 
 /* ---- the model ----------------------------------------------------------------------------- */
@@ -148,9 +155,7 @@ static const struct slow_kind kind = {.join = join, .destroy = destroy, .joint =
 static const struct model_kind model = {.type = "codes", .tokenize = tokenize};
 
 static struct tokenizer *begin(struct loader *loader) {
-    struct tokenizer *inner = mem_zalloc(1, sizeof *inner);
-    vocab_init(&inner->vocab);
-    added_init(&inner->added);
+    struct tokenizer *inner = codes_create();
     slow_begin(loader, &kind, &model)->state = inner;
     loader->tokenizer->pre_tokenizer = slow_stage(loader, &slow_words_newline, NULL);
     return inner;
@@ -162,7 +167,7 @@ static enum status json_and_merges(struct loader *loader, struct error *err) {
     struct tokenizer *inner = begin(loader);
     loader->tokenizer->pre_tokenizer = slow_stage(loader, &slow_words_regex, NULL);
     if (legacy_vocab_json(loader, "vocab.json", err) != STATUS_OK ||
-        read_merges(inner, loader, "merges.txt", 2, true, err) != STATUS_OK)
+        codes_read(inner, loader, "merges.txt", 2, true, err) != STATUS_OK)
         return STATUS_ERROR;
     loader->tokenizer->slow->base_size = loader->tokenizer->vocab.count;
     return STATUS_OK;
@@ -264,7 +269,7 @@ static enum status counted_vocabulary(struct loader *loader, struct error *err) 
 enum status legacy_phobert(struct loader *loader, struct error *err) {
     struct tokenizer *inner = begin(loader);
     if (counted_vocabulary(loader, err) != STATUS_OK ||
-        read_merges(inner, loader, "bpe.codes", 3, false, err) != STATUS_OK)
+        codes_read(inner, loader, "bpe.codes", 3, false, err) != STATUS_OK)
         return STATUS_ERROR;
     loader->tokenizer->slow->base_size = loader->tokenizer->vocab.count;
     slow_post(loader, "%c $A %s", "%c $A %s %s $B %s");

@@ -294,7 +294,7 @@ const struct stage_kind slow_words_newline = {.type = "words and line feeds",
 
 /* In the way of the run of tokens that are decoded together: added, and not special; or one of the
  * additional special tokens that the vocabulary does not have. */
-static bool is_apart(const struct tokenizer *tokenizer, const char *token, size_t len) {
+bool slow_is_apart(const struct tokenizer *tokenizer, const char *token, size_t len) {
     const int32_t id = vocab_find(&tokenizer->added.vocab, token, len);
     if (id < 0 || tokenizer->slow->kind->joins_added)
         return false;
@@ -306,7 +306,7 @@ static bool is_apart(const struct tokenizer *tokenizer, const char *token, size_
     return (uint32_t)id >= tokenizer->slow->base_size;
 }
 
-static const char *token_of(const struct tokenizer *tokenizer, int32_t id, size_t *len) {
+const char *slow_token_of(const struct tokenizer *tokenizer, int32_t id, size_t *len) {
     const struct vocab *read_as = tokenizer->slow->read_as;
     const char *token = vocab_token(&tokenizer->added.vocab, id, len);
     if (!token)
@@ -344,10 +344,10 @@ void slow_decode(const struct tokenizer *tokenizer, struct buf *out, const int32
     size_t n_parts = 0;
     for (size_t i = 0; i < n; i++) {
         size_t len;
-        const char *token = token_of(tokenizer, ids[i], &len);
+        const char *token = slow_token_of(tokenizer, ids[i], &len);
         if (!token || (!options.keep_special && added_is_special(&tokenizer->added, token, len)))
             continue;
-        if (!is_apart(tokenizer, token, len)) {
+        if (!slow_is_apart(tokenizer, token, len)) {
             run.items[run.n++] = (struct string){token, len};
             continue;
         }
@@ -384,7 +384,8 @@ static const char *filled(struct loader *loader, const char *text) {
     struct buf out;
     buf_init(&out, LIMIT_ERROR_TEXT * 8);
     for (const char *at = text; *at; at++) {
-        const enum special_token role = at[1] == 'c'   ? TOKEN_CLS
+        const enum special_token role = at[1] == 'b'   ? TOKEN_BOS
+                                        : at[1] == 'c' ? TOKEN_CLS
                                         : at[1] == 's' ? TOKEN_SEP
                                                        : TOKEN_EOS;
         const char *content = *at == '%' ? special_content(loader, role) : NULL;

@@ -7,6 +7,14 @@
 
 #include "tokenizer/legacy.h"
 
+/* convert_tokens_to_string that goes on from token to token. */
+struct slow_joining {
+    void *(*create)(const struct tokenizer *tokenizer);
+    void (*push)(void *run, const char *token, size_t len, struct buf *out);
+    void (*finish)(void *run, struct buf *out); /* no token comes any more */
+    void (*destroy)(void *run);
+};
+
 struct slow_kind {
     /* convert_tokens_to_string of tokens without added ones in between. */
     void (*join)(const struct tokenizer *tokenizer, const struct strings *tokens, struct buf *out);
@@ -17,8 +25,9 @@ struct slow_kind {
     /* Once the special tokens have their ids; NULL: nothing to do. */
     enum status (*finish)(struct loader *loader, struct error *err);
     void (*destroy)(void *state);
-    bool byte_pieces;  /* "<0x41>" is a byte when decoding */
-    bool never_cleans; /* clean_up_tokenization_spaces does nothing */
+    const struct slow_joining *joining; /* with `join`, the same step by step; or NULL */
+    bool byte_pieces;                   /* "<0x41>" is a byte when decoding */
+    bool never_cleans;                  /* clean_up_tokenization_spaces does nothing */
     const char *joint; /* what a text may end with as long as more of its word may come; or NULL */
     bool drops_lead;   /* a bare U+2581 in front of a special token */
     bool rewrites;     /* a word's text is what it is only when all of it is there */
@@ -60,6 +69,18 @@ void slow_add(struct tokenizer *tokenizer, struct added_token token);
 void slow_decode(const struct tokenizer *tokenizer, struct buf *out, const int32_t *ids, size_t n,
                  struct decode_options options);
 
+/* What an id reads as, and whether that is no part of the words around it. */
+const char *slow_token_of(const struct tokenizer *tokenizer, int32_t id, size_t *len);
+bool slow_is_apart(const struct tokenizer *tokenizer, const char *token, size_t len);
+
+/* What stream.c hands over: NULL when the class has no `joining`. */
+struct slow_stream;
+struct slow_stream *slow_stream_create(const struct tokenizer *tokenizer,
+                                       struct decode_options options);
+void slow_stream_destroy(struct slow_stream *stream); /* NULL is fine */
+void slow_stream_push(struct slow_stream *stream, int32_t id, struct buf *out);
+void slow_stream_finish(struct slow_stream *stream, struct buf *out);
+
 /* ---- for the classes ---- */
 bool slow_is_space(uint32_t code_point); /* str.isspace */
 /* str.strip of what was written from `start` on. */
@@ -70,7 +91,8 @@ void slow_concat(const struct strings *tokens, const char *between, struct buf *
 /* A stage of a class's own; it has no JSON. */
 struct stage *slow_stage(struct loader *loader, const struct stage_kind *kind, void *state);
 
-/* Template of one text and of two with the roles' tokens: "%c" is cls, "%s" sep, "%e" eos. */
+/* Template of one text and of two with the roles' tokens: "%c" is cls, "%s" sep, "%e" eos,
+ * "%b" bos. */
 void slow_post(struct loader *loader, const char *single, const char *pair);
 
 /* Python's str.split and \S+\n? as pre-tokenizers. */

@@ -34,9 +34,11 @@ void decode_stream_init(struct decode_stream *stream, const struct tokenizer *to
                         struct decode_options options) {
     *stream = (struct decode_stream){
         .tokenizer = tokenizer, .options = options, .falls_back = falls_back(tokenizer->decoder)};
+    stream->joined = slow_stream_create(tokenizer, options);
 }
 
 void decode_stream_deinit(struct decode_stream *stream) {
+    slow_stream_destroy(stream->joined);
     *stream = (struct decode_stream){0};
 }
 
@@ -275,6 +277,10 @@ static void end_run(struct decode_stream *stream, struct buf *out) {
 /* ---- public -------------------------------------------------------------------------------- */
 
 void decode_stream_push(struct decode_stream *stream, int32_t id, struct buf *out) {
+    if (stream->joined) {
+        slow_stream_push(stream->joined, id, out);
+        return;
+    }
     size_t len;
     const char *token = tokenizer_token_n(stream->tokenizer, id, &len);
     if (!token && !stream->tokenizer->slow) /* there, it may read as the unknown token */
@@ -295,6 +301,10 @@ void decode_stream_push(struct decode_stream *stream, int32_t id, struct buf *ou
 }
 
 void decode_stream_finish(struct decode_stream *stream, struct buf *out) {
+    if (stream->joined) {
+        slow_stream_finish(stream->joined, out);
+        return;
+    }
     end_run(stream, out);
     struct buf text;
     decode_raw(stream, 0, stream->n, &text);

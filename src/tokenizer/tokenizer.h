@@ -144,12 +144,13 @@ struct decode_stream {
     size_t given; /* bytes of the ids' text (before cleaning up) that have been given out */
     size_t held;  /* ids since all text was given out */
     /* The run of bytes that the ids end with. */
-    size_t run;         /* its length; 0: none */
-    size_t broken;      /* of them at the end, that are no character yet */
-    uint8_t partial[4]; /* their bytes */
-    bool falls_back;    /* the decoder makes bytes of "<0xE2>" */
-    bool part_given;    /* the run's first characters have been given out */
-    bool spoiled;       /* it is no UTF-8 */
+    size_t run;                 /* its length; 0: none */
+    size_t broken;              /* of them at the end, that are no character yet */
+    uint8_t partial[4];         /* their bytes */
+    bool falls_back;            /* the decoder makes bytes of "<0xE2>" */
+    bool part_given;            /* the run's first characters have been given out */
+    bool spoiled;               /* it is no UTF-8 */
+    struct slow_stream *joined; /* a class that joins words step by step does all of it; or NULL */
 };
 void decode_stream_init(struct decode_stream *stream, const struct tokenizer *tokenizer,
                         struct decode_options options);

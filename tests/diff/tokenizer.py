@@ -30,6 +30,8 @@ except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
 
+import moses
+
 from texts import ROOT, SHARED, strings, sweep
 
 sys.path.append(os.path.join(ROOT, "tools/goldens"))
@@ -136,7 +138,10 @@ class Reference:
         library, which Brisk keeps to, are older in one and younger in the other."""
         if hasattr(self.transformers, "basic_tokenizer") and any(other_forms(c) for c in text):
             return True
-        composes = type(self.transformers).__name__ in ("GPTSw3Tokenizer", "Ranks")
+        name = type(self.transformers).__name__
+        if name in moses.CLASSES and moses.other_unicode(text):
+            return True
+        composes = name in ("GPTSw3Tokenizer", "FlaubertTokenizer", "Ranks")
         if composes and unicodedata.normalize("NFC", text) != tokenizers.normalizers.NFC().normalize_str(text):
             return True
         lowers = getattr(self.transformers, "do_lower_case", False)
@@ -217,6 +222,8 @@ def show(kind, folder, question, wanted, got):
 def compare(program, folder, count, seed, full):
     reference = Reference(folder)
     texts = strings(count, seed, reference.specials()) + (sweep() if full else [])
+    if type(reference.transformers).__name__ in moses.CLASSES:
+        texts += moses.texts(count, seed)
     answers, wrong = reference.encode(texts), 0
     asked = [(text, answer) for text, answer in zip(texts, answers) if answer is not None]
     given_up = len(texts) - len(asked)
@@ -281,6 +288,7 @@ def default_folders(folder):
         if os.path.isdir(golden):
             out += [os.path.join(golden, f) for f in sorted(os.listdir(golden))
                     if os.path.isdir(os.path.join(golden, f))]
+    out += moses.folders(folder)
     absent = [f for f in out if not os.path.isdir(f)]
     for folder in absent:
         print(f"skipped: {folder} is not here")

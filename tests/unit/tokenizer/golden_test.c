@@ -10,7 +10,8 @@
 #include "base/banned.h"
 
 /* The second holds the classes that are in Python only, whose cases have no offsets. */
-static const char *const roots[] = {"tests/golden/tokenizer", "tests/golden/tokenizer-slow"};
+static const char *const roots[] = {"tests/golden/tokenizer", "tests/golden/tokenizer-slow",
+                                    "tests/golden/tokenizer-moses"};
 
 /* ---- reading a case ------------------------------------------------------------------------ */
 

@@ -17,7 +17,6 @@ static void what_cannot_be_had_says_why(void **state) {
     } rows[] = {
         {{{"tokenizer_config.json", "{\"tokenizer_class\":\"MarianTokenizer\"}"}},
          "from source.spm target.spm vocab.json"},
-        {{{"tokenizer_config.json", "{\"tokenizer_class\":\"XLMTokenizer\"}"}}, "sacremoses"},
         {{{"config.json", "{\"model_type\":\"bert-japanese\"}"}}, "MeCab"},
         {{{"tokenizer_config.json",
            "{\"tokenizer_class\":\"BertweetTokenizer\",\"normalization\":true}"},
