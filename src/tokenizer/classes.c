@@ -443,6 +443,9 @@ static const struct tokenizer_class classes[] = {
      .tokens = {[TOKEN_BOS] = "<s>", [TOKEN_EOS] = "</s>", [TOKEN_UNK] = "<unk>",
                 [TOKEN_PAD] = "<pad>"},
      .legacy = LEGACY_speech_to_text,
+     .extra = EXTRA_CODES,
+     .extra_tokens = "<lang:pt> <lang:fr> <lang:ru> <lang:nl> <lang:ro> <lang:it> <lang:es> "
+                     "<lang:de>",
      .is_python = true},
     {.name = "SpeechT5Tokenizer",
      .model_types = "speecht5",

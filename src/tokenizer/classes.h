@@ -27,6 +27,7 @@ enum class_extra {
     EXTRA_SLOW,      /* the same, but from the legacy files only */
     EXTRA_IN_FRONT,  /* those of the row, then the given */
     EXTRA_BEHIND,    /* the given, then those of the row */
+    EXTRA_CODES,     /* the same, if there are "lang_codes" */
     EXTRA_T5,        /* <extra_id_0> …, as many as `extra_ids` says */
     EXTRA_BYT5,      /* the same, unless some are given */
     EXTRA_PEGASUS,   /* <mask_1> <unk_2> …, up to `offset` */

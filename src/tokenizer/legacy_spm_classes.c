@@ -13,12 +13,45 @@ static void speech_join(const struct tokenizer *tokenizer, const struct strings 
     spm_join_runs(tokenizer, tokens, out, &style);
 }
 
-static const struct slow_kind speech_to_text = {.join = speech_join, .destroy = spm_pair_destroy};
+/* The target language in front has the SentencePiece file's id, as the class asks for it; the other
+ * tokens have vocab.json's. */
+static enum status speech_finish(struct loader *loader, struct error *err) {
+    const struct tokenizer *tokenizer = loader->tokenizer;
+    const struct spm_pair *pair = tokenizer->slow->state;
+    const char *code = json_get_string(loader->tokenizer_config, "tgt_lang", "pt");
+    const char *token = arena_printf(&loader->arena, "<lang:%s>", code);
+    if (!json_get_string(loader->tokenizer_config, "lang_codes", NULL))
+        return STATUS_OK;
+    if (!strstr(loader->class->extra_tokens, token))
+        return ERR(err, MODEL, "tgt_lang is \"%s\", must be one of %s", code,
+                   loader->class->extra_tokens);
+    if (tokenizer->roles[TOKEN_EOS] < 0)
+        return ERR(err, MODEL, "eos_token is null, but a %s ends texts with it",
+                   loader->class->name);
+    static const char piece[] = "{\"Sequence\":{\"id\":\"%s\",\"type_id\":0}}";
+    static const char special[] = "{\"SpecialToken\":{\"id\":\"%s\",\"type_id\":0}}";
+    struct arena *arena = &loader->arena;
+    const char *a = arena_printf(arena, piece, "A"), *b = arena_printf(arena, piece, "B");
+    const char *front = arena_printf(arena, special, "lang");
+    const char *end = arena_printf(arena, special, "eos");
+    return legacy_post_processor(
+        loader,
+        arena_printf(
+            arena,
+            "{\"type\":\"TemplateProcessing\",\"single\":[%s,%s,%s],\"pair\":[%s,%s,%s,%s],"
+            "\"special_tokens\":{\"lang\":{\"id\":\"lang\",\"ids\":[%d],\"tokens\":[\"l\"]},"
+            "\"eos\":{\"id\":\"eos\",\"ids\":[%d],\"tokens\":[\"e\"]}}}",
+            front, a, end, front, a, b, end, spm_id(pair->encoder, token, strlen(token)),
+            tokenizer->roles[TOKEN_EOS]),
+        err);
+}
+
+static const struct slow_kind speech_to_text = {
+    .join = speech_join, .destroy = spm_pair_destroy, .finish = speech_finish};
 
 /* With lang_codes "mustc" a text begins with the target language. */
 enum status legacy_speech_to_text(struct loader *loader, struct error *err) {
     const char *codes = json_get_string(loader->tokenizer_config, "lang_codes", NULL);
-    const char *language = json_get_string(loader->tokenizer_config, "tgt_lang", "pt");
     if (codes && strcmp(codes, "mustc") != 0)
         return ERR(err, MODEL, "lang_codes is \"%s\", must be \"mustc\" or absent", codes);
     if (spm_begin(loader, &speech_to_text, "sentencepiece.bpe.model", err) != STATUS_OK ||
@@ -28,9 +61,8 @@ enum status legacy_speech_to_text(struct loader *loader, struct error *err) {
     ((struct spm_pair *)slow->state)->uppers = legacy_flag(loader, "do_upper_case", false);
     slow->lowers = legacy_flag(loader, "do_lower_case", false);
     slow->base_size = loader->tokenizer->vocab.count;
-    const char *head = codes ? arena_printf(&loader->arena, "<lang:%s> ", language) : "";
-    slow_post(loader, arena_printf(&loader->arena, "%s$A %%e", head),
-              arena_printf(&loader->arena, "%s$A $B %%e", head));
+    if (!codes)
+        slow_post(loader, "$A %e", "$A $B %e");
     return STATUS_OK;
 }
 

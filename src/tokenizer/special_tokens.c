@@ -242,7 +242,8 @@ static void add_extra(struct loader *loader, struct specials *specials) {
         add_pegasus(loader, specials, given);
         return;
     }
-    if (rule == EXTRA_IN_FRONT)
+    const bool has_codes = json_get_string(loader->tokenizer_config, "lang_codes", NULL) != NULL;
+    if (rule == EXTRA_IN_FRONT || (rule == EXTRA_CODES && has_codes))
         add_words(loader, specials, class->extra_tokens);
     add_given(loader, specials);
     if (rule == EXTRA_BEHIND || (rule == EXTRA_DEFAULT && !is_given) ||

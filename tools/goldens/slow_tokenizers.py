@@ -31,7 +31,7 @@ TEXTS = [
     "\uff21\ufb01n \u00bd\u3000\u00e9e\u0301\u00ad\u30ab\u3099 caf\u00e9", "\u043f\u0440\u0438\u0432\u0435\u0442 \u6771\u4eac \U0001f600\u00ff",
     "<s>a</s> <mask>b <mask> [MASK] [CLS]<pad><unk> dog.", "</s>", "a </s> b</s>", ">>fra<< the dog", "x >>fra<< y", ">>the",
     "__fr__ new tok<sep>  newtok the__en__", "FOX \u00c9COLE don't \u00dfa \u0130I", "\u2581the\u2581 fox@@ @@ the@@",
-    "<|im_start|>the fox<|im_end|><|extra_7|>", "[INST] the fox's [/INST]</s>", "[S1] hi [S2]the fox.", "O\u0394\u039f\u03a3 \u03a3. A\u03a3'b \U0002b820x\u4e2d n/a", "?", " N/A", "-_-", "[MASK\x01]it's IT'S [X_SEP]",
+    "<|im_start|>the fox<|im_end|><|extra_7|>", "[INST] the fox's [/INST]</s>", "<lang:fr>the fox", "[S1] hi [S2]the fox.", "O\u0394\u039f\u03a3 \u03a3. A\u03a3'b \U0002b820x\u4e2d n/a", "?", " N/A", "-_-", "[MASK\x01]it's IT'S [X_SEP]",
     "thequickbrownfox" * 3, "(don't) \"quoted\" `x` & <tag> 3.5 U.S. e.g. the--dog... a|b [c]", "hello|hello  |x", "MKVLA <mask> GG XJ",
 ]
 PAIRS = [("the quick brown fox", "it jumps over"), ("a</s>", "")]
@@ -248,6 +248,8 @@ FOLDERS = {
     "m2m100-bare": (with_vocab("bytes"), {"tokenizer_class": "M2M100Tokenizer", "language_codes": "wmt21"}),
     "speech-to-text": (with_vocab("plain"), {"tokenizer_class": "Speech2TextTokenizer", "do_lower_case": True,
                                              "do_upper_case": True, "additional_special_tokens": ["Dog", "<sep>"]}),
+    "speech-to-text-mustc": (with_vocab("plain"), {"tokenizer_class": "Speech2TextTokenizer", "lang_codes": "mustc",
+                                                   "tgt_lang": "it", "additional_special_tokens": ["<sep>"]}),
     "speecht5": (file_of("chars", "spm_char.model"), {"tokenizer_class": "SpeechT5Tokenizer"}),
     "bert-generation": (file_of("t5", "spiece.model"), {"tokenizer_class": "BertGenerationTokenizer"}),
     "gpt-sw3": (file_of("llama", "spiece.model"), {"tokenizer_class": "GPTSw3Tokenizer"}),
