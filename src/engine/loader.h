@@ -1,0 +1,78 @@
+/* The loader's inside: what find.c, pack.c and weights.c share while a checkpoint becomes a model's
+ * image. Private to the engine; see weights.c for the walk. */
+#ifndef BRISK_ENGINE_LOADER_H
+#define BRISK_ENGINE_LOADER_H
+
+#include "engine/model.h"
+
+#define LOADER_NAME_BYTES 256 /* of a tensor's name without its prefix */
+
+enum loading { LOADING_MEASURE, LOADING_PACK, LOADING_TAKE };
+
+struct table {
+    const struct tensor *tensor;
+    const float *data;
+};
+
+struct loader {
+    struct model *model;
+    const struct checkpoint *checkpoint;
+    enum loading loading;
+    void (*progress)(void *user, double share);
+    void *user;
+    struct buf *plan; /* what is packed from what, in words, for the cache's key; or NULL */
+    float *buffer;    /* [lanes, buffer_floats], when packing */
+    size_t buffer_floats;
+    size_t done, total;                   /* elements */
+    struct packed_sizes used;             /* of the image, so far */
+    struct table tables[3 * ARCH_STACKS]; /* so far: stacks may share one */
+    uint32_t n_tables;
+    const struct tensor *embeddings[ARCH_STACKS]; /* EMBED_TOKENS of each stack, for tied heads */
+};
+
+/* A linear or a norm as the checkpoint holds it. */
+struct source {
+    const struct tensor *weight, *bias; /* bias may be NULL */
+    uint32_t outputs;
+    bool transposed; /* weight is [in, outputs] */
+};
+
+/* ---- find.c ---- */
+
+/* The tensor <name><suffix>, with the arch's prefix in front, then without; NULL: there is none. */
+const struct tensor *loader_find(const struct loader *l, const char *name, const char *suffix);
+const struct tensor *loader_find_either(const struct loader *l, const char *name,
+                                        const char *suffix, const char *old_suffix);
+/* The error that the checkpoint has no such tensor; returns STATUS_ERROR. */
+enum status loader_absent(const struct loader *l, const char *name, struct error *err);
+/* The first of the slot's names that the checkpoint has. */
+bool loader_find_slot(const struct loader *l, uint32_t stack, enum slot slot, uint32_t layer,
+                      struct source *out);
+/* The slot's first name, for messages; false: the family has no such slot. */
+bool loader_first_name(const struct loader *l, uint32_t stack, enum slot slot, uint32_t layer,
+                       char name[static LOADER_NAME_BYTES]);
+enum status loader_need_slot(const struct loader *l, uint32_t stack, enum slot slot, uint32_t layer,
+                             struct source *out, struct error *err) MUST_CHECK;
+/* MODEL: another shape; names the tensor and both shapes. A vector may have leading dimensions
+ * of 1. */
+enum status loader_check_matrix(const struct tensor *tensor, uint32_t rows, uint32_t cols,
+                                struct error *err) MUST_CHECK;
+enum status loader_check_vector(const struct tensor *tensor, uint32_t size,
+                                struct error *err) MUST_CHECK;
+enum status loader_check_source(const struct source *source, uint32_t in,
+                                struct error *err) MUST_CHECK;
+
+/* ---- pack.c: each takes its place in the image and, when packing, fills it ---- */
+
+/* Sources fused along their outputs into one packed linear. */
+enum status loader_pack(struct loader *l, struct linear *linear, enum precision precision,
+                        uint32_t in, const struct source *sources, uint32_t n_sources,
+                        struct error *err) MUST_CHECK;
+enum status loader_pack_norm(struct loader *l, struct norm *norm, const struct stack_spec *spec,
+                             uint32_t size, const struct source *source,
+                             struct error *err) MUST_CHECK;
+/* A table of floats [rows, hidden_size]; one that another stack has loaded already is shared. */
+enum status loader_pack_table(struct loader *l, const float **table, uint32_t stack, enum slot slot,
+                              uint32_t rows, struct error *err) MUST_CHECK;
+
+#endif

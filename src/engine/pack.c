@@ -1,0 +1,234 @@
+/* Tensors become parts of the model's image: linears fused and packed, norms, tables.
+ *
+ * Lanes divide a linear's outputs and pack them in pieces that fit their cache; tensors stored
+ * [in, out] are turned tile by tile. */
+#include "engine/loader.h"
+
+#include <string.h>
+
+#define PIECE_OUTPUTS 256 /* most outputs of a piece */
+#define TILE          16  /* rows of a transposed tensor turned at once */
+
+static void advance(struct loader *l, size_t elements) {
+    l->done += elements;
+    if (l->progress)
+        l->progress(l->user, l->done < l->total ? (double)l->done / (double)l->total : 1.0);
+}
+
+/* ---- places in the image ---- */
+
+/* The next `bytes` of one part of the image; NULL while measuring. */
+static enum status place(struct loader *l, size_t bytes, bool looked_up, void **out,
+                         struct error *err) {
+    const struct model *model = l->model;
+    size_t *used = looked_up ? &l->used.looked_up : &l->used.streamed;
+    const size_t at = *used + (looked_up ? packed_tables_at(&model->sizes) : 0);
+    size_t rounded;
+    if (!size_add(bytes, LINEAR_ALIGN - 1, &rounded) ||
+        !size_add(*used, rounded / LINEAR_ALIGN * LINEAR_ALIGN, used))
+        return ERR(err, MEMORY, "the weights are larger than the address space");
+    *out = l->loading == LOADING_MEASURE ? NULL : model->image.base + at;
+    return STATUS_OK;
+}
+
+/* All that decides, with the tensor's own values, what is made of it. */
+static void plan_tensor(struct loader *l, const struct tensor *tensor) {
+    if (!l->plan)
+        return;
+    buf_printf(l->plan, " %s %s %d %d %u", tensor->name, dtype_name(tensor->dtype),
+               tensor->change != NULL, tensor->turned, tensor->paired_rows);
+    for (uint32_t i = 0; i < tensor->n_dims; i++)
+        buf_printf(l->plan, " %lld", (long long)tensor->dims[i]);
+}
+
+static void plan_source(struct loader *l, const struct source *source) {
+    plan_tensor(l, source->weight);
+    if (l->plan)
+        buf_printf(l->plan, " %u %d;", source->outputs, source->transposed);
+    if (source->bias)
+        plan_tensor(l, source->bias);
+}
+
+#define PLAN(l, ...) ((l)->plan ? (void)buf_printf((l)->plan, "\n" __VA_ARGS__) : (void)0)
+
+/* The mapped pages of what was read count as the process's: they can go. */
+static void forget(const struct loader *l, const struct source *sources, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++)
+        checkpoint_forget(l->checkpoint, sources[i].weight);
+}
+
+/* ---- packing ---- */
+struct packing {
+    struct loader *loader;
+    struct linear *linear;
+    const struct source *sources; /* one after the other along the outputs */
+    uint32_t n_sources;
+};
+
+/* Outputs [from, from + n) of a tensor stored [in, outputs], as rows of `in` floats. */
+static void read_transposed(const struct source *s, uint32_t in, uint32_t from, uint32_t n,
+                            float *rows) {
+    float tile[TILE][PIECE_OUTPUTS];
+    for (uint32_t k = 0; k < in; k += TILE) {
+        const uint32_t depth = in - k < TILE ? in - k : TILE;
+        for (uint32_t i = 0; i < depth; i++)
+            tensor_to_floats(s->weight, (size_t)(k + i) * s->outputs + from, n, tile[i]);
+        for (uint32_t j = 0; j < n; j++)
+            for (uint32_t i = 0; i < depth; i++)
+                rows[(size_t)j * in + k + i] = tile[i][j];
+    }
+}
+
+/* Outputs [from, from + n) of all sources taken as one, as rows of `in` floats. */
+static void read_outputs(const struct packing *p, uint32_t from, uint32_t n, float *rows) {
+    const uint32_t in = p->linear->in;
+    uint32_t start = 0;
+    for (uint32_t i = 0; i < p->n_sources; i++) {
+        const struct source *s = &p->sources[i];
+        const uint32_t end = start + s->outputs;
+        const uint32_t first = from > start ? from : start, stop = from + n < end ? from + n : end;
+        if (first < stop) {
+            float *to = rows + (size_t)(first - from) * in;
+            if (s->transposed)
+                read_transposed(s, in, first - start, stop - first, to);
+            else
+                tensor_to_floats(s->weight, (size_t)(first - start) * in,
+                                 (size_t)(stop - first) * in, to);
+        }
+        start = end;
+    }
+}
+
+static void pack_lane(struct lane *lane, void *arg) {
+    const struct packing *p = arg;
+    float *buffer = p->loader->buffer + lane->index * p->loader->buffer_floats;
+    uint32_t piece = (uint32_t)(p->loader->buffer_floats / p->linear->in / 16 * 16);
+    if (piece > PIECE_OUTPUTS)
+        piece = PIECE_OUTPUTS;
+    size_t from, to;
+    lane_range(lane, p->linear->out, 16, &from, &to);
+    for (; from < to; from += piece) {
+        const uint32_t n = (uint32_t)(to - from < piece ? to - from : piece);
+        read_outputs(p, (uint32_t)from, n, buffer);
+        linear_set_weights(p->linear, (uint32_t)from, n, buffer);
+    }
+}
+
+/* An absent bias among present ones is zero. */
+static void set_bias(struct linear *linear, const struct source *sources, uint32_t n_sources) {
+    float *bias = mem_zalloc(linear->out, sizeof *bias);
+    size_t at = 0;
+    for (uint32_t i = 0; i < n_sources; i++) {
+        if (sources[i].bias)
+            tensor_to_floats(sources[i].bias, 0, sources[i].outputs, bias + at);
+        at += sources[i].outputs;
+    }
+    linear_set_bias(linear, 0, linear->out, bias);
+    mem_free(bias);
+}
+
+/* Sources fused along their outputs into one packed linear. */
+enum status loader_pack(struct loader *l, struct linear *linear, enum precision precision,
+                        uint32_t in, const struct source *sources, uint32_t n_sources,
+                        struct error *err) {
+    uint32_t out = 0;
+    bool has_bias = false;
+    for (uint32_t i = 0; i < n_sources; i++) {
+        if (loader_check_source(&sources[i], in, err) != STATUS_OK)
+            return STATUS_ERROR;
+        out += sources[i].outputs;
+        has_bias |= sources[i].bias != NULL;
+    }
+    void *memory = NULL;
+    if (linear_init(linear, precision, in, out, has_bias, err) != STATUS_OK ||
+        place(l, linear->bytes, false, &memory, err) != STATUS_OK)
+        return STATUS_ERROR;
+    PLAN(l, "linear %s %u %u %d:", precision_name(precision), in, out, has_bias);
+    for (uint32_t i = 0; i < n_sources; i++)
+        plan_source(l, &sources[i]);
+    if (l->loading == LOADING_MEASURE)
+        return STATUS_OK;
+    linear_place(linear, memory);
+    if (l->loading == LOADING_TAKE)
+        return STATUS_OK;
+    struct packing packing = {l, linear, sources, n_sources};
+    team_run(l->model->team, pack_lane, &packing);
+    if (has_bias)
+        set_bias(linear, sources, n_sources);
+    forget(l, sources, n_sources);
+    advance(l, (size_t)in * out);
+    return STATUS_OK;
+}
+
+/* ---- norms and tables ---- */
+enum status loader_pack_norm(struct loader *l, struct norm *norm, const struct stack_spec *spec,
+                             uint32_t size, const struct source *source, struct error *err) {
+    if (loader_check_vector(source->weight, size, err) != STATUS_OK ||
+        (source->bias && loader_check_vector(source->bias, size, err) != STATUS_OK))
+        return STATUS_ERROR;
+    void *memory = NULL;
+    if (place(l, 2 * size * sizeof(float), false, &memory, err) != STATUS_OK)
+        return STATUS_ERROR;
+    PLAN(l, "norm %u %d:", size, source->bias != NULL);
+    plan_source(l, source);
+    if (l->loading == LOADING_MEASURE)
+        return STATUS_OK;
+    float *weight = memory, *bias = source->bias ? weight + size : NULL;
+    if (l->loading == LOADING_PACK) {
+        tensor_to_floats(source->weight, 0, size, weight);
+        if (bias)
+            tensor_to_floats(source->bias, 0, size, bias);
+    }
+    *norm = (struct norm){.kind = spec->norm_kind,
+                          .size = size,
+                          .eps = spec->norm_eps,
+                          .weight = weight,
+                          .bias = bias};
+    return STATUS_OK;
+}
+
+struct converting {
+    const struct tensor *tensor;
+    float *to;
+};
+
+static void convert_lane(struct lane *lane, void *arg) {
+    const struct converting *c = arg;
+    size_t from, to;
+    lane_range(lane, c->tensor->elements, 16, &from, &to);
+    tensor_to_floats(c->tensor, from, to - from, c->to + from);
+}
+
+/* A table of floats [rows, hidden]; one that another stack has loaded already is shared. */
+enum status loader_pack_table(struct loader *l, const float **table, uint32_t stack, enum slot slot,
+                              uint32_t rows, struct error *err) {
+    struct source source;
+    if (loader_need_slot(l, stack, slot, 0, &source, err) != STATUS_OK ||
+        loader_check_matrix(source.weight, rows, l->model->arch.stacks[stack].hidden_size, err) !=
+            STATUS_OK)
+        return STATUS_ERROR;
+    if (slot == SLOT_EMBED_TOKENS)
+        l->embeddings[stack] = source.weight;
+    for (uint32_t i = 0; i < l->n_tables; i++)
+        if (l->tables[i].tensor == source.weight) {
+            *table = l->tables[i].data;
+            return STATUS_OK;
+        }
+    void *memory = NULL;
+    size_t bytes = 0;
+    if (!size_mul(source.weight->elements, sizeof(float), &bytes))
+        return ERR(err, MEMORY, "the weights are larger than the address space");
+    if (place(l, bytes, true, &memory, err) != STATUS_OK)
+        return STATUS_ERROR;
+    PLAN(l, "table:");
+    plan_tensor(l, source.weight);
+    if (l->loading == LOADING_PACK) {
+        struct converting converting = {source.weight, memory};
+        team_run(l->model->team, convert_lane, &converting);
+        forget(l, &source, 1);
+        advance(l, source.weight->elements);
+    }
+    l->tables[l->n_tables++] = (struct table){source.weight, memory};
+    *table = memory;
+    return STATUS_OK;
+}
