@@ -11,6 +11,7 @@
 
 #define ARCH_STACKS     4
 #define ARCH_HEAD_STEPS 3
+#define ARCH_ROPES      2
 
 /* Where a tensor belongs. Slots of a layer repeat; the others stand once a stack. A slot is a
  * weight and, where the checkpoint has it, a bias: "<name>.weight", "<name>.bias" (norms also
@@ -19,23 +20,30 @@
     SLOT(EMBED_TOKENS)    /* [vocab_size, embed_size] */                                           \
     SLOT(EMBED_POSITIONS) /* [max_positions + position_offset, hidden_size] */                     \
     SLOT(EMBED_TYPES)     /* [token_types, hidden_size] */                                         \
+    SLOT(EMBED_PROJECT)   /* [hidden_size, embed_size] */                                          \
     SLOT(EMBED_NORM)                                                                               \
+    SLOT(POSITION_BIAS) /* [buckets, heads]; stands in the first layer */                          \
     SLOT(FINAL_NORM)                                                                               \
     SLOT(ATTN_NORM) /* of a layer from here on */                                                  \
     SLOT(ATTN_QKV)  /* fused: q, k, v one after the other along the outputs */                     \
     SLOT(ATTN_Q)                                                                                   \
     SLOT(ATTN_K)                                                                                   \
     SLOT(ATTN_V)                                                                                   \
+    SLOT(ATTN_Q_NORM)                                                                              \
+    SLOT(ATTN_K_NORM)                                                                              \
     SLOT(ATTN_OUT)                                                                                 \
+    SLOT(ATTN_OUT_NORM) /* of what attention gives, before it is added */                          \
     SLOT(CROSS_NORM)                                                                               \
     SLOT(CROSS_Q)                                                                                  \
     SLOT(CROSS_K)                                                                                  \
     SLOT(CROSS_V)                                                                                  \
     SLOT(CROSS_OUT)                                                                                \
     SLOT(FFN_NORM)                                                                                 \
+    SLOT(FFN_GATE_UP) /* fused: gate, then up */                                                   \
     SLOT(FFN_GATE)                                                                                 \
     SLOT(FFN_UP)                                                                                   \
-    SLOT(FFN_DOWN)
+    SLOT(FFN_DOWN)                                                                                 \
+    SLOT(FFN_OUT_NORM)
 
 enum slot {
 #define SLOT(name) SLOT_##name,
@@ -53,11 +61,45 @@ struct slot_name {
 };
 
 enum norm_place {
-    NORM_POST, /* x = norm(x + f(x)): BERT, BART */
-    NORM_PRE,  /* x = x + f(norm(x)): GPT-2 */
+    NORM_POST,         /* x = norm(x + f(x)): BERT, BART */
+    NORM_PRE,          /* x = x + f(norm(x)): GPT-2, Llama */
+    NORM_OUTPUT,       /* x = x + norm(f(x)): OLMo 2 */
+    NORM_SANDWICH,     /* x = x + norm(f(norm(x))): Gemma 2 */
+    NORM_PARALLEL,     /* x = x + attention(norm(x)) + feed_forward(norm(x)), one norm: GPT-J */
+    NORM_PARALLEL_TWO, /* the same with a norm for each: GPT-NeoX */
 };
 
-enum position_kind { POSITIONS_NONE, POSITIONS_LEARNED };
+enum position_kind {
+    POSITIONS_NONE,
+    POSITIONS_LEARNED,
+    POSITIONS_SINUSOIDAL, /* sines of the even dimensions, then cosines: Marian, Pegasus */
+    POSITIONS_FAIRSEQ,    /* the same of another step between frequencies: M2M100 */
+    POSITIONS_ROTARY,     /* of queries and keys: Su et al. 2021 */
+    POSITIONS_ALIBI,      /* added to scores by distance: Press et al. 2022 */
+    POSITIONS_BUCKETS,    /* learned, added to scores by distance: T5 */
+};
+
+/* How ATTN_QKV's outputs stand; head by head, each head_size. */
+enum qkv_layout {
+    QKV_PLAIN,    /* all q, all k, all v */
+    QKV_BY_GROUP, /* for each kv head its q, then k and v: GPT-NeoX, BLOOM, Falcon */
+    QKV_CODEGEN,  /* in four parts q, v, k */
+};
+
+/* What is normed in queries and keys before positions turn them. */
+enum qk_norm {
+    QK_NORM_NONE,
+    QK_NORM_HEAD,  /* each head, weights shared by all: Qwen3, Gemma 3 */
+    QK_NORM_HEADS, /* each head by its own weights: StableLM, Cohere */
+    QK_NORM_WHOLE, /* all heads as one row: OLMo 2 */
+};
+
+/* Bits of layer_kinds. */
+enum layer_kind {
+    LAYER_LOCAL = 1 << 0,   /* attention sees `window` tokens */
+    LAYER_ROPE_1 = 1 << 1,  /* positions by ropes[1] */
+    LAYER_NO_ROPE = 1 << 2, /* no positions at all */
+};
 
 /* What a stack has or has not. */
 enum stack_flag {
@@ -67,6 +109,8 @@ enum stack_flag {
     STACK_EMBED_NORM = 1 << 3,     /* norm after the embeddings */
     STACK_FINAL_NORM = 1 << 4,     /* norm after the last layer */
     STACK_SCALE_BY_LAYER = 1 << 5, /* scores are also divided by layer + 1 */
+    STACK_NORM_PLUS_ONE = 1 << 6,  /* norms keep their weights minus one: Gemma */
+    STACK_PROJECT_TOKENS = 1 << 7, /* EMBED_PROJECT before positions are added: OPT */
 };
 
 struct stack_spec {
@@ -76,16 +120,28 @@ struct stack_spec {
     uint32_t layers, heads, kv_heads, head_size;
     uint32_t max_positions; /* most tokens of a text */
     enum position_kind positions;
-    uint32_t position_offset; /* row of the table for position 0 (RoBERTa and BART: 2) */
-    uint32_t token_types;     /* rows of the token type table */
-    float embed_scale;        /* 0: 1 */
+    uint32_t position_offset;       /* row of the table for position 0 (RoBERTa and BART: 2) */
+    uint32_t token_types;           /* rows of the token type table */
+    float embed_scale;              /* 0: 1 */
+    uint32_t embed_size;            /* of the embeddings, EMBED_PROJECT follows; 0: hidden_size */
+    struct rope ropes[ARCH_ROPES];  /* POSITIONS_ROTARY; size 0: there is none */
+    uint32_t buckets, bucket_reach; /* POSITIONS_BUCKETS; distances from bucket_reach on are one */
+    float alibi_scale;              /* of its slopes; 0: 1 */
     enum norm_kind norm_kind;
     enum norm_place norm_place;
     float norm_eps;
     enum activation activation;
-    float attention_scale; /* 0: 1 / sqrt(head_size) */
-    uint32_t cross_from;   /* STACK_CROSS: to the output of this stack */
-    uint32_t flags;        /* of enum stack_flag */
+    enum qkv_layout qkv_layout;
+    enum qk_norm qk_norm;
+    float qkv_clamp;                   /* 0: none; else they are held to [-qkv_clamp, qkv_clamp] */
+    float attention_scale;             /* 0: 1 / sqrt(head_size) */
+    float attention_softcap;           /* 0: none */
+    uint32_t window;                   /* of layers marked LAYER_LOCAL, as attention_shape has it */
+    uint8_t layer_kinds[LIMIT_LAYERS]; /* of enum layer_kind */
+    uint32_t groups;     /* layers of weights, each run layers / groups times; 0: all their own */
+    float branch_scale;  /* of what attention and feed-forward add; 0: 1 */
+    uint32_t cross_from; /* STACK_CROSS: to the output of this stack */
+    uint32_t flags;      /* of enum stack_flag */
 };
 
 /* What a head is run on and makes. The rows are chosen by the task from `rows`. */
@@ -105,6 +161,7 @@ struct head_step {
     bool tied;        /* the weights are the token embedding's, whatever <linear>.weight holds */
     const char *bias; /* full name where it is not <linear>.bias (final_logits_bias) */
     uint32_t outputs;
+    float scale; /* of weights and bias; 0: 1 */
     enum activation activation;
     const char *norm; /* checkpoint name of a norm after the activation, or NULL */
 };
@@ -116,6 +173,7 @@ struct head_spec {
     uint32_t n_steps;
     struct head_step steps[ARCH_HEAD_STEPS];
     uint32_t outputs; /* of the last step */
+    float softcap;    /* of them; 0: none */
 };
 
 struct arch {

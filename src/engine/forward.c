@@ -43,10 +43,12 @@ static void copy_blocks(struct walk *w, const struct pool *pool) {
     lane_barrier(w->lane);
 }
 
-static void embed(struct walk *w, const struct stack *stack) {
-    const float *tables[3] = {stack->tokens};
-    const int32_t *ids[3] = {w->step->tokens};
-    uint32_t n = 1;
+/* Token, position and type rows summed; `tokens` false: the others alone. */
+static void embed_rows(struct walk *w, const struct stack *stack, bool tokens, float scale,
+                       float *y, uint32_t size) {
+    const float *tables[3] = {stack->tokens, NULL, NULL};
+    const int32_t *ids[3] = {w->step->tokens, NULL, NULL};
+    uint32_t n = tokens ? 1 : 0;
     if (stack->positions) {
         tables[n] = stack->positions;
         ids[n++] = w->step->positions;
@@ -55,10 +57,47 @@ static void embed(struct walk *w, const struct stack *stack) {
         tables[n] = stack->types;
         ids[n++] = w->step->types;
     }
-    const float scale = w->spec->embed_scale != 0 ? w->spec->embed_scale : 1.0f;
-    w->device->embed(w->lane, tables, ids, n, scale, w->x, w->rows, w->hidden);
-    if (stack_has(w->spec, STACK_EMBED_NORM))
-        apply_norm(w, &stack->embed_norm, w->x, w->x);
+    w->device->embed(w->lane, tables, ids, n, scale, y, w->rows, size);
+}
+
+/* Only the tokens' rows are of another size: they become hidden ones before the others are added
+ * to them. */
+static void embed_projected(struct walk *w, const struct stack *stack, float scale) {
+    const uint32_t size = w->spec->embed_size;
+    const int32_t *ids[1] = {w->step->tokens};
+    w->device->embed(w->lane, &stack->tokens, ids, 1, scale, w->step->wide, w->rows, size);
+    const bool more = stack->positions || stack->types;
+    if (more)
+        embed_rows(w, stack, false, 1, w->x, w->hidden);
+    product(w, &stack->embed_project, w->step->wide, size, w->x, ACTIVATION_NONE,
+            more ? w->x : NULL);
+}
+
+static void embed(struct walk *w, const struct stack *stack) {
+    const struct stack_spec *spec = w->spec;
+    const float scale = spec->embed_scale != 0 ? spec->embed_scale : 1.0f;
+    const bool projects = spec->embed_size > 0;
+    if (projects && stack_has(spec, STACK_PROJECT_TOKENS)) {
+        embed_projected(w, stack, scale);
+        if (stack_has(spec, STACK_EMBED_NORM))
+            apply_norm(w, &stack->embed_norm, w->x, w->x);
+        return;
+    }
+    float *y = projects ? w->step->wide : w->x;
+    embed_rows(w, stack, true, scale, y, stack_embed_size(spec));
+    if (stack_has(spec, STACK_EMBED_NORM))
+        apply_norm(w, &stack->embed_norm, y, y);
+    if (projects)
+        product(w, &stack->embed_project, y, spec->embed_size, w->x, ACTIVATION_NONE, NULL);
+}
+
+/* The angles of all rows, once for all layers. */
+static void find_angles(struct walk *w) {
+    for (uint32_t i = 0; w->spec->positions == POSITIONS_ROTARY && i < ARCH_ROPES; i++) {
+        const struct rope *rope = &w->spec->ropes[i];
+        if (rope->size > 0)
+            w->device->rope_angles(w->lane, rope, w->step->positions, w->step->angles[i], w->rows);
+    }
 }
 
 static struct attention_shape shape_of(const struct stack_spec *spec, uint32_t layer, bool causal) {
@@ -70,7 +109,19 @@ static struct attention_shape shape_of(const struct stack_spec *spec, uint32_t l
                                     .kv_heads = spec->kv_heads,
                                     .head_size = spec->head_size,
                                     .scale = scale,
+                                    .softcap = spec->attention_softcap,
                                     .causal = causal};
+}
+
+/* Of self-attention: what the layer's kind and the stack's positions add. */
+static struct attention_shape self_shape(const struct stack *stack, uint32_t layer) {
+    const struct stack_spec *spec = stack->spec;
+    struct attention_shape shape = shape_of(spec, layer, stack_has(spec, STACK_CAUSAL));
+    if (spec->layer_kinds[layer] & LAYER_LOCAL)
+        shape.window = spec->window;
+    shape.bias = stack->position_bias;
+    shape.bias_reach = stack->position_bias ? spec->max_positions : 0;
+    return shape;
 }
 
 /* Rows that are not wanted go no further: x and attn shrink to those that are. */
@@ -90,29 +141,73 @@ static bool drops_rows(const struct pass *pass) {
     return !pass->all_wanted && pass->n_remember == 0;
 }
 
-/* What attention gives goes back into the stream. `last`: no attention follows in this pass. */
-static void attention_out(struct walk *w, const struct linear *out, const struct norm *norm,
-                          bool last) {
-    if (last && drops_rows(w->pass))
-        drop_rows(w);
-    product(w, out, w->attn, out->in, w->x, ACTIVATION_NONE, w->x);
-    if (w->spec->norm_place == NORM_POST)
-        apply_norm(w, norm, w->x, w->x);
+static bool is_parallel(const struct stack_spec *spec) {
+    return spec->norm_place == NORM_PARALLEL || spec->norm_place == NORM_PARALLEL_TWO;
 }
 
 /* The input of a block: the stream, or its norm. */
 static const float *block_in(struct walk *w, const struct norm *norm) {
-    if (w->spec->norm_place == NORM_POST)
+    if (w->spec->norm_place == NORM_POST || w->spec->norm_place == NORM_OUTPUT)
         return w->x;
     apply_norm(w, norm, w->x, w->t);
     return w->t;
 }
 
+/* What a block gives goes back into the stream. Overwrites t where outputs are normed. */
+static void block_out(struct walk *w, const struct linear *linear, const float *x, size_t ldx,
+                      const struct norm *norm, const struct norm *out_norm) {
+    const enum norm_place place = w->spec->norm_place;
+    if (place == NORM_OUTPUT || place == NORM_SANDWICH) {
+        product(w, linear, x, ldx, w->t, ACTIVATION_NONE, NULL);
+        apply_norm(w, out_norm, w->t, w->t);
+        w->device->add(w->lane, w->t, w->x, (size_t)w->rows * w->hidden);
+        return;
+    }
+    product(w, linear, x, ldx, w->x, ACTIVATION_NONE, w->x);
+    if (place == NORM_POST)
+        apply_norm(w, norm, w->x, w->x);
+}
+
+/* Queries and keys are held, normed and turned before anyone looks at them. */
+static void prepare_qk(struct walk *w, const struct layer *layer, uint32_t i) {
+    const struct stack_spec *spec = w->spec;
+    const uint32_t qkv = stack_qkv_size(spec), kinds = spec->layer_kinds[i];
+    float *q = w->step->wide, *k = q + stack_attn_size(spec);
+    if (spec->qkv_clamp > 0)
+        w->device->clamp(w->lane, spec->qkv_clamp, q, qkv, w->rows, qkv);
+    if (spec->qk_norm != QK_NORM_NONE) {
+        const bool whole = spec->qk_norm == QK_NORM_WHOLE;
+        const size_t stride = spec->qk_norm == QK_NORM_HEADS ? spec->head_size : 0;
+        w->device->norm_heads(w->lane, &layer->q_norm, q, qkv, w->rows, whole ? 1 : spec->heads,
+                              stride);
+        w->device->norm_heads(w->lane, &layer->k_norm, k, qkv, w->rows, whole ? 1 : spec->kv_heads,
+                              stride);
+    }
+    if (spec->positions == POSITIONS_ROTARY && !(kinds & LAYER_NO_ROPE)) {
+        const uint32_t which = kinds & LAYER_ROPE_1 ? 1 : 0;
+        w->device->rotate(w->lane, &spec->ropes[which], w->step->angles[which], q, qkv, w->rows,
+                          spec->heads + spec->kv_heads, spec->head_size);
+    }
+}
+
+/* `last`: no attention follows in this pass. */
+static void attention_out(struct walk *w, const struct layer *layer, const struct linear *out,
+                          const struct norm *norm, bool last) {
+    if (last && drops_rows(w->pass))
+        drop_rows(w);
+    if (is_parallel(w->spec)) { /* of the stream before attention is added to it */
+        const bool one = w->spec->norm_place == NORM_PARALLEL;
+        apply_norm(w, one ? &layer->attn_norm : &layer->ffn_norm, w->x, w->t);
+    }
+    block_out(w, out, w->attn, out->in, norm, &layer->attn_out_norm);
+}
+
 /* Texts that are kept write and read layer i of their blocks, the others the scratch's pages. */
-static void self_attention(struct walk *w, const struct layer *layer, uint32_t i, bool last) {
+static void self_attention(struct walk *w, const struct stack *stack, uint32_t i, bool last) {
     const struct pass *pass = w->pass;
     const struct stack_spec *spec = w->spec;
-    const struct attention_shape shape = shape_of(spec, i, stack_has(spec, STACK_CAUSAL));
+    const struct layer *layer = &stack->layers[i];
+    const struct attention_shape shape = self_shape(stack, i);
     const size_t qkv = stack_qkv_size(spec), attn_size = stack_attn_size(spec);
     const float *q = w->step->wide, *k = q + attn_size, *v = k + stack_kv_size(spec);
     const struct {
@@ -125,6 +220,7 @@ static void self_attention(struct walk *w, const struct layer *layer, uint32_t i
     };
     product(w, &layer->qkv, block_in(w, &layer->attn_norm), w->hidden, w->step->wide,
             ACTIVATION_NONE, NULL);
+    prepare_qk(w, layer, i);
     for (uint32_t g = 0; g < ARRAY_LEN(groups); g++)
         if (groups[g].n > 0)
             w->device->kv_write(w->lane, &shape, groups[g].seqs, groups[g].n, groups[g].page_offset,
@@ -137,7 +233,7 @@ static void self_attention(struct walk *w, const struct layer *layer, uint32_t i
         if (groups[g].n > 0)
             w->device->attention(w->lane, w->step->scratch, &shape, groups[g].seqs, groups[g].n,
                                  groups[g].page_offset, q, qkv, w->attn, attn_size);
-    attention_out(w, &layer->attn_out, &layer->attn_norm, last);
+    attention_out(w, layer, &layer->attn_out, &layer->attn_norm, last);
 }
 
 static void cross_attention(struct walk *w, const struct layer *layer, uint32_t i, bool last) {
@@ -149,14 +245,14 @@ static void cross_attention(struct walk *w, const struct layer *layer, uint32_t 
     w->device->attention(w->lane, w->step->scratch, &shape, w->step->cross, w->pass->n_cross,
                          i * kv_page_floats(spec->kv_heads, spec->head_size), w->step->wide,
                          attn_size, w->attn, attn_size);
-    attention_out(w, &layer->cross_out, &layer->cross_norm, last);
+    attention_out(w, layer, &layer->cross_out, &layer->cross_norm, last);
 }
 
 static void feed_forward(struct walk *w, const struct layer *layer) {
     const struct stack_spec *spec = w->spec;
     float *inside = w->step->wide;
     const size_t width = stack_ffn_size(spec);
-    const float *in = block_in(w, &layer->ffn_norm);
+    const float *in = is_parallel(spec) ? w->t : block_in(w, &layer->ffn_norm);
     if (stack_has(spec, STACK_GATED)) {
         product(w, &layer->ffn_up, in, w->hidden, inside, ACTIVATION_NONE, NULL);
         w->device->activate(w->lane, spec->activation, inside, width,
@@ -165,15 +261,13 @@ static void feed_forward(struct walk *w, const struct layer *layer) {
     } else {
         product(w, &layer->ffn_up, in, w->hidden, inside, spec->activation, NULL);
     }
-    product(w, &layer->ffn_down, inside, width, w->x, ACTIVATION_NONE, w->x);
-    if (spec->norm_place == NORM_POST)
-        apply_norm(w, &layer->ffn_norm, w->x, w->x);
+    block_out(w, &layer->ffn_down, inside, width, &layer->ffn_norm, &layer->ffn_out_norm);
 }
 
 static void run_layers(struct walk *w, const struct stack *stack) {
     for (uint32_t i = 0; i < w->spec->layers && w->rows > 0; i++) {
         const bool last = i + 1 == w->spec->layers, cross = stack_has(w->spec, STACK_CROSS);
-        self_attention(w, &stack->layers[i], i, last && !cross);
+        self_attention(w, stack, i, last && !cross);
         if (cross)
             cross_attention(w, &stack->layers[i], i, last);
         if (w->rows > 0)
@@ -224,6 +318,7 @@ void pass_run(struct lane *lane, void *arg) {
                      .attn = model->step.attn};
     copy_blocks(&w, &stack->pool);
     embed(&w, stack);
+    find_angles(&w);
     run_layers(&w, stack);
     if (w.rows == 0)
         return;

@@ -58,6 +58,9 @@ void head_run(struct lane *lane, const struct pass *pass, const float *x, float 
         const bool direct = in_one_piece(out, n, outputs);
         float *y = direct ? out[0] : step->logits;
         run_steps(lane, model, x + from * hidden, n, y);
+        if (model->arch.head.softcap > 0)
+            model->device->softcap(lane, model->arch.head.softcap, y, outputs, n,
+                                   (uint32_t)outputs);
         if (!direct)
             scatter(lane, y, out, n, outputs);
     }

@@ -34,7 +34,9 @@ struct loader {
 struct source {
     const struct tensor *weight, *bias; /* bias may be NULL */
     uint32_t outputs;
-    bool transposed; /* weight is [in, outputs] */
+    bool transposed;                  /* weight is [in, outputs] */
+    float scale;                      /* of weight and bias; 0: 1 */
+    const struct stack_spec *grouped; /* whose qkv_layout its outputs stand in, or NULL: in order */
 };
 
 /* ---- find.c ---- */
@@ -71,8 +73,21 @@ enum status loader_pack(struct loader *l, struct linear *linear, enum precision 
 enum status loader_pack_norm(struct loader *l, struct norm *norm, const struct stack_spec *spec,
                              uint32_t size, const struct source *source,
                              struct error *err) MUST_CHECK;
-/* A table of floats [rows, hidden_size]; one that another stack has loaded already is shared. */
+/* A table of floats [rows, cols]; one that another stack has loaded already is shared. */
 enum status loader_pack_table(struct loader *l, const float **table, uint32_t stack, enum slot slot,
-                              uint32_t rows, struct error *err) MUST_CHECK;
+                              uint32_t rows, uint32_t cols, struct error *err) MUST_CHECK;
+
+/* Tables that no tensor holds: sines and cosines of positions [*, hidden_size]; what distances add
+ * to scores [heads, 2 * max_positions - 1], which T5's buckets give. */
+enum status loader_pack_sines(struct loader *l, const float **table, uint32_t stack,
+                              struct error *err) MUST_CHECK;
+enum status loader_pack_bias(struct loader *l, const float **table, uint32_t stack,
+                             struct error *err) MUST_CHECK;
+/* The next `bytes` of one part of the image; NULL while measuring. */
+enum status loader_place(struct loader *l, size_t bytes, bool looked_up, void **out,
+                         struct error *err) MUST_CHECK;
+/* A line of the plan, if one is written. */
+#define PLAN(l, ...) ((l)->plan ? (void)buf_printf((l)->plan, "\n" __VA_ARGS__) : (void)0)
+void loader_plan_tensor(struct loader *l, const struct tensor *tensor);
 
 #endif

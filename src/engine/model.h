@@ -10,6 +10,7 @@
 /* ---- weights ---- */
 struct layer {
     struct norm attn_norm, cross_norm, ffn_norm;
+    struct norm q_norm, k_norm, attn_out_norm, ffn_out_norm;
     struct linear qkv;       /* [(heads + 2 kv_heads) * head_size, hidden]: q, k, v */
     struct linear attn_out;  /* [hidden, heads * head_size] */
     struct linear cross_q;   /* [heads * head_size, hidden] */
@@ -55,7 +56,9 @@ struct memory {
 
 struct stack {
     const struct stack_spec *spec;
-    const float *tokens, *positions, *types; /* tables [*, hidden], or NULL */
+    const float *tokens, *positions, *types; /* tables [*, embed_size or hidden], or NULL */
+    const float *position_bias;              /* [heads, 2 * max_positions - 1], or NULL */
+    struct linear embed_project;             /* [hidden, embed_size], if there is one */
     struct norm embed_norm, final_norm;
     struct layer *layers; /* [spec->layers] */
     struct pool pool;
@@ -85,6 +88,7 @@ struct step {
     float **hidden_out, **logits_out; /* [max_rows] by wanted row, by head row */
     struct block_copy *copies;        /* [LIMIT_BATCH_SEQS] shared pages to copy before writing */
     float *x, *t;                     /* [max_rows, hidden] the stream, and its norm */
+    float *angles[ARCH_ROPES];        /* [max_rows, rope size] of rotary positions */
     float *wide;            /* [max_rows, wide_size] q k v, or the feed-forward's inside */
     float *attn;            /* [max_rows, heads * head_size] */
     float *head_a, *head_b; /* [head_rows, largest inner step] */
@@ -123,10 +127,12 @@ enum status weights_pack(struct model *model, const struct checkpoint *checkpoin
 void weights_take(struct model *model, const struct checkpoint *checkpoint);
 
 /* ---- size.c: sizes that follow from the arch alone ---- */
-uint32_t stack_qkv_size(const struct stack_spec *spec);  /* outputs of the fused q, k, v */
-uint32_t stack_kv_size(const struct stack_spec *spec);   /* kv_heads * head_size */
-uint32_t stack_attn_size(const struct stack_spec *spec); /* heads * head_size */
-uint32_t stack_ffn_size(const struct stack_spec *spec);  /* outputs of ffn_up */
+uint32_t stack_qkv_size(const struct stack_spec *spec);   /* outputs of the fused q, k, v */
+uint32_t stack_kv_size(const struct stack_spec *spec);    /* kv_heads * head_size */
+uint32_t stack_attn_size(const struct stack_spec *spec);  /* heads * head_size */
+uint32_t stack_ffn_size(const struct stack_spec *spec);   /* outputs of ffn_up */
+uint32_t stack_embed_size(const struct stack_spec *spec); /* of the embedding of tokens */
+uint32_t stack_groups(const struct stack_spec *spec);     /* layers with weights of their own */
 size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables); /* of its linears */
 size_t head_elements(const struct arch *arch);
 bool head_step_is_fp32(const struct head_spec *head, uint32_t step);

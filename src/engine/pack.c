@@ -8,6 +8,7 @@
 
 #define PIECE_OUTPUTS 256 /* most outputs of a piece */
 #define TILE          16  /* rows of a transposed tensor turned at once */
+#define CODEGEN_PARTS 4   /* of QKV_CODEGEN */
 
 static void advance(struct loader *l, size_t elements) {
     l->done += elements;
@@ -17,8 +18,7 @@ static void advance(struct loader *l, size_t elements) {
 
 /* ---- places in the image ---- */
 
-/* The next `bytes` of one part of the image; NULL while measuring. */
-static enum status place(struct loader *l, size_t bytes, bool looked_up, void **out,
+enum status loader_place(struct loader *l, size_t bytes, bool looked_up, void **out,
                          struct error *err) {
     const struct model *model = l->model;
     size_t *used = looked_up ? &l->used.looked_up : &l->used.streamed;
@@ -32,7 +32,7 @@ static enum status place(struct loader *l, size_t bytes, bool looked_up, void **
 }
 
 /* All that decides, with the tensor's own values, what is made of it. */
-static void plan_tensor(struct loader *l, const struct tensor *tensor) {
+void loader_plan_tensor(struct loader *l, const struct tensor *tensor) {
     if (!l->plan)
         return;
     buf_printf(l->plan, " %s %s %d %d %u", tensor->name, dtype_name(tensor->dtype),
@@ -42,14 +42,13 @@ static void plan_tensor(struct loader *l, const struct tensor *tensor) {
 }
 
 static void plan_source(struct loader *l, const struct source *source) {
-    plan_tensor(l, source->weight);
+    loader_plan_tensor(l, source->weight);
     if (l->plan)
-        buf_printf(l->plan, " %u %d;", source->outputs, source->transposed);
+        buf_printf(l->plan, " %u %d %a %d;", source->outputs, source->transposed,
+                   (double)source->scale, source->grouped ? (int)source->grouped->qkv_layout : -1);
     if (source->bias)
-        plan_tensor(l, source->bias);
+        loader_plan_tensor(l, source->bias);
 }
-
-#define PLAN(l, ...) ((l)->plan ? (void)buf_printf((l)->plan, "\n" __VA_ARGS__) : (void)0)
 
 /* The mapped pages of what was read count as the process's: they can go. */
 static void forget(const struct loader *l, const struct source *sources, uint32_t n) {
@@ -79,6 +78,49 @@ static void read_transposed(const struct source *s, uint32_t in, uint32_t from, 
     }
 }
 
+/* Where head `head` of q, k and v in a row stands in a fused tensor of another layout. */
+static uint32_t fused_head(const struct stack_spec *spec, uint32_t head) {
+    const uint32_t heads = spec->heads, kv = spec->kv_heads, group = heads / kv;
+    const uint32_t part = head < heads ? 0 : head < heads + kv ? 1 : 2; /* q, k, v */
+    const uint32_t at = part == 0 ? head : (head - heads) % kv;
+    if (spec->qkv_layout == QKV_CODEGEN) {
+        static const uint32_t order[] = {0, 2, 1};
+        const uint32_t local = heads / CODEGEN_PARTS;
+        return (at / local * 3 + order[part]) * local + at % local;
+    }
+    if (part == 0)
+        return at / group * (group + 2) + at % group;
+    return at * (group + 2) + group + part - 1;
+}
+
+/* Outputs [from, from + n) of one source, n <= PIECE_OUTPUTS, as rows of `in` floats. */
+static void read_run(const struct source *s, uint32_t in, uint32_t from, uint32_t n, float *rows) {
+    if (s->transposed)
+        read_transposed(s, in, from, n, rows);
+    else
+        tensor_to_floats(s->weight, (size_t)from * in, (size_t)n * in, rows);
+}
+
+/* The stored output that output `row` is, and how many follow it in both orders. */
+static uint32_t stored_run(const struct source *s, uint32_t row, uint32_t *n) {
+    if (!s->grouped)
+        return row;
+    const uint32_t size = s->grouped->head_size, left = size - row % size;
+    *n = *n < left ? *n : left;
+    return fused_head(s->grouped, row / size) * size + row % size;
+}
+
+static void read_source(const struct source *s, uint32_t in, uint32_t from, uint32_t n,
+                        float *rows) {
+    for (uint32_t done = 0, run; done < n; done += run) {
+        run = n - done;
+        const uint32_t stored = stored_run(s, from + done, &run);
+        read_run(s, in, stored, run, rows + (size_t)done * in);
+    }
+    for (size_t i = 0; s->scale != 0 && i < (size_t)n * in; i++)
+        rows[i] *= s->scale;
+}
+
 /* Outputs [from, from + n) of all sources taken as one, as rows of `in` floats. */
 static void read_outputs(const struct packing *p, uint32_t from, uint32_t n, float *rows) {
     const uint32_t in = p->linear->in;
@@ -88,12 +130,7 @@ static void read_outputs(const struct packing *p, uint32_t from, uint32_t n, flo
         const uint32_t end = start + s->outputs;
         const uint32_t first = from > start ? from : start, stop = from + n < end ? from + n : end;
         if (first < stop) {
-            float *to = rows + (size_t)(first - from) * in;
-            if (s->transposed)
-                read_transposed(s, in, first - start, stop - first, to);
-            else
-                tensor_to_floats(s->weight, (size_t)(first - start) * in,
-                                 (size_t)(stop - first) * in, to);
+            read_source(s, in, first - start, stop - first, rows + (size_t)(first - from) * in);
         }
         start = end;
     }
@@ -114,13 +151,23 @@ static void pack_lane(struct lane *lane, void *arg) {
     }
 }
 
+static void read_bias(const struct source *s, float *bias) {
+    for (uint32_t done = 0, run; done < s->outputs; done += run) {
+        run = s->outputs - done;
+        const uint32_t stored = stored_run(s, done, &run);
+        tensor_to_floats(s->bias, stored, run, bias + done);
+    }
+    for (uint32_t i = 0; s->scale != 0 && i < s->outputs; i++)
+        bias[i] *= s->scale;
+}
+
 /* An absent bias among present ones is zero. */
 static void set_bias(struct linear *linear, const struct source *sources, uint32_t n_sources) {
     float *bias = mem_zalloc(linear->out, sizeof *bias);
     size_t at = 0;
     for (uint32_t i = 0; i < n_sources; i++) {
         if (sources[i].bias)
-            tensor_to_floats(sources[i].bias, 0, sources[i].outputs, bias + at);
+            read_bias(&sources[i], bias + at);
         at += sources[i].outputs;
     }
     linear_set_bias(linear, 0, linear->out, bias);
@@ -141,7 +188,7 @@ enum status loader_pack(struct loader *l, struct linear *linear, enum precision 
     }
     void *memory = NULL;
     if (linear_init(linear, precision, in, out, has_bias, err) != STATUS_OK ||
-        place(l, linear->bytes, false, &memory, err) != STATUS_OK)
+        loader_place(l, linear->bytes, false, &memory, err) != STATUS_OK)
         return STATUS_ERROR;
     PLAN(l, "linear %s %u %u %d:", precision_name(precision), in, out, has_bias);
     for (uint32_t i = 0; i < n_sources; i++)
@@ -161,21 +208,32 @@ enum status loader_pack(struct loader *l, struct linear *linear, enum precision 
 }
 
 /* ---- norms and tables ---- */
+/* One row; that of several heads may stand as [heads, head_size]. */
+static enum status check_norm(const struct stack_spec *spec, const struct tensor *tensor,
+                              uint32_t size, struct error *err) {
+    if (tensor->n_dims == 2 && tensor->elements == size && tensor->dims[1] == spec->head_size)
+        return STATUS_OK;
+    return loader_check_vector(tensor, size, err);
+}
+
 enum status loader_pack_norm(struct loader *l, struct norm *norm, const struct stack_spec *spec,
                              uint32_t size, const struct source *source, struct error *err) {
-    if (loader_check_vector(source->weight, size, err) != STATUS_OK ||
+    if (check_norm(spec, source->weight, size, err) != STATUS_OK ||
         (source->bias && loader_check_vector(source->bias, size, err) != STATUS_OK))
         return STATUS_ERROR;
     void *memory = NULL;
-    if (place(l, 2 * size * sizeof(float), false, &memory, err) != STATUS_OK)
+    if (loader_place(l, 2 * size * sizeof(float), false, &memory, err) != STATUS_OK)
         return STATUS_ERROR;
-    PLAN(l, "norm %u %d:", size, source->bias != NULL);
+    const bool plus_one = stack_has(spec, STACK_NORM_PLUS_ONE);
+    PLAN(l, "norm %u %d %d:", size, source->bias != NULL, plus_one);
     plan_source(l, source);
     if (l->loading == LOADING_MEASURE)
         return STATUS_OK;
     float *weight = memory, *bias = source->bias ? weight + size : NULL;
     if (l->loading == LOADING_PACK) {
         tensor_to_floats(source->weight, 0, size, weight);
+        for (uint32_t i = 0; plus_one && i < size; i++)
+            weight[i] += 1;
         if (bias)
             tensor_to_floats(source->bias, 0, size, bias);
     }
@@ -201,11 +259,10 @@ static void convert_lane(struct lane *lane, void *arg) {
 
 /* A table of floats [rows, hidden]; one that another stack has loaded already is shared. */
 enum status loader_pack_table(struct loader *l, const float **table, uint32_t stack, enum slot slot,
-                              uint32_t rows, struct error *err) {
+                              uint32_t rows, uint32_t cols, struct error *err) {
     struct source source;
     if (loader_need_slot(l, stack, slot, 0, &source, err) != STATUS_OK ||
-        loader_check_matrix(source.weight, rows, l->model->arch.stacks[stack].hidden_size, err) !=
-            STATUS_OK)
+        loader_check_matrix(source.weight, rows, cols, err) != STATUS_OK)
         return STATUS_ERROR;
     if (slot == SLOT_EMBED_TOKENS)
         l->embeddings[stack] = source.weight;
@@ -218,10 +275,10 @@ enum status loader_pack_table(struct loader *l, const float **table, uint32_t st
     size_t bytes = 0;
     if (!size_mul(source.weight->elements, sizeof(float), &bytes))
         return ERR(err, MEMORY, "the weights are larger than the address space");
-    if (place(l, bytes, true, &memory, err) != STATUS_OK)
+    if (loader_place(l, bytes, true, &memory, err) != STATUS_OK)
         return STATUS_ERROR;
     PLAN(l, "table:");
-    plan_tensor(l, source.weight);
+    loader_plan_tensor(l, source.weight);
     if (l->loading == LOADING_PACK) {
         struct converting converting = {source.weight, memory};
         team_run(l->model->team, convert_lane, &converting);

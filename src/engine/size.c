@@ -18,6 +18,14 @@ uint32_t stack_ffn_size(const struct stack_spec *spec) {
     return stack_has(spec, STACK_GATED) ? 2 * spec->intermediate_size : spec->intermediate_size;
 }
 
+uint32_t stack_embed_size(const struct stack_spec *spec) {
+    return spec->embed_size > 0 ? spec->embed_size : spec->hidden_size;
+}
+
+uint32_t stack_groups(const struct stack_spec *spec) {
+    return spec->groups > 0 ? spec->groups : spec->layers;
+}
+
 /* Elements of all linears of a stack; *tables: floats of its embedding tables. */
 size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables) {
     const struct stack_spec *spec = &arch->stacks[stack];
@@ -30,8 +38,8 @@ size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables) {
     size_t rows = spec->vocab_size + spec->token_types;
     if (spec->positions == POSITIONS_LEARNED)
         rows += spec->max_positions + spec->position_offset;
-    *tables = rows * hidden;
-    return layer * spec->layers;
+    *tables = rows * stack_embed_size(spec);
+    return layer * stack_groups(spec) + hidden * spec->embed_size;
 }
 
 static size_t step_in(const struct arch *arch, uint32_t step) {
@@ -70,6 +78,7 @@ uint32_t arch_max_in(const struct arch *arch) {
         const struct stack_spec *spec = &arch->stacks[i];
         in = larger(
             in, larger(spec->hidden_size, larger(stack_attn_size(spec), spec->intermediate_size)));
+        in = larger(in, spec->embed_size);
     }
     for (uint32_t i = 0; i + 1 < arch->head.n_steps; i++)
         in = larger(in, arch->head.steps[i].outputs);

@@ -7,6 +7,7 @@
 
 struct widths {
     size_t rows, pages, page_floats, hidden, wide, attn;
+    size_t angles[ARCH_ROPES];
     size_t head_rows, head_inner, head_outputs;
 };
 
@@ -19,6 +20,9 @@ static void add_stack(struct widths *w, const struct arch *arch, uint32_t stack)
     w->hidden = larger(w->hidden, spec->hidden_size);
     w->attn = larger(w->attn, stack_attn_size(spec));
     w->wide = larger(w->wide, larger(stack_qkv_size(spec), stack_ffn_size(spec)));
+    w->wide = larger(w->wide, spec->embed_size);
+    for (uint32_t i = 0; i < ARCH_ROPES; i++)
+        w->angles[i] = larger(w->angles[i], spec->ropes[i].size);
     w->page_floats = larger(w->page_floats, kv_page_floats(spec->kv_heads, spec->head_size));
 }
 
@@ -56,6 +60,8 @@ static size_t layout(struct step *s, const struct widths *w, char *base) {
     s->t = carve(base, &used, w->rows * w->hidden, sizeof *s->t);
     s->wide = carve(base, &used, w->rows * w->wide, sizeof *s->wide);
     s->attn = carve(base, &used, w->rows * w->attn, sizeof *s->attn);
+    for (uint32_t i = 0; i < ARCH_ROPES; i++)
+        s->angles[i] = carve(base, &used, w->rows * w->angles[i], sizeof *s->angles[i]);
     s->page_data = carve(base, &used, w->pages * w->page_floats, sizeof *s->page_data);
     s->head_a = carve(base, &used, w->head_rows * w->head_inner, sizeof *s->head_a);
     s->head_b = carve(base, &used, w->head_rows * w->head_inner, sizeof *s->head_b);

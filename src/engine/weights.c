@@ -13,16 +13,20 @@
 struct recipe {
     enum slot fused, slots[3];
     uint32_t n, outputs[3];
+    float scale; /* of weights and biases; 0: 1 */
 };
 
 static enum status load_linear(struct loader *l, struct linear *linear, uint32_t stack,
                                uint32_t layer, uint32_t in, const struct recipe *recipe,
                                struct error *err) {
     struct source sources[3];
+    const struct stack_spec *spec = &l->model->arch.stacks[stack];
     char name[LOADER_NAME_BYTES];
     const bool fused = recipe->fused != SLOT_COUNT;
     if (fused && loader_find_slot(l, stack, recipe->fused, layer, &sources[0])) {
         sources[0].outputs = recipe->outputs[0] + recipe->outputs[1] + recipe->outputs[2];
+        if (recipe->fused == SLOT_ATTN_QKV && spec->qkv_layout != QKV_PLAIN)
+            sources[0].grouped = spec;
         return loader_pack(l, linear, l->model->precision, in, sources, 1, err);
     }
     if (fused && !loader_first_name(l, stack, recipe->slots[0], layer, name) &&
@@ -32,6 +36,7 @@ static enum status load_linear(struct loader *l, struct linear *linear, uint32_t
         if (loader_need_slot(l, stack, recipe->slots[i], layer, &sources[i], err) != STATUS_OK)
             return STATUS_ERROR;
         sources[i].outputs = recipe->outputs[i];
+        sources[i].scale = recipe->scale;
     }
     return loader_pack(l, linear, l->model->precision, in, sources, recipe->n, err);
 }
@@ -42,16 +47,53 @@ static enum status load_one(struct loader *l, struct linear *linear, uint32_t st
     return load_linear(l, linear, stack, layer, in, &recipe, err);
 }
 
+/* Linears that add to the stream, in the description's scale. */
+static enum status load_branch(struct loader *l, struct linear *linear, uint32_t stack,
+                               uint32_t layer, enum slot slot, uint32_t in, struct error *err) {
+    const struct stack_spec *spec = &l->model->arch.stacks[stack];
+    const struct recipe recipe = {.fused = SLOT_COUNT,
+                                  .slots = {slot},
+                                  .n = 1,
+                                  .outputs = {spec->hidden_size},
+                                  .scale = spec->branch_scale};
+    return load_linear(l, linear, stack, layer, in, &recipe, err);
+}
+
+/* A family without names for the slot has norms without weights. */
 static enum status load_norm(struct loader *l, struct norm *norm, uint32_t stack, enum slot slot,
-                             uint32_t layer, struct error *err) {
+                             uint32_t layer, uint32_t size, struct error *err) {
     const struct stack_spec *spec = &l->model->arch.stacks[stack];
     struct source source;
+    char name[LOADER_NAME_BYTES];
+    if (!loader_first_name(l, stack, slot, layer, name)) {
+        *norm = (struct norm){.kind = spec->norm_kind, .size = size, .eps = spec->norm_eps};
+        return STATUS_OK;
+    }
     if (loader_need_slot(l, stack, slot, layer, &source, err) != STATUS_OK)
         return STATUS_ERROR;
-    return loader_pack_norm(l, norm, spec, spec->hidden_size, &source, err);
+    return loader_pack_norm(l, norm, spec, size, &source, err);
 }
 
 /* ---- stacks and head ---- */
+static bool has_in_norm(const struct stack_spec *spec) {
+    return spec->norm_place != NORM_OUTPUT;
+}
+
+static bool has_out_norm(const struct stack_spec *spec) {
+    return spec->norm_place == NORM_OUTPUT || spec->norm_place == NORM_SANDWICH;
+}
+
+/* The norms of one block: before it (or behind the sum), and of what it gives. */
+static enum status load_block_norms(struct loader *l, uint32_t stack, uint32_t layer,
+                                    struct norm *norm, enum slot slot, struct norm *out,
+                                    enum slot out_slot, struct error *err) {
+    const struct stack_spec *spec = &l->model->arch.stacks[stack];
+    const uint32_t hidden = spec->hidden_size;
+    if (has_in_norm(spec) && load_norm(l, norm, stack, slot, layer, hidden, err) != STATUS_OK)
+        return STATUS_ERROR;
+    return has_out_norm(spec) ? load_norm(l, out, stack, out_slot, layer, hidden, err) : STATUS_OK;
+}
+
 static enum status load_cross(struct loader *l, struct layer *to, uint32_t stack, uint32_t layer,
                               struct error *err) {
     const struct stack_spec *spec = &l->model->arch.stacks[stack];
@@ -60,11 +102,11 @@ static enum status load_cross(struct loader *l, struct layer *to, uint32_t stack
     const struct recipe both = {
         .fused = SLOT_COUNT, .slots = {SLOT_CROSS_K, SLOT_CROSS_V}, .n = 2, .outputs = {kv, kv}};
     const uint32_t source_hidden = l->model->arch.stacks[spec->cross_from].hidden_size;
-    if (load_norm(l, &to->cross_norm, stack, SLOT_CROSS_NORM, layer, err) != STATUS_OK ||
+    if (load_norm(l, &to->cross_norm, stack, SLOT_CROSS_NORM, layer, hidden, err) != STATUS_OK ||
         load_one(l, &to->cross_q, stack, layer, SLOT_CROSS_Q, hidden, attn, err) != STATUS_OK ||
         load_linear(l, &to->cross_kv, stack, layer, source_hidden, &both, err) != STATUS_OK)
         return STATUS_ERROR;
-    return load_one(l, &to->cross_out, stack, layer, SLOT_CROSS_OUT, attn, hidden, err);
+    return load_branch(l, &to->cross_out, stack, layer, SLOT_CROSS_OUT, attn, err);
 }
 
 static enum status load_ffn(struct loader *l, struct layer *to, uint32_t stack, uint32_t layer,
@@ -73,14 +115,33 @@ static enum status load_ffn(struct loader *l, struct layer *to, uint32_t stack, 
     const uint32_t hidden = spec->hidden_size, inside = spec->intermediate_size;
     struct recipe up = {.fused = SLOT_COUNT, .slots = {SLOT_FFN_UP}, .n = 1, .outputs = {inside}};
     if (stack_has(spec, STACK_GATED))
-        up = (struct recipe){.fused = SLOT_COUNT,
+        up = (struct recipe){.fused = SLOT_FFN_GATE_UP,
                              .slots = {SLOT_FFN_GATE, SLOT_FFN_UP},
                              .n = 2,
                              .outputs = {inside, inside}};
-    if (load_norm(l, &to->ffn_norm, stack, SLOT_FFN_NORM, layer, err) != STATUS_OK ||
-        load_linear(l, &to->ffn_up, stack, layer, hidden, &up, err) != STATUS_OK)
+    if (spec->norm_place != NORM_PARALLEL &&
+        load_block_norms(l, stack, layer, &to->ffn_norm, SLOT_FFN_NORM, &to->ffn_out_norm,
+                         SLOT_FFN_OUT_NORM, err) != STATUS_OK)
         return STATUS_ERROR;
-    return load_one(l, &to->ffn_down, stack, layer, SLOT_FFN_DOWN, inside, hidden, err);
+    if (load_linear(l, &to->ffn_up, stack, layer, hidden, &up, err) != STATUS_OK)
+        return STATUS_ERROR;
+    return load_branch(l, &to->ffn_down, stack, layer, SLOT_FFN_DOWN, inside, err);
+}
+
+static enum status load_qk_norms(struct loader *l, struct layer *to, uint32_t stack, uint32_t layer,
+                                 struct error *err) {
+    const struct stack_spec *spec = &l->model->arch.stacks[stack];
+    const bool shared = spec->qk_norm == QK_NORM_HEAD;
+    const uint32_t q = shared ? spec->head_size : stack_attn_size(spec),
+                   k = shared ? spec->head_size : stack_kv_size(spec);
+    if (spec->qk_norm == QK_NORM_NONE)
+        return STATUS_OK;
+    if (load_norm(l, &to->q_norm, stack, SLOT_ATTN_Q_NORM, layer, q, err) != STATUS_OK ||
+        load_norm(l, &to->k_norm, stack, SLOT_ATTN_K_NORM, layer, k, err) != STATUS_OK)
+        return STATUS_ERROR;
+    if (spec->qk_norm == QK_NORM_HEADS)
+        to->q_norm.size = to->k_norm.size = spec->head_size;
+    return STATUS_OK;
 }
 
 static enum status load_layer(struct loader *l, uint32_t stack, uint32_t layer, struct error *err) {
@@ -92,46 +153,81 @@ static enum status load_layer(struct loader *l, uint32_t stack, uint32_t layer, 
                                .slots = {SLOT_ATTN_Q, SLOT_ATTN_K, SLOT_ATTN_V},
                                .n = 3,
                                .outputs = {attn, kv, kv}};
-    if (load_norm(l, &to->attn_norm, stack, SLOT_ATTN_NORM, layer, err) != STATUS_OK ||
+    if (load_block_norms(l, stack, layer, &to->attn_norm, SLOT_ATTN_NORM, &to->attn_out_norm,
+                         SLOT_ATTN_OUT_NORM, err) != STATUS_OK ||
         load_linear(l, &to->qkv, stack, layer, hidden, &qkv, err) != STATUS_OK ||
-        load_one(l, &to->attn_out, stack, layer, SLOT_ATTN_OUT, attn, hidden, err) != STATUS_OK ||
+        load_qk_norms(l, to, stack, layer, err) != STATUS_OK ||
+        load_branch(l, &to->attn_out, stack, layer, SLOT_ATTN_OUT, attn, err) != STATUS_OK ||
         (stack_has(spec, STACK_CROSS) && load_cross(l, to, stack, layer, err) != STATUS_OK))
         return STATUS_ERROR;
     return load_ffn(l, to, stack, layer, err);
 }
 
+/* The table or bias of the stack's kind of positions. */
+static enum status load_positions(struct loader *l, uint32_t stack, uint32_t width,
+                                  struct error *err) {
+    const struct stack_spec *spec = &l->model->arch.stacks[stack];
+    struct stack *to = &l->model->stacks[stack];
+    switch (spec->positions) {
+    case POSITIONS_LEARNED:
+        return loader_pack_table(l, &to->positions, stack, SLOT_EMBED_POSITIONS,
+                                 spec->max_positions + spec->position_offset, width, err);
+    case POSITIONS_SINUSOIDAL:
+    case POSITIONS_FAIRSEQ:
+        return loader_pack_sines(l, &to->positions, stack, err);
+    case POSITIONS_ALIBI:
+    case POSITIONS_BUCKETS:
+        return loader_pack_bias(l, &to->position_bias, stack, err);
+    case POSITIONS_NONE:
+    case POSITIONS_ROTARY:
+        break;
+    }
+    return STATUS_OK;
+}
+
 static enum status load_embeddings(struct loader *l, uint32_t stack, struct error *err) {
     const struct stack_spec *spec = &l->model->arch.stacks[stack];
     struct stack *to = &l->model->stacks[stack];
-    if (loader_pack_table(l, &to->tokens, stack, SLOT_EMBED_TOKENS, spec->vocab_size, err) !=
-        STATUS_OK)
-        return STATUS_ERROR;
-    if (spec->positions == POSITIONS_LEARNED &&
-        loader_pack_table(l, &to->positions, stack, SLOT_EMBED_POSITIONS,
-                          spec->max_positions + spec->position_offset, err) != STATUS_OK)
+    const uint32_t hidden = spec->hidden_size, size = stack_embed_size(spec);
+    const uint32_t width = stack_has(spec, STACK_PROJECT_TOKENS) ? hidden : size;
+    if (loader_pack_table(l, &to->tokens, stack, SLOT_EMBED_TOKENS, spec->vocab_size, size, err) !=
+            STATUS_OK ||
+        load_positions(l, stack, width, err) != STATUS_OK)
         return STATUS_ERROR;
     if (spec->token_types > 0 && loader_pack_table(l, &to->types, stack, SLOT_EMBED_TYPES,
-                                                   spec->token_types, err) != STATUS_OK)
+                                                   spec->token_types, width, err) != STATUS_OK)
         return STATUS_ERROR;
     if (stack_has(spec, STACK_EMBED_NORM) &&
-        load_norm(l, &to->embed_norm, stack, SLOT_EMBED_NORM, 0, err) != STATUS_OK)
+        load_norm(l, &to->embed_norm, stack, SLOT_EMBED_NORM, 0, width, err) != STATUS_OK)
+        return STATUS_ERROR;
+    if (spec->embed_size > 0 && load_one(l, &to->embed_project, stack, 0, SLOT_EMBED_PROJECT, size,
+                                         hidden, err) != STATUS_OK)
         return STATUS_ERROR;
     return stack_has(spec, STACK_FINAL_NORM)
-               ? load_norm(l, &to->final_norm, stack, SLOT_FINAL_NORM, 0, err)
+               ? load_norm(l, &to->final_norm, stack, SLOT_FINAL_NORM, 0, hidden, err)
                : STATUS_OK;
 }
 
+/* Layers that share weights are loaded once. */
 static enum status load_stack(struct loader *l, uint32_t stack, struct error *err) {
-    enum status status = load_embeddings(l, stack, err);
-    for (uint32_t i = 0; status == STATUS_OK && i < l->model->arch.stacks[stack].layers; i++)
-        status = load_layer(l, stack, i, err);
-    return status;
+    const struct stack_spec *spec = &l->model->arch.stacks[stack];
+    struct layer *layers = l->model->stacks[stack].layers;
+    const uint32_t groups = stack_groups(spec);
+    if (load_embeddings(l, stack, err) != STATUS_OK)
+        return STATUS_ERROR;
+    for (uint32_t i = 0; i < groups; i++)
+        if (load_layer(l, stack, i, err) != STATUS_OK)
+            return STATUS_ERROR;
+    for (uint32_t i = spec->layers; groups < spec->layers && i-- > 0;)
+        layers[i] = layers[i / (spec->layers / groups)];
+    return STATUS_OK;
 }
 
 static enum status load_step(struct loader *l, uint32_t i, uint32_t in, struct error *err) {
     const struct head_spec *head = &l->model->arch.head;
     const struct head_step *step = &head->steps[i];
-    struct source source = {.outputs = step->outputs, .transposed = step->transposed};
+    struct source source = {
+        .outputs = step->outputs, .transposed = step->transposed, .scale = step->scale};
     if (step->tied) {
         source.weight = l->embeddings[head->stack];
         source.transposed = false;

@@ -40,8 +40,8 @@ static const struct {
     {"*.ckpt*", "a checkpoint of TensorFlow 1 or Lightning is not read: convert it with "
                 "transformers' convert_*_to_pytorch.py"},
     {"*.npz", "NumPy's and MLX' format " FROM_ORIGIN},
-    {"ggml-*.bin", "the format before GGUF is not read: convert it with llama.cpp's "
-                   "convert_llama_ggml_to_gguf.py"},
+    {"ggml-*.bin", "the format before GGUF is not read: convert it to GGUF with the "
+                   "program that wrote it"},
     {"*.h5",
      "Keras' format is not read: " IN_PYTHON "CLASS.from_pretrained(FOLDER, from_tf=True)" SAVE},
     {"*.msgpack",

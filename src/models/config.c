@@ -57,6 +57,17 @@ float config_eps(struct config *config, const char *key, float otherwise) {
     return (float)value->number;
 }
 
+double config_number(struct config *config, const char *key, double otherwise) {
+    const struct json *value = get(config, key);
+    if (!value)
+        return otherwise;
+    if (!json_is(value, JSON_NUMBER) || !isfinite(value->number)) {
+        config_fail(config, "\"%s\" is not a finite number", key);
+        return otherwise;
+    }
+    return value->number;
+}
+
 bool config_bool(struct config *config, const char *key, bool otherwise) {
     const struct json *value = get(config, key);
     if (value && !json_is(value, JSON_BOOL))

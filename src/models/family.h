@@ -19,6 +19,8 @@ uint32_t config_size(struct config *config, const char *key, uint32_t most);
 uint32_t config_size_or(struct config *config, const char *key, uint32_t otherwise, uint32_t most);
 /* A norm's epsilon: finite, 0 or more (below it rows become NaN). */
 float config_eps(struct config *config, const char *key, float otherwise);
+/* A finite number. */
+double config_number(struct config *config, const char *key, double otherwise);
 bool config_bool(struct config *config, const char *key, bool otherwise);
 /* An id, or the first of a list of ids; null is -1. */
 int32_t config_token(struct config *config, const char *key, int32_t otherwise);
@@ -30,6 +32,17 @@ void config_only(struct config *config, const char *key, const char *value);
 /* heads must divide hidden; returns the head size. */
 uint32_t config_head_size(struct config *config, const char *heads_key, uint32_t heads,
                           const char *hidden_key, uint32_t hidden);
+/* ---- rope.c: rotary positions ----
+ * The stack's positions become rotary: ropes[which] turns the first `size` numbers of a head with
+ * frequencies of this base, scaled as `scaling` (an object, or NULL) says. Reads the stack's head
+ * size and max_positions. */
+void config_rope(struct config *config, struct stack_spec *spec, uint32_t which, double base,
+                 uint32_t size, const struct json *scaling);
+/* ropes[0] by the usual keys: rope_theta, rope_scaling, partial_rotary_factor; base and share are
+ * what the family takes where they are absent. */
+void config_rope_standard(struct config *config, struct stack_spec *spec, double base,
+                          double share);
+
 void config_fail(struct config *config, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* ---- heads ---- */
@@ -47,6 +60,18 @@ uint32_t config_labels(const struct config *config); /* classes of this model */
 /* The same in all families: a class of each token, start and end of an answer. */
 void head_of_tokens(struct arch *arch, struct config *config);
 void head_of_spans(struct arch *arch, struct config *config);
+
+/* ---- decoder.c: what most decoders have in common, named as Llama names it ---- */
+extern const struct slot_name decoder_slots[];
+/* A causal stack of hidden_size, intermediate_size, num_hidden_layers, num_attention_heads,
+ * num_key_value_heads, head_dim, max_position_embeddings and rms_norm_eps: pre-norm, gated by
+ * hidden_act, with a final norm; positions are left to the family. */
+struct stack_spec config_decoder(struct config *config);
+/* One stack, which is `spec`; reads bos, eos and pad. */
+void arch_of_decoder(struct arch *arch, struct config *config, const struct stack_spec *spec);
+/* Heads of such families: Model, ForCausalLM, ForSequenceClassification, ForTokenClassification,
+ * ForQuestionAnswering. */
+extern const struct head_row decoder_heads[];
 
 /* ---- families ---- */
 struct family_type {

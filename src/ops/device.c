@@ -16,6 +16,7 @@ static struct device cpu = {
     .norm_heads = cpu_norm_heads,
     .softcap = cpu_softcap,
     .clamp = cpu_clamp,
+    .add = cpu_add,
     .scatter_add = cpu_scatter_add,
 };
 static pthread_once_t once = PTHREAD_ONCE_INIT;

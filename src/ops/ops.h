@@ -132,11 +132,12 @@ struct norm {
 
 /* Rotary positions: size numbers of a head are turned as size / 2 pairs, pair i by the angle
  * position * frequencies[i]; the rest pass (Su et al. 2021; apply_rotary_pos_emb). */
+#define ROPE_PAIRS 128 /* most of them */
 struct rope {
-    uint32_t size;            /* even, at most the head's */
-    bool interleaved;         /* pairs (2i, 2i + 1), as GPT-J; else (i, i + size / 2), as Llama */
-    const float *frequencies; /* [size / 2] */
-    float scale;              /* of cosines and sines; 0: 1 */
+    uint32_t size;    /* even, at most the head's */
+    bool interleaved; /* pairs (2i, 2i + 1), as GPT-J; else (i, i + size / 2), as Llama */
+    float scale;      /* of cosines and sines; 0: 1 */
+    float frequencies[ROPE_PAIRS];
 };
 
 /* One row a operation: OP(name, arguments after lane and scratch). */
@@ -203,6 +204,9 @@ struct device {
     /* x[rows, size] to [-limit, limit] in place (clip_qkv). */
     void (*clamp)(struct lane *lane, float limit, float *x, size_t ldx, uint32_t rows,
                   uint32_t size);
+
+    /* y[n] += x[n] */
+    void (*add)(struct lane *lane, const float *x, float *y, size_t n);
 
     /* y[ids[i]] += weights[i] * x[i], i from 0 to n - 1 in order; both [*, size], strides ldx and
      * ldy. Lanes divide the columns. */

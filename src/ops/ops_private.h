@@ -64,6 +64,7 @@ void cpu_rotate(struct lane *lane, const struct rope *rope, const float *angles,
 void cpu_norm_heads(struct lane *lane, const struct norm *norm, float *x, size_t ldx, uint32_t rows,
                     uint32_t heads, size_t weight_stride);
 void cpu_softcap(struct lane *lane, float cap, float *x, size_t ldx, uint32_t rows, uint32_t size);
+void cpu_add(struct lane *lane, const float *x, float *y, size_t n);
 void cpu_clamp(struct lane *lane, float limit, float *x, size_t ldx, uint32_t rows, uint32_t size);
 void cpu_scatter_add(struct lane *lane, const float *x, size_t ldx, const uint32_t *ids,
                      const float *weights, uint32_t n, uint32_t size, float *y, size_t ldy);

@@ -1,5 +1,5 @@
 /* Operations on single rows: norm, embed, gather, activate, whose lanes divide the rows; softcap,
- * clamp, scatter_add, whose lanes divide the columns. Also the vector
+ * clamp, add, scatter_add, whose lanes divide the columns. Also the vector
  * math that generation and tasks use on one row. */
 #include "ops/ops_private.h"
 
@@ -149,6 +149,13 @@ void cpu_clamp(struct lane *lane, float limit, float *x, size_t ldx, uint32_t ro
     for (size_t r = 0; r < rows; r++) {
         kernels->clamp(x + r * ldx + from, limit, to - from);
     }
+    lane_barrier(lane);
+}
+
+void cpu_add(struct lane *lane, const float *x, float *y, size_t n) {
+    size_t from, to;
+    lane_range(lane, n, PANEL, &from, &to);
+    kernels_best()->add(y + from, y + from, NULL, x + from, to - from);
     lane_barrier(lane);
 }
 

@@ -291,5 +291,7 @@ def sentence_heads():
 
 
 def all_heads():
-    for rows in (gpt2_heads, bert_heads, distilbert_heads, roberta_heads, bart_heads, sentence_heads):
+    import decoders
+    for rows in (gpt2_heads, bert_heads, distilbert_heads, roberta_heads, bart_heads, sentence_heads,
+                 decoders.all_heads):
         yield from rows()

@@ -100,60 +100,7 @@ static inline void tiny_linear(struct tiny_file *f, const char *name, size_t out
     tiny_tensor(f, name, ".bias", out, 0, 0.0f, 0.3f);
 }
 
-static inline void tiny_slot(struct tiny_file *f, const struct stack_spec *s,
-                             const struct slot_name *slot, const char *name) {
-    const size_t hidden = s->hidden_size, attn = s->heads * s->head_size,
-                 kv = s->kv_heads * s->head_size;
-    const size_t inside = s->intermediate_size;
-    const size_t source = f->arch->stacks[s->cross_from].hidden_size;
-    switch (slot->slot) {
-    case SLOT_EMBED_TOKENS:
-        tiny_tensor(f, name, ".weight", s->vocab_size, hidden, 0.0f, 1.0f);
-        return;
-    case SLOT_EMBED_POSITIONS:
-        tiny_tensor(f, name, ".weight", s->max_positions + s->position_offset, hidden, 0.0f, 0.5f);
-        return;
-    case SLOT_EMBED_TYPES:
-        tiny_tensor(f, name, ".weight", s->token_types, hidden, 0.0f, 0.5f);
-        return;
-    case SLOT_EMBED_NORM:
-    case SLOT_FINAL_NORM:
-    case SLOT_ATTN_NORM:
-    case SLOT_CROSS_NORM:
-    case SLOT_FFN_NORM:
-        tiny_norm(f, name, hidden);
-        return;
-    case SLOT_ATTN_QKV:
-        tiny_linear(f, name, attn + 2 * kv, hidden, slot->transposed);
-        return;
-    case SLOT_ATTN_Q:
-    case SLOT_CROSS_Q:
-        tiny_linear(f, name, attn, hidden, slot->transposed);
-        return;
-    case SLOT_ATTN_K:
-    case SLOT_ATTN_V:
-        tiny_linear(f, name, kv, hidden, slot->transposed);
-        return;
-    case SLOT_CROSS_K:
-    case SLOT_CROSS_V:
-        tiny_linear(f, name, kv, source, slot->transposed);
-        return;
-    case SLOT_ATTN_OUT:
-    case SLOT_CROSS_OUT:
-        tiny_linear(f, name, hidden, attn, slot->transposed);
-        return;
-    case SLOT_FFN_GATE:
-    case SLOT_FFN_UP:
-        tiny_linear(f, name, inside, hidden, slot->transposed);
-        return;
-    case SLOT_FFN_DOWN:
-        tiny_linear(f, name, hidden, inside, slot->transposed);
-        return;
-    case SLOT_COUNT:
-        break;
-    }
-    fail_msg("slot %d has no shape", (int)slot->slot);
-}
+#include "unit/engine/tiny_slots.h"
 
 /* Slots may have several names; the first is written. */
 static inline bool tiny_is_first_name(const struct slot_name *names, const struct slot_name *slot) {

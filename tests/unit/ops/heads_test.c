@@ -36,9 +36,9 @@ static void angles_are_exact_at_far_positions(void **state) {
         for (uint32_t scaled = 0; scaled < 2; scaled++) {
             const float scale = scaled ? 1.25f : 0;
             float angles[ROWS * SIZE];
-            struct call c = {.rope = {SIZE, false, FREQUENCIES, scale},
-                             .positions = POSITIONS,
-                             .angles = angles};
+            struct call c = {
+                .rope = {.size = SIZE, .scale = scale}, .positions = POSITIONS, .angles = angles};
+            memcpy(c.rope.frequencies, FREQUENCIES, sizeof FREQUENCIES);
             run_lanes(lanes, run_rope_angles, &c);
             for (uint32_t i = 0; i < ROWS * SIZE / 2; i++) {
                 const uint32_t r = i / (SIZE / 2), k = i % (SIZE / 2);

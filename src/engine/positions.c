@@ -1,0 +1,115 @@
+/* Positions that no tensor holds: tables of sines and cosines, and what distances add to scores
+ * (ALiBi's slopes, T5's buckets). Made once, when a model is packed. */
+#include "engine/loader.h"
+
+#include <math.h>
+
+#define SINE_BASE 10000.0
+
+/* transformers' MarianSinusoidalPositionalEmbedding, or M2M100SinusoidalPositionalEmbedding, whose
+ * last frequency is 1 / SINE_BASE. `hidden` may be odd: the sines have one more, or a zero ends. */
+static void fill_sines(float *row, uint32_t position, uint32_t hidden, enum position_kind kind) {
+    const bool fairseq = kind == POSITIONS_FAIRSEQ;
+    const uint32_t half = hidden / 2, sines = fairseq ? half : hidden - half;
+    const double step =
+        fairseq ? log(SINE_BASE) / (half > 1 ? half - 1 : 1) : 2 * log(SINE_BASE) / hidden;
+    for (uint32_t i = 0; i < hidden; i++) {
+        const uint32_t pair = i < sines ? i : i - sines;
+        const double angle = position * exp(-step * pair);
+        row[i] = (float)(i < sines ? sin(angle) : cos(angle));
+    }
+    if (fairseq && hidden % 2 != 0)
+        row[hidden - 1] = 0;
+}
+
+enum status loader_pack_sines(struct loader *l, const float **table, uint32_t stack,
+                              struct error *err) {
+    const struct stack_spec *spec = &l->model->arch.stacks[stack];
+    const uint32_t rows = spec->max_positions + spec->position_offset;
+    void *memory = NULL;
+    if (loader_place(l, (size_t)rows * spec->hidden_size * sizeof(float), true, &memory, err) !=
+        STATUS_OK)
+        return STATUS_ERROR;
+    PLAN(l, "sines %d %u %u", (int)spec->positions, rows, spec->hidden_size);
+    float *floats = memory;
+    for (uint32_t i = 0; l->loading == LOADING_PACK && i < rows; i++)
+        fill_sines(floats + (size_t)i * spec->hidden_size, i, spec->hidden_size, spec->positions);
+    *table = floats;
+    return STATUS_OK;
+}
+
+/* ---- what distances add ---- */
+
+/* The bucket of key - query (T5Attention._relative_position_bucket, in single precision as there).
+ */
+static uint32_t bucket_of(int64_t distance, uint32_t buckets, uint32_t reach, bool causal) {
+    uint32_t first = 0;
+    if (!causal) {
+        buckets /= 2;
+        first = distance > 0 ? buckets : 0;
+    }
+    const uint32_t exact = buckets / 2;
+    const uint32_t n = (uint32_t)(distance < 0 ? -distance : causal ? 0 : distance);
+    if (n < exact)
+        return first + n;
+    const float share = logf((float)n / (float)exact) / (float)log((double)reach / exact);
+    const uint32_t bucket = exact + (uint32_t)(share * (float)(buckets - exact));
+    return first + (bucket < buckets ? bucket : buckets - 1);
+}
+
+/* The slope of head `head` (transformers' build_alibi_tensor): powers of 2^(-8 / n) for the largest
+ * power of two n, then the odd powers of its root. */
+static float slope_of(uint32_t head, uint32_t heads) {
+    uint32_t n = 1;
+    while (2 * n <= heads)
+        n *= 2;
+    const double power = head < n ? 8.0 * (head + 1) / n : 4.0 * (2 * (head - n) + 1) / n;
+    return (float)exp2(-power);
+}
+
+static void fill_alibi(const struct stack_spec *spec, float *bias) {
+    const float scale = spec->alibi_scale != 0 ? spec->alibi_scale : 1;
+    const int64_t reach = spec->max_positions;
+    for (uint32_t h = 0; h < spec->heads; h++)
+        for (int64_t d = 1 - reach; d < reach; d++)
+            *bias++ = slope_of(h, spec->heads) * (float)d * scale;
+}
+
+static void fill_buckets(const struct stack_spec *spec, const struct tensor *tensor, float *bias) {
+    const int64_t reach = spec->max_positions;
+    float *learned = mem_alloc((size_t)spec->buckets * spec->heads * sizeof *learned);
+    tensor_to_floats(tensor, 0, (size_t)spec->buckets * spec->heads, learned);
+    for (int64_t d = 1 - reach; d < reach; d++) {
+        const uint32_t bucket =
+            bucket_of(d, spec->buckets, spec->bucket_reach, stack_has(spec, STACK_CAUSAL));
+        for (uint32_t h = 0; h < spec->heads; h++)
+            bias[(size_t)h * (size_t)(2 * reach - 1) + (size_t)(d + reach - 1)] =
+                learned[(size_t)bucket * spec->heads + h];
+    }
+    mem_free(learned);
+}
+
+enum status loader_pack_bias(struct loader *l, const float **table, uint32_t stack,
+                             struct error *err) {
+    const struct stack_spec *spec = &l->model->arch.stacks[stack];
+    const bool learned = spec->positions == POSITIONS_BUCKETS;
+    struct source source = {0};
+    if (learned &&
+        (loader_need_slot(l, stack, SLOT_POSITION_BIAS, 0, &source, err) != STATUS_OK ||
+         loader_check_matrix(source.weight, spec->buckets, spec->heads, err) != STATUS_OK))
+        return STATUS_ERROR;
+    const size_t row = 2 * (size_t)spec->max_positions - 1;
+    void *memory = NULL;
+    if (loader_place(l, spec->heads * row * sizeof(float), true, &memory, err) != STATUS_OK)
+        return STATUS_ERROR;
+    PLAN(l, "bias %d %u %u %u %a", (int)spec->positions, spec->heads, spec->max_positions,
+         spec->bucket_reach, (double)spec->alibi_scale);
+    if (learned)
+        loader_plan_tensor(l, source.weight);
+    if (l->loading == LOADING_PACK && learned)
+        fill_buckets(spec, source.weight, memory);
+    else if (l->loading == LOADING_PACK)
+        fill_alibi(spec, memory);
+    *table = memory;
+    return STATUS_OK;
+}

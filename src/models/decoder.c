@@ -1,0 +1,92 @@
+/* What most decoders since Llama have in common: their config's keys, their tensors' names, their
+ * heads. A family starts from these and says what is different. */
+#include "models/family.h"
+
+const struct slot_name decoder_slots[] = {
+    {SLOT_EMBED_TOKENS, "embed_tokens", false},
+    {SLOT_FINAL_NORM, "norm", false},
+    {SLOT_ATTN_NORM, "layers.%u.input_layernorm", false},
+    {SLOT_ATTN_Q, "layers.%u.self_attn.q_proj", false},
+    {SLOT_ATTN_K, "layers.%u.self_attn.k_proj", false},
+    {SLOT_ATTN_V, "layers.%u.self_attn.v_proj", false},
+    {SLOT_ATTN_Q_NORM, "layers.%u.self_attn.q_norm", false},
+    {SLOT_ATTN_K_NORM, "layers.%u.self_attn.k_norm", false},
+    {SLOT_ATTN_OUT, "layers.%u.self_attn.o_proj", false},
+    {SLOT_FFN_NORM, "layers.%u.post_attention_layernorm", false},
+    {SLOT_FFN_GATE, "layers.%u.mlp.gate_proj", false},
+    {SLOT_FFN_UP, "layers.%u.mlp.up_proj", false},
+    {SLOT_FFN_DOWN, "layers.%u.mlp.down_proj", false},
+    {0},
+};
+
+/* kv heads share those of queries evenly. */
+static uint32_t kv_heads(struct config *c, uint32_t heads) {
+    const uint32_t kv = config_size_or(c, "num_key_value_heads", heads, LIMIT_HIDDEN_SIZE);
+    if (heads % kv != 0)
+        config_fail(c, "\"num_key_value_heads\" is %u, must divide num_attention_heads %u", kv,
+                    heads);
+    return heads % kv == 0 ? kv : heads;
+}
+
+/* head_dim, or hidden_size / heads. */
+static uint32_t head_size(struct config *c, uint32_t heads, uint32_t hidden) {
+    const uint32_t size = config_size_or(c, "head_dim", 0, LIMIT_HIDDEN_SIZE);
+    return size > 0 ? size
+                    : config_head_size(c, "num_attention_heads", heads, "hidden_size", hidden);
+}
+
+struct stack_spec config_decoder(struct config *c) {
+    const uint32_t hidden = config_size(c, "hidden_size", LIMIT_HIDDEN_SIZE);
+    const uint32_t heads = config_size(c, "num_attention_heads", LIMIT_HIDDEN_SIZE);
+    return (struct stack_spec){
+        .name = "decoder",
+        .names = decoder_slots,
+        .vocab_size = config_size(c, "vocab_size", LIMIT_VOCAB_SIZE),
+        .hidden_size = hidden,
+        .intermediate_size = config_size(c, "intermediate_size", 8 * LIMIT_HIDDEN_SIZE),
+        .layers = config_size(c, "num_hidden_layers", LIMIT_LAYERS),
+        .heads = heads,
+        .kv_heads = kv_heads(c, heads),
+        .head_size = head_size(c, heads, hidden),
+        .max_positions = config_size_or(c, "max_position_embeddings", 2048, LIMIT_POSITIONS),
+        .norm_kind = NORM_RMS,
+        .norm_place = NORM_PRE,
+        .norm_eps = config_eps(c, "rms_norm_eps", 1e-6f),
+        .activation = config_activation(c, "hidden_act", ACTIVATION_SILU),
+        .flags = STACK_CAUSAL | STACK_FINAL_NORM | STACK_GATED,
+    };
+}
+
+void arch_of_decoder(struct arch *arch, struct config *c, const struct stack_spec *spec) {
+    arch->prefix = "model.";
+    arch->n_stacks = 1;
+    arch->stacks[0] = *spec;
+    arch->bos = config_token(c, "bos_token_id", -1);
+    arch->eos = config_token(c, "eos_token_id", -1);
+    arch->pad = config_token(c, "pad_token_id", -1);
+}
+
+static void lm_head(struct arch *arch, struct config *c) {
+    head_begin(arch, HEAD_LM, ROWS_LAST);
+    head_add(arch, "lm_head", arch->stacks[0].vocab_size)->tied =
+        config_bool(c, "tie_word_embeddings", false);
+}
+
+static void sequence_head(struct arch *arch, struct config *c) {
+    head_begin(arch, HEAD_SEQUENCE, ROWS_LAST);
+    head_add(arch, "score", config_labels(c));
+}
+
+static void token_head(struct arch *arch, struct config *c) {
+    head_begin(arch, HEAD_TOKEN, ROWS_ALL);
+    head_add(arch, "score", config_labels(c));
+}
+
+const struct head_row decoder_heads[] = {
+    {"Model", NULL},
+    {"ForCausalLM", lm_head},
+    {"ForSequenceClassification", sequence_head},
+    {"ForTokenClassification", token_head},
+    {"ForQuestionAnswering", head_of_spans},
+    {0},
+};

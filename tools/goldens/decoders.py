@@ -1,0 +1,57 @@
+"""The golden folders of decoder families: a row a model, of the smallest odd configuration that shows what is
+particular about the family. GPT-2's own, with all its cases, are in heads.py."""
+import transformers as hf
+
+import cases
+import vocabulary
+from heads import Head, labels
+
+SMALL = {"vocab_size": 401, "hidden_size": 24, "intermediate_size": 44, "num_hidden_layers": 2, "num_attention_heads": 4,
+         "num_key_value_heads": 2, "max_position_embeddings": 64, "bos_token_id": 0, "eos_token_id": 0,
+         "pad_token_id": 0}
+
+
+def rows_of(family, name, config, heads=("generate",), change=None, **more):
+    """Folders of one family: text-generation, and where asked a classifier of texts, of tokens, of spans."""
+    def make(more_config=()):
+        return config(**SMALL | (change or {}) | dict(more_config))
+    tokenizer = vocabulary.gpt2
+    if "generate" in heads:
+        yield Head(family, more.pop("head", "text-generation"), getattr(hf, f"{name}ForCausalLM"), make(), tokenizer,
+                   {"text-generation": cases.text_generation()[:6]}, readable=True,
+                   generation={"max_new_tokens": 11, "do_sample": False}, **more)
+    if "sequence" in heads:
+        yield Head(family, "text-classification", getattr(hf, f"{name}ForSequenceClassification"),
+                   make(labels(["bad", "good", "fair"])), tokenizer,
+                   {"text-classification": cases.text_classification()})
+    if "token" in heads:
+        yield Head(family, "token-classification", getattr(hf, f"{name}ForTokenClassification"),
+                   make(labels(["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "LOC"])),
+                   lambda: tokenizer(pad_token="<|endoftext|>"), {"token-classification": cases.token_classification()})
+    if "span" in heads:
+        yield Head(family, "question-answering", getattr(hf, f"{name}ForQuestionAnswering"), make(), tokenizer,
+                   {"question-answering": cases.question_answering()})
+
+
+def llama_heads():
+    everything = ("generate", "sequence", "token", "span")
+    yield from rows_of("llama", "Llama", hf.LlamaConfig, everything, {
+        "attention_bias": True, "hidden_size": 60, "num_attention_heads": 6, "num_key_value_heads": 3})
+    yield from rows_of("llama", "Llama", hf.LlamaConfig, head="llama3", change={
+        "tie_word_embeddings": True, "head_dim": 14, "rope_theta": 500.0, "rope_scaling": {
+            "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 32}})
+    yield from rows_of("llama", "Llama", hf.LlamaConfig, head="yarn", change={
+        "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}})
+    yield from rows_of("llama", "Llama", hf.LlamaConfig, head="linear", change={
+        "mlp_bias": True, "rope_scaling": {"rope_type": "linear", "factor": 2.5}})
+
+
+def mistral_heads():
+    yield from rows_of("mistral", "Mistral", hf.MistralConfig, ("generate", "sequence"), {"sliding_window": 7})
+    yield from rows_of("mistral", "Mistral", hf.MistralConfig, head="whole", change={"sliding_window": None})
+
+
+def all_heads():
+    for rows in (llama_heads, mistral_heads):
+        yield from rows()
