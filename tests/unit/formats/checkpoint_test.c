@@ -166,7 +166,7 @@ static const struct {
     {"x.mlmodel", ERROR_MODEL, "Core ML is not read"},
     {"saved_model.pb", ERROR_MODEL, "SavedModel is not read"},
     {"weights.npz", ERROR_MODEL, "MLX' format is not read"},
-    {"ggml-model-q4_0.bin", ERROR_MODEL, "convert_llama_ggml_to_gguf.py"},
+    {"ggml-model-q4_0.bin", ERROR_MODEL, "convert it to GGUF"},
     {"model.pth", ERROR_MODEL, "rename it to pytorch_model.bin"},
     {"bert_model.ckpt.data-00000-of-00001", ERROR_MODEL, "TensorFlow 1 or Lightning is not read"},
     {"model.safetensors", ERROR_MODEL, "model.safetensors: is 1 bytes"},
