@@ -81,10 +81,14 @@ static inline void goldens_of(struct goldens *goldens, const char *model) {
         golden_add(goldens, model, json_at(rows, i));
 }
 
+/* All folders; with GOLDEN=<family> in the environment that family's only. */
 static inline void goldens_load(struct goldens *goldens) {
+    const char *only = getenv("GOLDEN");
     *goldens = (struct goldens){0};
     char **families = folder_list(&goldens->arena, GOLDEN_FOLDER);
     for (size_t f = 0; families != NULL && families[f] != NULL; f++) {
+        if (only != NULL && strcmp(only, families[f]) != 0)
+            continue;
         char **names =
             folder_list(&goldens->arena, path_join(&goldens->arena, GOLDEN_FOLDER, families[f]));
         for (size_t n = 0; names != NULL && names[n] != NULL; n++)
