@@ -128,7 +128,10 @@ struct value helper_attribute(struct render *r, struct value object, const struc
 }
 
 static struct value global_raise_exception(struct render *r, struct call *call) {
+    static const char silent[] = "it raised an exception without a message";
     const struct str *text = to_str(r, call->arg[0]).str;
+    if (text->len == 0)
+        return fail_with(r, silent, sizeof(silent) - 1);
     return fail_with(r, text->data, text->len);
 }
 
