@@ -57,6 +57,42 @@ struct stack_spec config_decoder(struct config *c) {
     };
 }
 
+void config_decoder_defaults(struct config *c, struct stack_spec *spec, uint32_t kv,
+                             uint32_t max_positions) {
+    if (!json_get(c->json, "num_key_value_heads") && spec->heads % kv == 0)
+        spec->kv_heads = kv;
+    if (!json_get(c->json, "max_position_embeddings"))
+        spec->max_positions = max_positions;
+}
+
+/* A name for each layer, or a name that is none. */
+static bool is_local(struct config *c, const struct stack_spec *spec, const struct json *types,
+                     uint32_t layer) {
+    const struct json *type = json_at(types, layer);
+    const bool local = json_equals(type, "sliding_attention");
+    if (!local && !json_equals(type, "full_attention"))
+        config_fail(c,
+                    "\"layer_types\" must name %u layers \"full_attention\" or "
+                    "\"sliding_attention\"",
+                    spec->layers);
+    else if (local && spec->window == 0)
+        config_fail(c,
+                    "\"layer_types\" has \"sliding_attention\", but \"sliding_window\" is not in "
+                    "use");
+    return local;
+}
+
+void config_windows(struct config *c, struct stack_spec *spec) {
+    const struct json *types = json_get(c->json, "layer_types");
+    const double first = config_number(c, "max_window_layers", 28);
+    const bool named = json_get(c->json, "sliding_window") != NULL;
+    if (config_bool(c, "use_sliding_window", false))
+        spec->window = config_size_or(c, "sliding_window", named ? 0 : 4096, LIMIT_POSITIONS);
+    for (uint32_t i = 0; i < spec->layers; i++)
+        if (json_is_null(types) ? spec->window > 0 && i >= first : is_local(c, spec, types, i))
+            spec->layer_kinds[i] |= LAYER_LOCAL;
+}
+
 void arch_of_decoder(struct arch *arch, struct config *c, const struct stack_spec *spec) {
     arch->prefix = "model.";
     arch->n_stacks = 1;

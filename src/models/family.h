@@ -69,9 +69,39 @@ extern const struct slot_name decoder_slots[];
 struct stack_spec config_decoder(struct config *config);
 /* One stack, which is `spec`; reads bos, eos and pad. */
 void arch_of_decoder(struct arch *arch, struct config *config, const struct stack_spec *spec);
+/* What the family takes where num_key_value_heads and max_position_embeddings are absent. */
+void config_decoder_defaults(struct config *config, struct stack_spec *spec, uint32_t kv_heads,
+                             uint32_t max_positions);
+/* Which layers see a window, as Qwen says it: use_sliding_window, sliding_window and layer_types,
+ * or max_window_layers, the layers before the first that does. */
+void config_windows(struct config *config, struct stack_spec *spec);
 /* Heads of such families: Model, ForCausalLM, ForSequenceClassification, ForTokenClassification,
  * ForQuestionAnswering. */
 extern const struct head_row decoder_heads[];
+
+/* ---- encoder.c: what most encoders have in common, named as BERT names it ---- */
+extern const struct slot_name encoder_slots[];
+/* A post-norm stack of hidden_size, intermediate_size, num_hidden_layers, num_attention_heads,
+ * max_position_embeddings, type_vocab_size, hidden_act and layer_norm_eps, with learned positions
+ * and token types; causal where is_decoder. */
+struct stack_spec config_encoder(struct config *config);
+/* Embeddings of the size under `key`, projected where it is not hidden_size. */
+void config_embed_size(struct config *config, struct stack_spec *spec, const char *key,
+                       uint32_t otherwise);
+/* The position table's first `offset` rows belong to padding (RoBERTa). */
+void config_positions_after(struct config *config, struct stack_spec *spec, uint32_t offset);
+/* One stack, which is `spec`; reads bos, eos and pad (0 where it is absent). */
+void arch_of_encoder(struct arch *arch, struct config *config, const char *prefix,
+                     const struct stack_spec *spec);
+/* Masked (causal: next) tokens: norm(activation(dense)) of the embeddings' size, then the decoder,
+ * tied as tie_word_embeddings says; returns the latter. */
+struct head_step *head_of_masks(struct arch *arch, struct config *config, const char *dense,
+                                enum activation activation, const char *norm, const char *decoder);
+/* Classes of a text: activation(dense) of the first token, then `last`. */
+void head_of_first(struct arch *arch, const char *dense, enum activation activation,
+                   const char *last, uint32_t outputs);
+/* Heads of families that take BERT's with its names, and RoBERTa's with its. */
+extern const struct head_row bert_heads[], roberta_heads[];
 
 /* ---- families ---- */
 struct family_type {

@@ -52,6 +52,19 @@ def mistral_heads():
     yield from rows_of("mistral", "Mistral", hf.MistralConfig, head="whole", change={"sliding_window": None})
 
 
+def qwen2_heads():
+    yield from rows_of("qwen2", "Qwen2", hf.Qwen2Config, ("generate", "span"), {
+        "use_sliding_window": True, "sliding_window": 6, "max_window_layers": 1})
+    yield from rows_of("qwen2", "Qwen2", hf.Qwen2Config, head="whole", change={
+        "tie_word_embeddings": True, "layer_types": ["sliding_attention", "full_attention"],
+        "use_sliding_window": True, "sliding_window": 5})
+
+
+def qwen3_heads():
+    yield from rows_of("qwen3", "Qwen3", hf.Qwen3Config, ("generate", "sequence"), {
+        "head_dim": 10, "attention_bias": True, "rope_theta": 300.0})
+
+
 def all_heads():
-    for rows in (llama_heads, mistral_heads):
+    for rows in (llama_heads, mistral_heads, qwen2_heads, qwen3_heads):
         yield from rows()
