@@ -20,9 +20,10 @@
     SLOT(EMBED_TOKENS)    /* [vocab_size, embed_size] */                                           \
     SLOT(EMBED_POSITIONS) /* [max_positions + position_offset, hidden_size] */                     \
     SLOT(EMBED_TYPES)     /* [token_types, hidden_size] */                                         \
+    SLOT(EMBED_SHARED)    /* its first row is added to all of EMBED_TYPES: ERNIE's task */         \
     SLOT(EMBED_PROJECT)   /* [hidden_size, embed_size] */                                          \
     SLOT(EMBED_NORM)                                                                               \
-    SLOT(POSITION_BIAS) /* [buckets, heads]; stands in the first layer */                          \
+    SLOT(POSITION_BIAS) /* [buckets, heads]; of the first layer, or of each */                     \
     SLOT(FINAL_NORM)                                                                               \
     SLOT(ATTN_NORM) /* of a layer from here on */                                                  \
     SLOT(ATTN_QKV)  /* fused: q, k, v one after the other along the outputs */                     \
@@ -96,9 +97,10 @@ enum qk_norm {
 
 /* Bits of layer_kinds. */
 enum layer_kind {
-    LAYER_LOCAL = 1 << 0,   /* attention sees `window` tokens */
-    LAYER_ROPE_1 = 1 << 1,  /* positions by ropes[1] */
-    LAYER_NO_ROPE = 1 << 2, /* no positions at all */
+    LAYER_LOCAL = 1 << 0,        /* attention sees `window` tokens */
+    LAYER_ROPE_1 = 1 << 1,       /* positions by ropes[1] */
+    LAYER_NO_ROPE = 1 << 2,      /* no positions at all */
+    LAYER_NO_ATTN_NORM = 1 << 3, /* attention reads the stream itself: ModernBERT's first */
 };
 
 /* What a stack has or has not. */
@@ -111,6 +113,8 @@ enum stack_flag {
     STACK_SCALE_BY_LAYER = 1 << 5, /* scores are also divided by layer + 1 */
     STACK_NORM_PLUS_ONE = 1 << 6,  /* norms keep their weights minus one: Gemma */
     STACK_PROJECT_TOKENS = 1 << 7, /* EMBED_PROJECT before positions are added: OPT */
+    STACK_BIAS_BY_LAYER = 1 << 8,  /* each layer has its own POSITION_BIAS: umT5 */
+    STACK_TURN_VALUES = 1 << 8,    /* rotary positions turn values too: RoFormer */
 };
 
 struct stack_spec {
@@ -120,13 +124,14 @@ struct stack_spec {
     uint32_t layers, heads, kv_heads, head_size;
     uint32_t max_positions; /* most tokens of a text */
     enum position_kind positions;
-    uint32_t position_offset;       /* row of the table for position 0 (RoBERTa and BART: 2) */
-    uint32_t token_types;           /* rows of the token type table */
-    float embed_scale;              /* 0: 1 */
-    uint32_t embed_size;            /* of the embeddings, EMBED_PROJECT follows; 0: hidden_size */
-    struct rope ropes[ARCH_ROPES];  /* POSITIONS_ROTARY; size 0: there is none */
-    uint32_t buckets, bucket_reach; /* POSITIONS_BUCKETS; distances from bucket_reach on are one */
-    float alibi_scale;              /* of its slopes; 0: 1 */
+    uint32_t position_offset;      /* row of the table for position 0 (RoBERTa and BART: 2) */
+    uint32_t token_types;          /* rows of the token type table */
+    float embed_scale;             /* 0: 1 */
+    uint32_t embed_size;           /* of the embeddings, EMBED_PROJECT follows; 0: hidden_size */
+    struct rope ropes[ARCH_ROPES]; /* POSITIONS_ROTARY; size 0: there is none */
+    /* POSITIONS_BUCKETS, or beside POSITIONS_LEARNED (MPNet); from bucket_reach on all are one. */
+    uint32_t buckets, bucket_reach;
+    float alibi_scale; /* of its slopes; 0: 1 */
     enum norm_kind norm_kind;
     enum norm_place norm_place;
     float norm_eps;

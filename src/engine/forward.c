@@ -119,8 +119,11 @@ static struct attention_shape self_shape(const struct stack *stack, uint32_t lay
     struct attention_shape shape = shape_of(spec, layer, stack_has(spec, STACK_CAUSAL));
     if (spec->layer_kinds[layer] & LAYER_LOCAL)
         shape.window = spec->window;
-    shape.bias = stack->position_bias;
-    shape.bias_reach = stack->position_bias ? spec->max_positions : 0;
+    if (!stack->position_bias)
+        return shape;
+    const size_t own = stack_has(spec, STACK_BIAS_BY_LAYER) ? layer : 0;
+    shape.bias_reach = spec->max_positions;
+    shape.bias = stack->position_bias + own * spec->heads * (2 * (size_t)shape.bias_reach - 1);
     return shape;
 }
 
@@ -145,9 +148,9 @@ static bool is_parallel(const struct stack_spec *spec) {
     return spec->norm_place == NORM_PARALLEL || spec->norm_place == NORM_PARALLEL_TWO;
 }
 
-/* The input of a block: the stream, or its norm. */
+/* The input of a block: the stream, or its norm (size 0: there is none). */
 static const float *block_in(struct walk *w, const struct norm *norm) {
-    if (w->spec->norm_place == NORM_POST || w->spec->norm_place == NORM_OUTPUT)
+    if (w->spec->norm_place == NORM_POST || w->spec->norm_place == NORM_OUTPUT || norm->size == 0)
         return w->x;
     apply_norm(w, norm, w->x, w->t);
     return w->t;
@@ -185,8 +188,9 @@ static void prepare_qk(struct walk *w, const struct layer *layer, uint32_t i) {
     }
     if (spec->positions == POSITIONS_ROTARY && !(kinds & LAYER_NO_ROPE)) {
         const uint32_t which = kinds & LAYER_ROPE_1 ? 1 : 0;
+        const uint32_t values = stack_has(spec, STACK_TURN_VALUES) ? spec->kv_heads : 0;
         w->device->rotate(w->lane, &spec->ropes[which], w->step->angles[which], q, qkv, w->rows,
-                          spec->heads + spec->kv_heads, spec->head_size);
+                          spec->heads + spec->kv_heads + values, spec->head_size);
     }
 }
 

@@ -61,6 +61,9 @@ enum status loader_check_matrix(const struct tensor *tensor, uint32_t rows, uint
                                 struct error *err) MUST_CHECK;
 enum status loader_check_vector(const struct tensor *tensor, uint32_t size,
                                 struct error *err) MUST_CHECK;
+/* A 1x1 convolution [outputs, in / groups, 1]: a matrix whose groups are blocks along its diagonal
+ * (SqueezeBERT). */
+bool loader_is_blocks(const struct source *source, uint32_t in);
 enum status loader_check_source(const struct source *source, uint32_t in,
                                 struct error *err) MUST_CHECK;
 
@@ -76,6 +79,9 @@ enum status loader_pack_norm(struct loader *l, struct norm *norm, const struct s
 /* A table of floats [rows, cols]; one that another stack has loaded already is shared. */
 enum status loader_pack_table(struct loader *l, const float **table, uint32_t stack, enum slot slot,
                               uint32_t rows, uint32_t cols, struct error *err) MUST_CHECK;
+/* The first row of a slot's tensor [*, cols] is added to each of the table's. */
+enum status loader_add_row(struct loader *l, const float *table, uint32_t stack, enum slot slot,
+                           uint32_t rows, uint32_t cols, struct error *err) MUST_CHECK;
 
 /* Tables that no tensor holds: sines and cosines of positions [*, hidden_size]; what distances add
  * to scores [heads, 2 * max_positions - 1], which T5's buckets give. */

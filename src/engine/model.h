@@ -57,8 +57,8 @@ struct memory {
 struct stack {
     const struct stack_spec *spec;
     const float *tokens, *positions, *types; /* tables [*, embed_size or hidden], or NULL */
-    const float *position_bias;              /* [heads, 2 * max_positions - 1], or NULL */
-    struct linear embed_project;             /* [hidden, embed_size], if there is one */
+    const float *position_bias;  /* [1 or layers, heads, 2 * max_positions - 1], or NULL */
+    struct linear embed_project; /* [hidden, embed_size], if there is one */
     struct norm embed_norm, final_norm;
     struct layer *layers; /* [spec->layers] */
     struct pool pool;

@@ -93,9 +93,23 @@ static uint32_t fused_head(const struct stack_spec *spec, uint32_t head) {
     return at * (group + 2) + group + part - 1;
 }
 
+/* The same of a 1x1 convolution: zeros beside the blocks. */
+static void read_blocks(const struct source *s, uint32_t in, uint32_t from, uint32_t n,
+                        float *rows) {
+    const uint32_t width = (uint32_t)s->weight->dims[1], each = s->outputs / (in / width);
+    memset(rows, 0, (size_t)n * in * sizeof *rows);
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t row = from + i;
+        tensor_to_floats(s->weight, (size_t)row * width, width,
+                         rows + (size_t)i * in + (size_t)(row / each) * width);
+    }
+}
+
 /* Outputs [from, from + n) of one source, n <= PIECE_OUTPUTS, as rows of `in` floats. */
 static void read_run(const struct source *s, uint32_t in, uint32_t from, uint32_t n, float *rows) {
-    if (s->transposed)
+    if (loader_is_blocks(s, in))
+        read_blocks(s, in, from, n, rows);
+    else if (s->transposed)
         read_transposed(s, in, from, n, rows);
     else
         tensor_to_floats(s->weight, (size_t)from * in, (size_t)n * in, rows);
@@ -287,5 +301,30 @@ enum status loader_pack_table(struct loader *l, const float **table, uint32_t st
     }
     l->tables[l->n_tables++] = (struct table){source.weight, memory};
     *table = memory;
+    return STATUS_OK;
+}
+
+enum status loader_add_row(struct loader *l, const float *table, uint32_t stack, enum slot slot,
+                           uint32_t rows, uint32_t cols, struct error *err) {
+    struct source source;
+    if (loader_need_slot(l, stack, slot, 0, &source, err) != STATUS_OK)
+        return STATUS_ERROR;
+    const struct tensor *tensor = source.weight;
+    const uint32_t stored = tensor->elements / cols < LIMIT_VOCAB_SIZE
+                                ? (uint32_t)(tensor->elements / cols)
+                                : LIMIT_VOCAB_SIZE;
+    if (loader_check_matrix(tensor, stored > 0 ? stored : 1, cols, err) != STATUS_OK)
+        return STATUS_ERROR;
+    PLAN(l, "added:");
+    loader_plan_tensor(l, tensor);
+    if (l->loading != LOADING_PACK)
+        return STATUS_OK;
+    char *base = l->model->image.base;
+    float *floats = (void *)(base + ((const char *)table - base));
+    float *row = mem_alloc(cols * sizeof *row);
+    tensor_to_floats(tensor, 0, cols, row);
+    for (size_t i = 0; i < (size_t)rows * cols; i++)
+        floats[i] += row[i % cols];
+    mem_free(row);
     return STATUS_OK;
 }

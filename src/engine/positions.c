@@ -92,7 +92,7 @@ static void fill_buckets(const struct stack_spec *spec, const struct tensor *ten
 enum status loader_pack_bias(struct loader *l, const float **table, uint32_t stack,
                              struct error *err) {
     const struct stack_spec *spec = &l->model->arch.stacks[stack];
-    const bool learned = spec->positions == POSITIONS_BUCKETS;
+    const bool learned = spec->buckets > 0;
     struct source source = {0};
     if (learned &&
         (loader_need_slot(l, stack, SLOT_POSITION_BIAS, 0, &source, err) != STATUS_OK ||

@@ -89,7 +89,9 @@ static enum status load_block_norms(struct loader *l, uint32_t stack, uint32_t l
                                     enum slot out_slot, struct error *err) {
     const struct stack_spec *spec = &l->model->arch.stacks[stack];
     const uint32_t hidden = spec->hidden_size;
-    if (has_in_norm(spec) && load_norm(l, norm, stack, slot, layer, hidden, err) != STATUS_OK)
+    const bool bare = slot == SLOT_ATTN_NORM && spec->layer_kinds[layer] & LAYER_NO_ATTN_NORM;
+    if (has_in_norm(spec) && !bare &&
+        load_norm(l, norm, stack, slot, layer, hidden, err) != STATUS_OK)
         return STATUS_ERROR;
     return has_out_norm(spec) ? load_norm(l, out, stack, out_slot, layer, hidden, err) : STATUS_OK;
 }
@@ -170,6 +172,8 @@ static enum status load_positions(struct loader *l, uint32_t stack, uint32_t wid
     struct stack *to = &l->model->stacks[stack];
     switch (spec->positions) {
     case POSITIONS_LEARNED:
+        if (spec->buckets > 0 && loader_pack_bias(l, &to->position_bias, stack, err) != STATUS_OK)
+            return STATUS_ERROR;
         return loader_pack_table(l, &to->positions, stack, SLOT_EMBED_POSITIONS,
                                  spec->max_positions + spec->position_offset, width, err);
     case POSITIONS_SINUSOIDAL:
@@ -185,6 +189,18 @@ static enum status load_positions(struct loader *l, uint32_t stack, uint32_t wid
     return STATUS_OK;
 }
 
+static enum status load_types(struct loader *l, uint32_t stack, uint32_t width, struct error *err) {
+    const struct stack_spec *spec = &l->model->arch.stacks[stack];
+    struct stack *to = &l->model->stacks[stack];
+    char name[LOADER_NAME_BYTES];
+    if (loader_pack_table(l, &to->types, stack, SLOT_EMBED_TYPES, spec->token_types, width, err) !=
+        STATUS_OK)
+        return STATUS_ERROR;
+    if (!loader_first_name(l, stack, SLOT_EMBED_SHARED, 0, name))
+        return STATUS_OK;
+    return loader_add_row(l, to->types, stack, SLOT_EMBED_SHARED, spec->token_types, width, err);
+}
+
 static enum status load_embeddings(struct loader *l, uint32_t stack, struct error *err) {
     const struct stack_spec *spec = &l->model->arch.stacks[stack];
     struct stack *to = &l->model->stacks[stack];
@@ -194,8 +210,7 @@ static enum status load_embeddings(struct loader *l, uint32_t stack, struct erro
             STATUS_OK ||
         load_positions(l, stack, width, err) != STATUS_OK)
         return STATUS_ERROR;
-    if (spec->token_types > 0 && loader_pack_table(l, &to->types, stack, SLOT_EMBED_TYPES,
-                                                   spec->token_types, width, err) != STATUS_OK)
+    if (spec->token_types > 0 && load_types(l, stack, width, err) != STATUS_OK)
         return STATUS_ERROR;
     if (stack_has(spec, STACK_EMBED_NORM) &&
         load_norm(l, &to->embed_norm, stack, SLOT_EMBED_NORM, 0, width, err) != STATUS_OK)
