@@ -1,94 +1,40 @@
-/* RoBERTa (Liu et al. 2019) and those built like it, XLM-RoBERTa and CamemBERT, as transformers'
- * RobertaModel: BERT's layers; positions count from pad_token_id + 1, so the table's first rows
- * belong to padding. */
+/* RoBERTa (Liu et al. 2019) and those built like it, XLM-RoBERTa, CamemBERT and data2vec's text
+ * model, as transformers' RobertaModel: BERT's layers; positions count from pad_token_id + 1, so
+ * the table's first rows belong to padding. */
 #include "models/family.h"
 
-static const struct slot_name names[] = {
-    {SLOT_EMBED_TOKENS, "embeddings.word_embeddings", false},
-    {SLOT_EMBED_POSITIONS, "embeddings.position_embeddings", false},
-    {SLOT_EMBED_TYPES, "embeddings.token_type_embeddings", false},
-    {SLOT_EMBED_NORM, "embeddings.LayerNorm", false},
-    {SLOT_ATTN_Q, "encoder.layer.%u.attention.self.query", false},
-    {SLOT_ATTN_K, "encoder.layer.%u.attention.self.key", false},
-    {SLOT_ATTN_V, "encoder.layer.%u.attention.self.value", false},
-    {SLOT_ATTN_OUT, "encoder.layer.%u.attention.output.dense", false},
-    {SLOT_ATTN_NORM, "encoder.layer.%u.attention.output.LayerNorm", false},
-    {SLOT_FFN_UP, "encoder.layer.%u.intermediate.dense", false},
-    {SLOT_FFN_DOWN, "encoder.layer.%u.output.dense", false},
-    {SLOT_FFN_NORM, "encoder.layer.%u.output.LayerNorm", false},
-    {0},
-};
-
-/* Rows of the position table, of which the first `offset` are padding's. */
-static uint32_t max_positions(struct config *c, uint32_t offset) {
-    const uint32_t rows = config_size_or(c, "max_position_embeddings", 512, LIMIT_POSITIONS);
-    if (rows <= offset)
-        config_fail(c, "\"max_position_embeddings\" is %u, must be over pad_token_id + 1 = %u",
-                    rows, offset);
-    return rows > offset ? rows - offset : 1;
-}
+#include <string.h>
 
 static void describe(struct arch *arch, struct config *c, const char *suffix) {
     (void)suffix;
-    const uint32_t hidden = config_size(c, "hidden_size", LIMIT_HIDDEN_SIZE);
-    const uint32_t heads = config_size(c, "num_attention_heads", LIMIT_HIDDEN_SIZE);
+    const bool data2vec = strcmp(json_get_string(c->json, "model_type", ""), "data2vec-text") == 0;
+    struct stack_spec spec = config_encoder(c);
     config_only(c, "position_embedding_type", "absolute");
+    config_positions_after(c, &spec, (uint32_t)(config_token(c, "pad_token_id", 1) + 1));
+    arch_of_encoder(arch, c, data2vec ? "data2vec_text." : "roberta.", &spec);
     arch->bos = config_token(c, "bos_token_id", 0);
     arch->eos = config_token(c, "eos_token_id", 2);
     arch->pad = config_token(c, "pad_token_id", 1);
-    const uint32_t offset = (uint32_t)(arch->pad + 1);
-    arch->prefix = "roberta.";
-    arch->n_stacks = 1;
-    arch->stacks[0] = (struct stack_spec){
-        .name = "encoder",
-        .names = names,
-        .vocab_size = config_size(c, "vocab_size", LIMIT_VOCAB_SIZE),
-        .hidden_size = hidden,
-        .intermediate_size = config_size(c, "intermediate_size", 8 * LIMIT_HIDDEN_SIZE),
-        .layers = config_size(c, "num_hidden_layers", LIMIT_LAYERS),
-        .heads = heads,
-        .kv_heads = heads,
-        .head_size = config_head_size(c, "num_attention_heads", heads, "hidden_size", hidden),
-        .max_positions = max_positions(c, offset),
-        .positions = POSITIONS_LEARNED,
-        .position_offset = offset,
-        .token_types = config_size_or(c, "type_vocab_size", 2, LIMIT_VOCAB_SIZE),
-        .flags = STACK_EMBED_NORM | (config_bool(c, "is_decoder", false) ? STACK_CAUSAL : 0),
-        .norm_kind = NORM_LAYER,
-        .norm_place = NORM_POST,
-        .norm_eps = config_eps(c, "layer_norm_eps", 1e-12f),
-        .activation = config_activation(c, "hidden_act", ACTIVATION_GELU),
-    };
 }
 
 /* The transform's activation is gelu whatever hidden_act says. */
 static void lm_head(struct arch *arch, struct config *c) {
-    const struct stack_spec *stack = &arch->stacks[0];
-    head_begin(arch, HEAD_LM, stack_has(stack, STACK_CAUSAL) ? ROWS_LAST : ROWS_ALL);
-    struct head_step *dense = head_add(arch, "lm_head.dense", stack->hidden_size);
-    dense->activation = ACTIVATION_GELU;
-    dense->norm = "lm_head.layer_norm";
-    struct head_step *decoder = head_add(arch, "lm_head.decoder", stack->vocab_size);
-    decoder->tied = config_bool(c, "tie_word_embeddings", true);
-    decoder->bias = "lm_head.bias";
-}
-
-static void two_steps(struct arch *arch, const char *dense, const char *last, uint32_t outputs) {
-    head_begin(arch, HEAD_SEQUENCE, ROWS_FIRST);
-    head_add(arch, dense, arch->stacks[0].hidden_size)->activation = ACTIVATION_TANH;
-    head_add(arch, last, outputs);
+    head_of_masks(arch, c, "lm_head.dense", ACTIVATION_GELU, "lm_head.layer_norm",
+                  "lm_head.decoder")
+        ->bias = "lm_head.bias";
 }
 
 static void sequence_head(struct arch *arch, struct config *c) {
-    two_steps(arch, "classifier.dense", "classifier.out_proj", config_labels(c));
+    head_of_first(arch, "classifier.dense", ACTIVATION_TANH, "classifier.out_proj",
+                  config_labels(c));
 }
 
 static void choice_head(struct arch *arch, struct config *c) {
     (void)c;
-    two_steps(arch, "pooler.dense", "classifier", 1);
+    head_of_first(arch, "pooler.dense", ACTIVATION_TANH, "classifier", 1);
 }
 
-static const struct head_row heads[] = {
+const struct head_row roberta_heads[] = {
     {"Model", NULL},
     {"ForMaskedLM", lm_head},
     {"ForCausalLM", lm_head},
@@ -99,13 +45,16 @@ static const struct head_row heads[] = {
     {0},
 };
 
-static const struct family_type types[] = {
-    {"roberta", "Roberta"}, {"xlm-roberta", "XLMRoberta"}, {"camembert", "Camembert"}, {0}};
+static const struct family_type types[] = {{"roberta", "Roberta"},
+                                           {"xlm-roberta", "XLMRoberta"},
+                                           {"camembert", "Camembert"},
+                                           {"data2vec-text", "Data2VecText"},
+                                           {0}};
 
 const struct family family_roberta = {
     .name = "roberta",
     .types = types,
-    .heads = heads,
+    .heads = roberta_heads,
     .base = "Model",
     .describe = describe,
 };

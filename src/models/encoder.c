@@ -1,0 +1,90 @@
+/* What most encoders since BERT have in common: their config's keys, their tensors' names, the
+ * shapes of their heads. A family starts from these and says what is different. */
+#include "models/family.h"
+
+const struct slot_name encoder_slots[] = {
+    {SLOT_EMBED_TOKENS, "embeddings.word_embeddings", false},
+    {SLOT_EMBED_POSITIONS, "embeddings.position_embeddings", false},
+    {SLOT_EMBED_TYPES, "embeddings.token_type_embeddings", false},
+    {SLOT_EMBED_NORM, "embeddings.LayerNorm", false},
+    {SLOT_EMBED_PROJECT, "embeddings_project", false},
+    {SLOT_EMBED_PROJECT, "encoder.embedding_hidden_mapping_in", false},
+    {SLOT_ATTN_Q, "encoder.layer.%u.attention.self.query", false},
+    {SLOT_ATTN_K, "encoder.layer.%u.attention.self.key", false},
+    {SLOT_ATTN_V, "encoder.layer.%u.attention.self.value", false},
+    {SLOT_ATTN_OUT, "encoder.layer.%u.attention.output.dense", false},
+    {SLOT_ATTN_NORM, "encoder.layer.%u.attention.output.LayerNorm", false},
+    {SLOT_FFN_UP, "encoder.layer.%u.intermediate.dense", false},
+    {SLOT_FFN_DOWN, "encoder.layer.%u.output.dense", false},
+    {SLOT_FFN_NORM, "encoder.layer.%u.output.LayerNorm", false},
+    {0},
+};
+
+struct stack_spec config_encoder(struct config *c) {
+    const uint32_t hidden = config_size(c, "hidden_size", LIMIT_HIDDEN_SIZE);
+    const uint32_t heads = config_size(c, "num_attention_heads", LIMIT_HIDDEN_SIZE);
+    return (struct stack_spec){
+        .name = "encoder",
+        .names = encoder_slots,
+        .vocab_size = config_size(c, "vocab_size", LIMIT_VOCAB_SIZE),
+        .hidden_size = hidden,
+        .intermediate_size = config_size(c, "intermediate_size", 8 * LIMIT_HIDDEN_SIZE),
+        .layers = config_size(c, "num_hidden_layers", LIMIT_LAYERS),
+        .heads = heads,
+        .kv_heads = heads,
+        .head_size = config_head_size(c, "num_attention_heads", heads, "hidden_size", hidden),
+        .max_positions = config_size_or(c, "max_position_embeddings", 512, LIMIT_POSITIONS),
+        .positions = POSITIONS_LEARNED,
+        .token_types = config_size_or(c, "type_vocab_size", 2, LIMIT_VOCAB_SIZE),
+        .flags = STACK_EMBED_NORM | (config_bool(c, "is_decoder", false) ? STACK_CAUSAL : 0),
+        .norm_kind = NORM_LAYER,
+        .norm_place = NORM_POST,
+        .norm_eps = config_eps(c, "layer_norm_eps", 1e-12f),
+        .activation = config_activation(c, "hidden_act", ACTIVATION_GELU),
+    };
+}
+
+void config_embed_size(struct config *c, struct stack_spec *spec, const char *key,
+                       uint32_t otherwise) {
+    const uint32_t size = config_size_or(c, key, otherwise, LIMIT_HIDDEN_SIZE);
+    spec->embed_size = size == spec->hidden_size ? 0 : size;
+}
+
+void config_positions_after(struct config *c, struct stack_spec *spec, uint32_t offset) {
+    const uint32_t rows = spec->max_positions;
+    if (rows <= offset)
+        config_fail(c, "\"max_position_embeddings\" is %u, must be over pad_token_id + 1 = %u",
+                    rows, offset);
+    spec->max_positions = rows > offset ? rows - offset : 1;
+    spec->position_offset = offset;
+}
+
+void arch_of_encoder(struct arch *arch, struct config *c, const char *prefix,
+                     const struct stack_spec *spec) {
+    arch->prefix = prefix;
+    arch->n_stacks = 1;
+    arch->stacks[0] = *spec;
+    arch->bos = config_token(c, "bos_token_id", -1);
+    arch->eos = config_token(c, "eos_token_id", -1);
+    arch->pad = config_token(c, "pad_token_id", 0);
+}
+
+struct head_step *head_of_masks(struct arch *arch, struct config *c, const char *dense,
+                                enum activation activation, const char *norm, const char *decoder) {
+    const struct stack_spec *stack = &arch->stacks[0];
+    head_begin(arch, HEAD_LM, stack_has(stack, STACK_CAUSAL) ? ROWS_LAST : ROWS_ALL);
+    struct head_step *step =
+        head_add(arch, dense, stack->embed_size > 0 ? stack->embed_size : stack->hidden_size);
+    step->activation = activation;
+    step->norm = norm;
+    step = head_add(arch, decoder, stack->vocab_size);
+    step->tied = config_bool(c, "tie_word_embeddings", true);
+    return step;
+}
+
+void head_of_first(struct arch *arch, const char *dense, enum activation activation,
+                   const char *last, uint32_t outputs) {
+    head_begin(arch, HEAD_SEQUENCE, ROWS_FIRST);
+    head_add(arch, dense, arch->stacks[0].hidden_size)->activation = activation;
+    head_add(arch, last, outputs);
+}
