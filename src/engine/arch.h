@@ -114,7 +114,7 @@ enum stack_flag {
     STACK_NORM_PLUS_ONE = 1 << 6,  /* norms keep their weights minus one: Gemma */
     STACK_PROJECT_TOKENS = 1 << 7, /* EMBED_PROJECT before positions are added: OPT */
     STACK_BIAS_BY_LAYER = 1 << 8,  /* each layer has its own POSITION_BIAS: umT5 */
-    STACK_TURN_VALUES = 1 << 8,    /* rotary positions turn values too: RoFormer */
+    STACK_TURN_VALUES = 1 << 9,    /* rotary positions turn values too: RoFormer */
 };
 
 struct stack_spec {
