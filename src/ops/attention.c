@@ -8,7 +8,8 @@
 /* One pass of attention, the same for all blocks. */
 struct pass {
     const struct attention_shape *shape;
-    size_t page_offset;
+    const struct attention_seq *seqs;
+    size_t page_offset, bias_stride;
     const float *q;
     size_t ldq;
     float *y;
@@ -65,9 +66,18 @@ static uint64_t block_cost(const struct attention_shape *shape, const struct att
     return 1 + (to - from) / KV_PAGE_TOKENS;
 }
 
-static void run_block(const struct pass *pass, const struct attention_seq *seq, uint32_t kv_head,
-                      uint32_t block) {
+/* The caller's own additions to the scores of one query, in row i of the block. */
+static const float *made_bias(const struct pass *pass, uint32_t seq, const struct attend *a,
+                              uint32_t i, uint32_t r, uint32_t h) {
     const struct attention_shape *shape = pass->shape;
+    float *out = pass->scratch->bias + (size_t)i * pass->bias_stride;
+    shape->row_bias(shape->row_bias_user, seq, r, h, a->from[i], a->to[i], out);
+    return out;
+}
+
+static void run_block(const struct pass *pass, uint32_t at, uint32_t kv_head, uint32_t block) {
+    const struct attention_shape *shape = pass->shape;
+    const struct attention_seq *seq = &pass->seqs[at];
     const uint32_t group = shape->heads / shape->kv_heads, size = shape->head_size;
     const uint32_t first = block * KERNEL_TILE_ROWS, all = queries(shape, seq);
     const size_t head = (size_t)kv_head * size * KV_PAGE_TOKENS;
@@ -87,7 +97,7 @@ static void run_block(const struct pass *pass, const struct attention_seq *seq, 
     for (uint32_t i = 0; i < a.rows; i++) {
         const uint32_t r = (first + i) / group, h = kv_head * group + (first + i) % group;
         visible(shape, seq, r, &a.from[i], &a.to[i]);
-        a.bias[i] = bias_of(shape, seq, r, h);
+        a.bias[i] = shape->row_bias ? made_bias(pass, at, &a, i, r, h) : bias_of(shape, seq, r, h);
         memcpy(pass->scratch->q + (size_t)i * size,
                pass->q + (seq->row + r) * pass->ldq + (size_t)h * size, size * sizeof(float));
     }
@@ -99,12 +109,16 @@ static void run_block(const struct pass *pass, const struct attention_seq *seq, 
     }
 }
 
+static uint32_t head_count(const struct attention_shape *shape) {
+    return shape->n_heads > 0 ? shape->n_heads : shape->kv_heads;
+}
+
 static uint64_t total_cost(const struct attention_shape *shape, const struct attention_seq *seqs,
                            uint32_t n_seqs) {
     uint64_t total = 0;
     for (uint32_t s = 0; s < n_seqs; s++) {
         for (uint32_t b = 0; b < blocks(shape, seqs + s); b++) {
-            total += block_cost(shape, seqs + s, b) * shape->kv_heads;
+            total += block_cost(shape, seqs + s, b) * head_count(shape);
         }
     }
     return total;
@@ -116,7 +130,9 @@ void cpu_attention(struct lane *lane, struct scratch *scratch, const struct atte
     ASSERT(lane->count <= scratch->lanes && shape->head_size <= scratch->max_in);
     const struct pass pass = {
         .shape = shape,
+        .seqs = seqs,
         .page_offset = page_offset,
+        .bias_stride = key_stride(scratch),
         .q = q,
         .ldq = ldq,
         .y = y,
@@ -132,12 +148,12 @@ void cpu_attention(struct lane *lane, struct scratch *scratch, const struct atte
         ASSERT(seqs[s].keys <= scratch->max_keys);
         ASSERT(shape->bias == NULL || (seqs[s].keys <= shape->bias_reach &&
                                        seqs[s].past + seqs[s].rows <= shape->bias_reach));
-        for (uint32_t h = 0; h < shape->kv_heads; h++) {
+        for (uint32_t h = 0; h < head_count(shape); h++) {
             for (uint32_t b = 0; b < blocks(shape, seqs + s); b++) {
                 /* A block is its lane's in whose share its middle lies. */
                 const uint64_t cost = block_cost(shape, seqs + s, b), middle = at + cost / 2;
                 if (middle >= from && middle < to) {
-                    run_block(&pass, seqs + s, h, b);
+                    run_block(&pass, s, shape->first_head + h, b);
                 }
                 at += cost;
             }

@@ -18,6 +18,7 @@ static struct device cpu = {
     .clamp = cpu_clamp,
     .add = cpu_add,
     .scatter_add = cpu_scatter_add,
+    .route = cpu_route,
 };
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -45,8 +46,7 @@ static void *carve(struct carver *carver, size_t bytes) {
 /* Sizes cannot overflow: each factor is below 2^32 / 64 by limits.h, products below 2^58. */
 static void lay_out(struct scratch *s, struct carver *carver) {
     const size_t row = quantized_row_bytes(s->max_in);
-    const size_t keys =
-        ((size_t)s->max_keys + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS * KV_PAGE_TOKENS;
+    const size_t keys = key_stride(s);
     s->lane = carve(carver, s->lanes * sizeof(*s->lane));
     s->quantized = carve(carver, s->max_rows * row + KERNEL_SLACK);
     s->scales = carve(carver, s->max_rows * sizeof(*s->scales));
@@ -58,6 +58,7 @@ static void lay_out(struct scratch *s, struct carver *carver) {
             .q = carve(carver, KERNEL_TILE_ROWS * (size_t)s->max_in * sizeof(float)),
             .y = carve(carver, KERNEL_TILE_ROWS * (size_t)s->max_in * sizeof(float)),
             .scores = carve(carver, KERNEL_TILE_ROWS * keys * sizeof(float)),
+            .bias = carve(carver, KERNEL_TILE_ROWS * keys * sizeof(float)),
         };
         if (carver->base != NULL) {
             s->lane[i] = lane;

@@ -72,6 +72,8 @@ void linear_place(struct linear *linear, void *memory);
  * unless it reaches `out`. Different ranges may be packed by different threads. */
 void linear_set_weights(struct linear *linear, uint32_t first, uint32_t n, const float *w);
 void linear_set_bias(struct linear *linear, uint32_t first, uint32_t n, const float *bias);
+/* The layer of outputs [first, first + n) alone, in the same memory. first is a multiple of 16. */
+struct linear linear_part(const struct linear *linear, uint32_t first, uint32_t n);
 
 /* What is done to y after the product, in this order: + bias, activation, + residual. */
 struct epilogue {
@@ -97,6 +99,7 @@ struct attention_seq {
     float *const *pages; /* [ceil(keys / KV_PAGE_TOKENS)] blocks, each with all layers' pages */
 };
 
+#define ATTENTION_HIDDEN (-1e30f)
 struct attention_shape {
     uint32_t heads, kv_heads, head_size;
     float scale;     /* of the scores */
@@ -110,6 +113,14 @@ struct attention_shape {
      * key and no query is at bias_reach or beyond. */
     const float *bias;
     uint32_t bias_reach;
+    /* NULL: none; else instead of `bias`: writes what is added to the scaled scores of query `row`
+     * of seqs[seq] (its first is 0) at head h for keys [from, to) to out[from .. to). A key at
+     * ATTENTION_HIDDEN is not seen; one of them must be. Called by any lane. */
+    void (*row_bias)(const void *user, uint32_t seq, uint32_t row, uint32_t h, uint32_t from,
+                     uint32_t to, float *out);
+    const void *row_bias_user;
+    uint32_t first_head, n_heads; /* KV heads that are computed, the others' outputs are left as
+                                     they are; n_heads 0: all */
 };
 
 /* What one forward pass needs beyond its inputs; made at load for the largest batch. */
@@ -138,6 +149,15 @@ struct rope {
     bool interleaved; /* pairs (2i, 2i + 1), as GPT-J; else (i, i + size / 2), as Llama */
     float scale;      /* of cosines and sines; 0: 1 */
     float frequencies[ROPE_PAIRS];
+};
+
+/* Which experts of a feed-forward a row goes to (Shazeer et al. 2017). Scores are the softmax of
+ * the router's outputs, or their sigmoids; those of the chosen are the experts' weights. */
+struct routing {
+    uint32_t experts, per_token; /* per_token <= experts; 0: there are none */
+    bool sigmoid;
+    bool normalized; /* the weights of a row are divided by their sum */
+    float scale;     /* of the weights; 0: 1 */
 };
 
 /* One row a operation: OP(name, arguments after lane and scratch). */
@@ -212,6 +232,11 @@ struct device {
      * ldy. Lanes divide the columns. */
     void (*scatter_add)(struct lane *lane, const float *x, size_t ldx, const uint32_t *ids,
                         const float *weights, uint32_t n, uint32_t size, float *y, size_t ldy);
+
+    /* ids and weights [rows, per_token]: for each row of x [rows, experts], which is overwritten,
+     * the experts of the highest scores, all different; of equals the first. */
+    void (*route)(struct lane *lane, const struct routing *routing, float *x, uint32_t *ids,
+                  float *weights, uint32_t rows);
 };
 
 /* The CPU, with the best kernels this machine has (BRISK_ISA=scalar|avx2 forces one). */

@@ -21,6 +21,7 @@ struct lane_scratch {
     struct row_scale *scales; /* [OWN_ROWS] */
     float *q, *y;             /* [KERNEL_TILE_ROWS, max_in] each: one block of attention */
     float *scores;            /* [KERNEL_TILE_ROWS, max_keys rounded up to pages] */
+    float *bias;              /* the same: what row_bias wrote */
 };
 
 struct scratch {
@@ -31,6 +32,11 @@ struct scratch {
     struct row_scale *scales;  /* [max_rows] */
     struct lane_scratch *lane; /* [lanes] */
 };
+
+/* Floats of a row of scores: max_keys in whole pages. */
+static inline size_t key_stride(const struct scratch *scratch) {
+    return ((size_t)scratch->max_keys + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS * KV_PAGE_TOKENS;
+}
 
 size_t linear_panel_bytes(const struct linear *linear);
 
@@ -68,5 +74,7 @@ void cpu_add(struct lane *lane, const float *x, float *y, size_t n);
 void cpu_clamp(struct lane *lane, float limit, float *x, size_t ldx, uint32_t rows, uint32_t size);
 void cpu_scatter_add(struct lane *lane, const float *x, size_t ldx, const uint32_t *ids,
                      const float *weights, uint32_t n, uint32_t size, float *y, size_t ldy);
+void cpu_route(struct lane *lane, const struct routing *routing, float *x, uint32_t *ids,
+               float *weights, uint32_t rows);
 
 #endif

@@ -1,6 +1,6 @@
-/* Operations on single rows: norm, embed, gather, activate, whose lanes divide the rows; softcap,
- * clamp, add, scatter_add, whose lanes divide the columns. Also the vector
- * math that generation and tasks use on one row. */
+/* Operations on single rows: norm, embed, gather, activate, route, whose lanes divide the
+ * rows; softcap, clamp, add, scatter_add, whose lanes divide the columns. Also the vector math that
+ * generation and tasks use on one row. */
 #include "ops/ops_private.h"
 
 static const struct {
@@ -166,6 +166,55 @@ void cpu_scatter_add(struct lane *lane, const float *x, size_t ldx, const uint32
     lane_range(lane, size, PANEL, &from, &to);
     for (size_t i = 0; i < n; i++) {
         kernels->add_scaled(y + ids[i] * ldy + from, x + i * ldx + from, weights[i], to - from);
+    }
+    lane_barrier(lane);
+}
+
+/* The largest of the scores that are not taken, which are never below 0; NaN may be among them. */
+static uint32_t take_largest(float *scores, uint32_t n, float *largest) {
+    const float taken = -1;
+    uint32_t best = 0;
+    while (scores[best] == taken) {
+        best++;
+    }
+    for (uint32_t i = best + 1; i < n; i++) {
+        if (scores[i] > scores[best]) {
+            best = i;
+        }
+    }
+    *largest = scores[best];
+    scores[best] = taken;
+    return best;
+}
+
+static void route_row(const struct kernels *kernels, const struct routing *routing, float *x,
+                      uint32_t *ids, float *weights) {
+    float scale = routing->scale != 0 ? routing->scale : 1, sum = 0;
+    if (routing->sigmoid) {
+        kernels->sigmoid(x, routing->experts);
+    } else {
+        kernels->softmax(x, routing->experts);
+    }
+    for (uint32_t i = 0; i < routing->per_token; i++) {
+        ids[i] = take_largest(x, routing->experts, &weights[i]);
+        sum += weights[i];
+    }
+    if (routing->normalized) {
+        scale /= sum;
+    }
+    for (uint32_t i = 0; i < routing->per_token; i++) {
+        weights[i] *= scale;
+    }
+}
+
+void cpu_route(struct lane *lane, const struct routing *routing, float *x, uint32_t *ids,
+               float *weights, uint32_t rows) {
+    const struct kernels *kernels = kernels_best();
+    const size_t k = routing->per_token;
+    size_t from, to;
+    lane_range(lane, rows, 1, &from, &to);
+    for (size_t r = from; r < to; r++) {
+        route_row(kernels, routing, x + r * routing->experts, ids + r * k, weights + r * k);
     }
     lane_barrier(lane);
 }

@@ -116,3 +116,14 @@ void linear_set_bias(struct linear *linear, uint32_t first, uint32_t n, const fl
         linear->bias[first + i] = bias[i];
     }
 }
+
+struct linear linear_part(const struct linear *linear, uint32_t first, uint32_t n) {
+    ASSERT(first % PANEL == 0 && n > 0 && n <= linear->out - first);
+    struct linear part = *linear;
+    part.out = n;
+    part.panels = (char *)linear->panels + first / PANEL * linear_panel_bytes(linear);
+    part.bias = linear->bias ? linear->bias + first : NULL;
+    part.scales = linear->scales ? linear->scales + first : NULL;
+    part.column_sums = linear->column_sums ? linear->column_sums + first : NULL;
+    return part;
+}

@@ -1,5 +1,5 @@
-/* Operations on single rows (norm, embed, gather, activate, softcap, clamp, scatter_add, vector
- * math): values, strides, in place, any number of lanes. */
+/* Operations on single rows (norm, embed, gather, activate, softcap, clamp, scatter_add, route,
+ * vector math): values, strides, in place, any number of lanes. */
 #include "unit/ops/lanes.h"
 
 enum { ROWS = 11, SIZE = 37, LD = 40 };
@@ -12,6 +12,8 @@ struct call {
     enum activation activation;
     float limit;
     float *y;
+    const struct routing *routing;
+    uint32_t *chosen;
 };
 
 static void run_norm(struct lane *lane, void *arg) {
@@ -47,6 +49,11 @@ static void run_clamp(struct lane *lane, void *arg) {
 static void run_scatter_add(struct lane *lane, void *arg) {
     const struct call *c = arg;
     device_cpu()->scatter_add(lane, c->x, SIZE, c->rows, c->gate, ROWS, SIZE, c->y, LD);
+}
+
+static void run_route(struct lane *lane, void *arg) {
+    const struct call *c = arg;
+    device_cpu()->route(lane, c->routing, c->y, c->chosen, (float *)c->gate, ROWS);
 }
 
 static void norm_has_mean_0_and_variance_1(void **state) {
@@ -208,6 +215,81 @@ static void scatter_add_sums_in_order(void **state) {
     mem_free(before);
 }
 
+/* Row r's scores by their definition, then the largest one after the other. */
+static void check_route(const struct routing *routing, const float *x, const uint32_t *ids,
+                        const float *weights, uint32_t r) {
+    enum { MOST = 8 };
+    double scores[MOST], sum = 0, chosen = 0;
+    const uint32_t n = routing->experts, k = routing->per_token;
+    bool taken[MOST] = {false};
+    for (uint32_t i = 0; i < n; i++) {
+        sum += exp(x[i]);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        scores[i] = routing->sigmoid ? 1 / (1 + exp(-x[i])) : exp(x[i]) / sum;
+    }
+    for (uint32_t i = 0; i < k; i++) {
+        uint32_t best = 0;
+        while (taken[best]) {
+            best++;
+        }
+        for (uint32_t j = best; j < n; j++) {
+            best = !taken[j] && x[j] > x[best] ? j : best;
+        }
+        taken[best] = true;
+        chosen += scores[best];
+        assert_int_equal(ids[i], best);
+    }
+    const double scale = routing->scale != 0 ? routing->scale : 1;
+    for (uint32_t i = 0; i < k; i++) {
+        near(weights[i], scores[ids[i]] * scale / (routing->normalized ? chosen : 1), 1e-6,
+             "weight", r);
+    }
+}
+
+static void rows_are_routed_to_their_best_experts(void **state) {
+    static const struct routing ROUTINGS[] = {
+        {.experts = 8, .per_token = 2, .normalized = true},
+        {.experts = 7, .per_token = 3},
+        {.experts = 5, .per_token = 5, .scale = 2.5f},
+        {.experts = 6, .per_token = 1, .sigmoid = true},
+        {.experts = 8, .per_token = 4, .sigmoid = true, .normalized = true, .scale = 1.5f},
+    };
+    uint32_t chosen[ROWS * 8];
+    float weights[ROWS * 8], y[ROWS * 8];
+    for (size_t i = 0; i < ARRAY_LEN(ROUTINGS); i++) {
+        const uint32_t n = ROUTINGS[i].experts, k = ROUTINGS[i].per_token;
+        float *x = random_floats((size_t)ROWS * n, -3, 3);
+        x[2] = x[1]; /* of equals the first */
+        for (uint32_t lanes = 1; lanes <= MOST_LANES; lanes++) {
+            struct call c = {.routing = &ROUTINGS[i], .y = y, .chosen = chosen, .gate = weights};
+            memcpy(y, x, (size_t)ROWS * n * sizeof(float));
+            run_lanes(lanes, run_route, &c);
+            for (uint32_t r = 0; r < ROWS; r++) {
+                check_route(&ROUTINGS[i], x + r * n, chosen + r * k, weights + r * k, r);
+            }
+        }
+        mem_free(x);
+    }
+}
+
+/* Damaged weights give such scores: a row's experts are different ones all the same. */
+static void scores_that_are_no_numbers_choose_different_experts(void **state) {
+    const struct routing routing = {.experts = 4, .per_token = 3};
+    uint32_t chosen[ROWS * 3];
+    float weights[ROWS * 3], y[ROWS * 4];
+    for (uint32_t i = 0; i < ROWS * 4; i++) {
+        y[i] = i % 3 == 0 ? NAN : i % 5 == 0 ? INFINITY : -INFINITY;
+    }
+    struct call c = {.routing = &routing, .y = y, .chosen = chosen, .gate = weights};
+    run_lanes(1, run_route, &c);
+    for (uint32_t r = 0; r < ROWS; r++) {
+        const uint32_t *ids = chosen + r * 3;
+        assert_true(ids[0] < 4 && ids[1] < 4 && ids[2] < 4);
+        assert_true(ids[0] != ids[1] && ids[0] != ids[2] && ids[1] != ids[2]);
+    }
+}
+
 static void vector_math_of_one_row(void **state) {
     float x[] = {1, 3, 2, 3}, y[] = {1, 3, 2, 3};
     assert_int_equal(ops_argmax(x, 4), 1);
@@ -228,6 +310,8 @@ int main(void) {
         cmocka_unit_test(activations_are_found_by_their_names),
         cmocka_unit_test(limits_are_kept_in_every_column),
         cmocka_unit_test(scatter_add_sums_in_order),
+        cmocka_unit_test(rows_are_routed_to_their_best_experts),
+        cmocka_unit_test(scores_that_are_no_numbers_choose_different_experts),
         cmocka_unit_test(vector_math_of_one_row),
     };
     return cmocka_run_group_tests(tests, make_teams, destroy_teams);
