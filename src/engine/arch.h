@@ -44,7 +44,15 @@
     SLOT(FFN_GATE)                                                                                 \
     SLOT(FFN_UP)                                                                                   \
     SLOT(FFN_DOWN)                                                                                 \
-    SLOT(FFN_OUT_NORM)
+    SLOT(FFN_OUT_NORM)                                                                             \
+    SLOT(ROUTER)      /* [experts, hidden_size] */                                                 \
+    SLOT(EXPERT_GATE) /* of an expert from here on */                                              \
+    SLOT(EXPERT_UP)                                                                                \
+    SLOT(EXPERT_DOWN)                                                                              \
+    SLOT(SHARED_GATE) /* of the expert that all rows go to, from here on */                        \
+    SLOT(SHARED_UP)                                                                                \
+    SLOT(SHARED_DOWN)                                                                              \
+    SLOT(SHARED_SCORE) /* [1, hidden_size]: its sigmoid is the shared expert's weight */
 
 enum slot {
 #define SLOT(name) SLOT_##name,
@@ -53,8 +61,9 @@ enum slot {
         SLOT_COUNT
 };
 
-/* How the checkpoint names a slot; "%u" is the layer. Names are tried with the arch's prefix in
- * front ("bert.") and without, since base and head checkpoints differ in it. */
+/* How the checkpoint names a slot; "%u" is the layer, a second one the expert. Names are tried with
+ * the arch's prefix in front ("bert.") and without, since base and head checkpoints differ in it.
+ */
 struct slot_name {
     enum slot slot;
     const char *name; /* NULL ends the list */
@@ -101,6 +110,7 @@ enum layer_kind {
     LAYER_ROPE_1 = 1 << 1,       /* positions by ropes[1] */
     LAYER_NO_ROPE = 1 << 2,      /* no positions at all */
     LAYER_NO_ATTN_NORM = 1 << 3, /* attention reads the stream itself: ModernBERT's first */
+    LAYER_DENSE = 1 << 4,        /* no experts where the stack has them */
 };
 
 /* What a stack has or has not. */
@@ -143,10 +153,12 @@ struct stack_spec {
     float attention_softcap;           /* 0: none */
     uint32_t window;                   /* of layers marked LAYER_LOCAL, as attention_shape has it */
     uint8_t layer_kinds[LIMIT_LAYERS]; /* of enum layer_kind */
-    uint32_t groups;     /* layers of weights, each run layers / groups times; 0: all their own */
-    float branch_scale;  /* of what attention and feed-forward add; 0: 1 */
-    uint32_t cross_from; /* STACK_CROSS: to the output of this stack */
-    uint32_t flags;      /* of enum stack_flag */
+    uint32_t groups; /* layers of weights, each run layers / groups times; 0: all their own */
+    struct routing routing; /* feed-forward by experts, but in layers marked LAYER_DENSE */
+    uint32_t expert_size, shared_size; /* inside an expert, the shared one; 0: there is none */
+    float branch_scale;                /* of what attention and feed-forward add; 0: 1 */
+    uint32_t cross_from;               /* STACK_CROSS: to the output of this stack */
+    uint32_t flags;                    /* of enum stack_flag */
 };
 
 /* What a head is run on and makes. The rows are chosen by the task from `rows`. */
