@@ -292,6 +292,7 @@ def sentence_heads():
 
 def all_heads():
     import decoders
+    import encoders
     for rows in (gpt2_heads, bert_heads, distilbert_heads, roberta_heads, bart_heads, sentence_heads,
-                 decoders.all_heads):
+                 decoders.all_heads, encoders.all_heads):
         yield from rows()

@@ -1,0 +1,86 @@
+"""The golden folders of encoder families: a row a model, of the smallest odd configuration that shows what is
+particular about the family. BERT's, DistilBERT's and RoBERTa's own, with all their cases, are in heads.py."""
+import transformers as hf
+
+import cases
+import vocabulary
+from heads import NER, Head, labels
+
+SMALL = {"vocab_size": 401, "hidden_size": 24, "intermediate_size": 44, "num_hidden_layers": 2, "num_attention_heads": 4,
+         "max_position_embeddings": 66, "pad_token_id": 0}
+ROBERTA = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+
+
+def wordpiece():
+    return vocabulary.bert(size=401)
+
+
+def byte_bpe():
+    return vocabulary.roberta(size=401)
+
+
+def some(rows, *names):
+    return [row for row in rows if row[0] in names]
+
+
+def masks(tokenizer):
+    mask, words = ("<mask>", ("Ġthe", "Ġriver")) if tokenizer is byte_bpe else ("[MASK]", ("the", "river"))
+    return some(cases.fill_mask(mask, *words), "string", "list", "two masks", "white space", "too long")
+
+
+def rows_of(family, name, config, heads=("mask", "sequence"), change=None, tokenizer=wordpiece, head=None, **more):
+    """Folders of one family: masked tokens, and where asked a classifier of texts, of tokens, of spans, hidden
+    states alone. `head` is put before the folders' names."""
+    def row(kind, task, suffix, asked, more_config=()):
+        values = SMALL | (ROBERTA if tokenizer is byte_bpe else {}) | (change or {}) | dict(more_config)
+        values = {key: value for key, value in values.items() if value is not None}
+        cls = name + suffix if not suffix.startswith("*") else suffix[1:]
+        if kind in heads:
+            folder = f"{head}-{task}" if head else task
+            yield Head(family, folder, getattr(hf, cls), config(**values), tokenizer, {task: asked}, **more)
+    suffixes = {"mask": "ForMaskedLM", "sequence": "ForSequenceClassification", "token": "ForTokenClassification",
+                "span": "ForQuestionAnswering", "hidden": "Model"} | more.pop("suffixes", {})
+    yield from row("mask", "fill-mask", suffixes["mask"], masks(tokenizer))
+    yield from row("sequence", "text-classification", suffixes["sequence"],
+                   some(cases.text_classification(), "string", "list", "pair", "pair too long", "none"),
+                   labels(["bad", "good", "fair"]))
+    yield from row("token", "token-classification", suffixes["token"],
+                   some(cases.token_classification(), "string", "list", "nothing ignored"), labels(NER))
+    yield from row("span", "question-answering", suffixes["span"],
+                   some(cases.question_answering(), "object", "list", "unicode", "windows"))
+    yield from row("hidden", "feature-extraction", suffixes["hidden"], cases.feature_extraction()[:2])
+
+
+def roberta_kin_heads():
+    small = {"type_vocab_size": 1, "layer_norm_eps": 1e-5}
+    yield from rows_of("roberta", "XLMRoberta", hf.XLMRobertaConfig, tokenizer=byte_bpe, change=small,
+                       head="xlm-roberta")
+    yield from rows_of("roberta", "Camembert", hf.CamembertConfig, ("mask", "token"), tokenizer=byte_bpe,
+                       change=small, head="camembert")
+    yield from rows_of("roberta", "Data2VecText", hf.Data2VecTextConfig, tokenizer=byte_bpe, change=small,
+                       head="data2vec")
+    yield from rows_of("xlm-roberta-xl", "XLMRobertaXL", hf.XLMRobertaXLConfig, ("mask", "sequence", "hidden"),
+                       tokenizer=byte_bpe)
+
+
+def albert_heads():
+    groups = {"embedding_size": 14, "num_hidden_layers": 4, "num_hidden_groups": 2}
+    yield from rows_of("albert", "Albert", hf.AlbertConfig, ("mask", "sequence", "span"), groups)
+    yield from rows_of("albert", "Albert", hf.AlbertConfig, ("hidden",),
+                       {"embedding_size": 24, "num_hidden_layers": 3})
+
+
+def electra_heads():
+    yield from rows_of("electra", "Electra", hf.ElectraConfig, ("mask", "sequence", "token"), {"embedding_size": 14})
+    yield from rows_of("electra", "Electra", hf.ElectraConfig, ("hidden",), {"embedding_size": 24},
+                       suffixes={"hidden": "Model"})
+
+
+def rembert_heads():
+    sizes = {"input_embedding_size": 14, "output_embedding_size": 20}
+    yield from rows_of("rembert", "RemBert", hf.RemBertConfig, change=sizes)
+
+
+def all_heads():
+    for rows in (roberta_kin_heads, albert_heads, electra_heads, rembert_heads):
+        yield from rows()
