@@ -66,5 +66,7 @@ def qwen3_heads():
 
 
 def all_heads():
+    import modern
     for rows in (llama_heads, mistral_heads, qwen2_heads, qwen3_heads):
         yield from rows()
+    yield from modern.all_heads()

@@ -1,0 +1,81 @@
+"""The golden folders of decoders since Gemma: Gemma, Phi, StableLM, StarCoder 2, OLMo, Granite, Cohere, SmolLM 3 and
+kin. Rows are made as decoders.py makes them; each configuration turns on what is particular about its family."""
+import transformers as hf
+
+from decoders import rows_of
+
+LOCAL, FULL = "sliding_attention", "full_attention"
+# The root of the hidden size is whole here: transformers rounds it to the weights' numbers, and the reference, which is
+# computed in double precision, would not.
+GEMMA = {"hidden_size": 36, "head_dim": 10, "tie_word_embeddings": True}
+
+
+def gemma_heads():
+    yield from rows_of("gemma", "Gemma", hf.GemmaConfig, ("generate", "sequence"), GEMMA)
+    yield from rows_of("gemma2", "Gemma2", hf.Gemma2Config, ("generate", "token"), GEMMA | {
+        "query_pre_attn_scalar": 5, "sliding_window": 6, "attn_logit_softcapping": 1.5, "final_logit_softcapping": 4.0})
+    yield from rows_of("gemma3", "Gemma3", hf.Gemma3TextConfig, change=GEMMA | {
+        "query_pre_attn_scalar": 7, "sliding_window": 6, "layer_types": [LOCAL, FULL], "rope_theta": 5000.0,
+        "rope_local_base_freq": 50.0, "rope_scaling": {"rope_type": "linear", "factor": 3.0},
+        "final_logit_softcapping": 5.0})
+
+
+def phi_heads():
+    yield from rows_of("phi", "Phi", hf.PhiConfig, ("generate", "token"), {
+        "hidden_size": 32, "partial_rotary_factor": 0.5, "qk_layernorm": True})
+    yield from rows_of("phi", "Phi", hf.PhiConfig, head="plain", change={"hidden_size": 32})
+
+
+def phi3_heads():
+    yield from rows_of("phi3", "Phi3", hf.Phi3Config, ("generate", "sequence"), {"sliding_window": 6})
+    yield from rows_of("phi3", "Phi3", hf.Phi3Config, head="longrope", change={
+        "hidden_size": 32, "partial_rotary_factor": 0.75, "tie_word_embeddings": True,
+        "max_position_embeddings": 256, "original_max_position_embeddings": 64, "rope_theta": 100.0, "rope_scaling": {
+            "type": "longrope", "short_factor": [1.0, 1.5, 2.25], "long_factor": [1.5, 3.0, 7.5]}})
+
+
+def stablelm_heads():
+    yield from rows_of("stablelm", "StableLm", hf.StableLmConfig, ("generate", "sequence"), {
+        "hidden_size": 32, "partial_rotary_factor": 0.5, "use_qkv_bias": True})
+    yield from rows_of("stablelm", "StableLm", hf.StableLmConfig, head="parallel", change={
+        "hidden_size": 32, "partial_rotary_factor": 0.25, "use_parallel_residual": True, "tie_word_embeddings": True})
+
+
+def starcoder2_heads():
+    yield from rows_of("starcoder2", "Starcoder2", hf.Starcoder2Config, ("generate", "token"), {"sliding_window": 7})
+    yield from rows_of("starcoder2", "Starcoder2", hf.Starcoder2Config, head="plain", change={
+        "use_bias": False, "tie_word_embeddings": False})
+
+
+def olmo_heads():
+    yield from rows_of("olmo", "Olmo", hf.OlmoConfig, change={"clip_qkv": 0.6})
+    yield from rows_of("olmo2", "Olmo2", hf.Olmo2Config)
+    yield from rows_of("olmo2", "Olmo3", hf.Olmo3Config, head="olmo3", change={
+        "sliding_window": 6, "layer_types": [LOCAL, FULL], "rope_theta": 300.0,
+        "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}})
+
+
+def granite_heads():
+    yield from rows_of("granite", "Granite", hf.GraniteConfig, change={
+        "embedding_multiplier": 3.0, "attention_multiplier": 0.9, "residual_multiplier": 0.6, "logits_scaling": 0.25})
+
+
+def cohere_heads():
+    yield from rows_of("cohere", "Cohere", hf.CohereConfig, change={"use_qk_norm": True, "logit_scale": 2.5})
+    yield from rows_of("cohere", "Cohere", hf.CohereConfig, head="untied", change={
+        "attention_bias": True, "logit_scale": 1.5, "tie_word_embeddings": False})
+    yield from rows_of("cohere", "Cohere2", hf.Cohere2Config, head="cohere2", change={
+        "logit_scale": 2.0, "sliding_window": 6, "layer_types": [LOCAL, FULL]})
+
+
+def smollm3_heads():
+    yield from rows_of("smollm3", "SmolLM3", hf.SmolLM3Config, ("generate", "span"), {
+        "no_rope_layers": [1, 0], "rope_theta": 500.0})
+    yield from rows_of("smollm3", "SmolLM3", hf.SmolLM3Config, head="window", change={
+        "no_rope_layers": [1, 0], "use_sliding_window": True, "sliding_window": 5, "tie_word_embeddings": False})
+
+
+def all_heads():
+    for rows in (gemma_heads, phi_heads, phi3_heads, stablelm_heads, starcoder2_heads, olmo_heads, granite_heads,
+                 cohere_heads, smollm3_heads):
+        yield from rows()
