@@ -66,7 +66,8 @@
 #define LIMIT_MERGES             (16 * 1024 * 1024) /* pairs that its pieces are made of */
 #define LIMIT_PIECES_BYTES       (16 * MiB)         /* of a unigram vocabulary; 250,000 have 2 MB */
 #define LIMIT_PIECE_SCORE        1e290              /* its scores: sums over a text stay finite */
-#define LIMIT_ADAPTER_NUMBER     1e9 /* an adapter's rank and alpha; real ones are below 1e4 */
+#define LIMIT_ADAPTER_NUMBER     1e9  /* an adapter's rank and alpha; real ones are below 1e4 */
+#define LIMIT_EXPERTS            1024 /* of one layer; known models have up to 512 */
 #define LIMIT_POSITIONS          (1024 * 1024) /* max_position_embeddings */
 #define LIMIT_LABELS             65536         /* classes of one head */
 #define LIMIT_PACKED_CACHE_BYTES (20 * GiB)    /* files of the packed cache (setting) */
@@ -83,7 +84,8 @@
 #define LIMIT_RETURN_SEQUENCES 32         /* num_return_sequences */
 #define LIMIT_STOP_STRINGS     16         /* stop */
 #define LIMIT_STOP_BYTES       1024       /* one stop string */
-#define LIMIT_STOP_WINDOW      MiB /* text of the last tokens, where stop strings are looked for */
+#define LIMIT_STOP_WINDOW      MiB  /* text of the last tokens, where stop strings are looked for */
+#define LIMIT_SEQUENCE_BIASES  1024 /* pairs of sequence_bias; each is looked at in every step */
 #define LIMIT_TOKEN_LIST       65536 /* ids of one list in generation_config.json */
 #define LIMIT_CANDIDATE_LABELS 1024  /* zero-shot */
 #define LIMIT_JOB_FLOATS                                                                           \
