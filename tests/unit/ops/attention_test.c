@@ -257,6 +257,47 @@ static void a_row_is_the_same_alone_and_in_any_chunks(void **state) {
     }
 }
 
+/* The bias of a batch, as a function that looks it up. */
+static void look_up(const void *user, uint32_t seq, uint32_t row, uint32_t h, uint32_t from,
+                    uint32_t to, float *out) {
+    const struct batch *b = user;
+    for (uint32_t k = from; k < to; k++) {
+        out[k] = b->bias[(size_t)h * (2 * REACH - 1) + k + REACH - 1 - b->seqs[seq].past - row];
+    }
+}
+
+/* All heads at once by the table are head by head by the function, to the bit. */
+static void a_function_may_give_the_bias_of_some_heads(void **state) {
+    size_t seen = 0;
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        if (CASES[i].shape.bias_reach == 0) {
+            continue;
+        }
+        struct batch b;
+        make_batch(&b, &CASES[i]);
+        run_lanes(2, write_and_attend, &b);
+        struct batch made = b;
+        made.y = random_floats(b.rows * b.ld, 5, 6);
+        made.shape.bias = NULL;
+        made.shape.row_bias = look_up;
+        made.shape.row_bias_user = &b;
+        made.shape.n_heads = 1;
+        for (uint32_t h = 0; h < made.shape.kv_heads; h++) {
+            const float before = made.y[0];
+            made.shape.first_head = h;
+            run_lanes(1 + h % MOST_LANES, write_and_attend, &made);
+            assert_true(h == 0 || made.y[0] == before);
+        }
+        for (uint32_t r = 0; r < b.rows; r++) {
+            assert_memory_equal(made.y + r * b.ld, b.y + r * b.ld, (b.ld - 3) * sizeof(float));
+        }
+        mem_free(made.y);
+        drop_batch(&b);
+        seen++;
+    }
+    assert_true(seen > 2);
+}
+
 static void no_keys_give_zeros(void **state) {
     struct batch b;
     make_batch(&b, &CASES[4]);
@@ -275,6 +316,7 @@ int main(void) {
         cmocka_unit_test(outputs_are_softmax_of_scores_times_values),
         cmocka_unit_test(any_number_of_lanes_gives_the_same_bits),
         cmocka_unit_test(a_row_is_the_same_alone_and_in_any_chunks),
+        cmocka_unit_test(a_function_may_give_the_bias_of_some_heads),
         cmocka_unit_test(no_keys_give_zeros),
     };
     return cmocka_run_group_tests(tests, make_teams, destroy_teams);

@@ -174,6 +174,28 @@ static void a_row_is_the_same_alone_in_a_batch_and_on_any_lanes(void **state) {
     }
 }
 
+/* Outputs from 16 on alone: the same bits as in the whole. */
+static void a_part_of_a_layer_is_a_layer(void **state) {
+    for (int precision = PRECISION_FP32; precision <= PRECISION_INT8; precision++) {
+        struct call c = make_call(&SHAPES[6], (enum precision)precision, true);
+        float *whole = fresh_output(&c), *part = fresh_output(&c);
+        c.y = whole;
+        run_lanes(2, run_linear, &c);
+        const struct linear all = c.linear;
+        c.linear = linear_part(&all, 16, 20);
+        c.y = part;
+        run_lanes(3, run_linear, &c);
+        for (uint32_t r = 0; r < c.shape.rows; r++) {
+            assert_memory_equal(part + r * c.ldy, whole + r * c.ldy + 16, 20 * sizeof(float));
+            near(part[r * c.ldy + 20], 77, 0, "beyond the part", r);
+        }
+        c.linear = all;
+        mem_free(whole);
+        mem_free(part);
+        drop_call(&c);
+    }
+}
+
 static void constant_and_infinite_rows_do_no_harm(void **state) {
     const struct shape shape = {9, 40, 20};
     struct call c = make_call(&shape, PRECISION_INT8, true);
@@ -257,6 +279,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outputs_are_the_products),
         cmocka_unit_test(a_row_is_the_same_alone_in_a_batch_and_on_any_lanes),
+        cmocka_unit_test(a_part_of_a_layer_is_a_layer),
         cmocka_unit_test(constant_and_infinite_rows_do_no_harm),
         cmocka_unit_test(no_rows_are_fine),
         cmocka_unit_test(impossible_layers_are_refused),
