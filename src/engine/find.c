@@ -9,13 +9,22 @@
 
 /* ---- names ---- */
 
-/* The pattern with the layer's number in place of "%u". */
-static void expand(char name[static NAME_BYTES], const char *pattern, uint32_t layer) {
-    const char *mark = strstr(pattern, "%u");
-    if (mark)
-        snprintf(name, NAME_BYTES, "%.*s%u%s", (int)(mark - pattern), pattern, layer, mark + 2);
-    else
-        snprintf(name, NAME_BYTES, "%s", pattern);
+/* The pattern with the layer's number in place of its first "%u", the expert's of its second. */
+static void expand(const struct loader *l, char name[static NAME_BYTES], const char *pattern,
+                   uint32_t layer) {
+    const uint32_t numbers[] = {layer, l->expert};
+    size_t used = 0;
+    name[0] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(numbers) && used < NAME_BYTES; i++) {
+        const char *mark = strstr(pattern, "%u");
+        if (!mark)
+            break;
+        used += (size_t)snprintf(name + used, NAME_BYTES - used, "%.*s%u", (int)(mark - pattern),
+                                 pattern, numbers[i]);
+        pattern = mark + 2;
+    }
+    if (used < NAME_BYTES)
+        snprintf(name + used, NAME_BYTES - used, "%s", pattern);
 }
 
 /* With the arch's prefix, then without. */
@@ -63,7 +72,7 @@ bool loader_find_slot(const struct loader *l, uint32_t stack, enum slot slot, ui
     for (const struct slot_name *n = l->model->arch.stacks[stack].names; n->name; n++) {
         if (n->slot != slot)
             continue;
-        expand(name, n->name, layer);
+        expand(l, name, n->name, layer);
         const struct tensor *weight = loader_find_either(l, name, ".weight", ".gamma");
         if (weight) {
             *out = (struct source){.weight = weight, .transposed = n->transposed != weight->turned};
@@ -79,7 +88,7 @@ bool loader_first_name(const struct loader *l, uint32_t stack, enum slot slot, u
                        char name[static NAME_BYTES]) {
     for (const struct slot_name *n = l->model->arch.stacks[stack].names; n->name; n++)
         if (n->slot == slot) {
-            expand(name, n->name, layer);
+            expand(l, name, n->name, layer);
             return true;
         }
     return false;

@@ -4,32 +4,10 @@
  * Each operation ends with a barrier, so the walk reads like a serial program. Rows nobody wants
  * are dropped after the last attention of the last layer. Shapes: x, t [rows, hidden]; wide
  * [rows, qkv or feed-forward]; attn [rows, heads * head_size]. */
-#include "engine/model.h"
+#include "engine/walk.h"
 
 #include <math.h>
 #include <string.h>
-
-/* A lane's view of the pass. x and t change places when rows are dropped. */
-struct walk {
-    struct lane *lane;
-    const struct pass *pass;
-    const struct device *device;
-    struct step *step;
-    const struct stack_spec *spec;
-    uint32_t hidden, rows;
-    float *x, *t, *attn;
-};
-
-static void product(struct walk *w, const struct linear *linear, const float *x, size_t ldx,
-                    float *y, enum activation activation, const float *residual) {
-    const struct epilogue epilogue = {.activation = activation, .residual = residual};
-    w->device->linear(w->lane, w->step->scratch, linear, x, ldx, y, linear->out, w->rows,
-                      &epilogue);
-}
-
-static void apply_norm(struct walk *w, const struct norm *norm, const float *x, float *y) {
-    w->device->norm(w->lane, norm, x, y, w->rows);
-}
 
 /* Shared pages that this pass writes: each lane copies its share of every one. */
 static void copy_blocks(struct walk *w, const struct pool *pool) {
@@ -156,18 +134,30 @@ static const float *block_in(struct walk *w, const struct norm *norm) {
     return w->t;
 }
 
+static bool norms_outputs(const struct stack_spec *spec) {
+    return spec->norm_place == NORM_OUTPUT || spec->norm_place == NORM_SANDWICH;
+}
+
+/* y, which a block gives and which is overwritten, goes into the stream. */
+static void block_add(struct walk *w, float *y, const struct norm *norm,
+                      const struct norm *out_norm) {
+    if (norms_outputs(w->spec))
+        apply_norm(w, out_norm, y, y);
+    w->device->add(w->lane, y, w->x, (size_t)w->rows * w->hidden);
+    if (w->spec->norm_place == NORM_POST)
+        apply_norm(w, norm, w->x, w->x);
+}
+
 /* What a block gives goes back into the stream. Overwrites t where outputs are normed. */
 static void block_out(struct walk *w, const struct linear *linear, const float *x, size_t ldx,
                       const struct norm *norm, const struct norm *out_norm) {
-    const enum norm_place place = w->spec->norm_place;
-    if (place == NORM_OUTPUT || place == NORM_SANDWICH) {
+    if (norms_outputs(w->spec)) {
         product(w, linear, x, ldx, w->t, ACTIVATION_NONE, NULL);
-        apply_norm(w, out_norm, w->t, w->t);
-        w->device->add(w->lane, w->t, w->x, (size_t)w->rows * w->hidden);
+        block_add(w, w->t, norm, out_norm);
         return;
     }
     product(w, linear, x, ldx, w->x, ACTIVATION_NONE, w->x);
-    if (place == NORM_POST)
+    if (w->spec->norm_place == NORM_POST)
         apply_norm(w, norm, w->x, w->x);
 }
 
@@ -254,18 +244,15 @@ static void cross_attention(struct walk *w, const struct layer *layer, uint32_t 
 
 static void feed_forward(struct walk *w, const struct layer *layer) {
     const struct stack_spec *spec = w->spec;
-    float *inside = w->step->wide;
-    const size_t width = stack_ffn_size(spec);
     const float *in = is_parallel(spec) ? w->t : block_in(w, &layer->ffn_norm);
-    if (stack_has(spec, STACK_GATED)) {
-        product(w, &layer->ffn_up, in, w->hidden, inside, ACTIVATION_NONE, NULL);
-        w->device->activate(w->lane, spec->activation, inside, width,
-                            inside + spec->intermediate_size, width, w->rows,
-                            spec->intermediate_size);
-    } else {
-        product(w, &layer->ffn_up, in, w->hidden, inside, spec->activation, NULL);
+    if (layer->experts) {
+        experts_run(w, layer, in);
+        block_add(w, w->step->routed, &layer->ffn_norm, &layer->ffn_out_norm);
+        return;
     }
-    block_out(w, &layer->ffn_down, inside, width, &layer->ffn_norm, &layer->ffn_out_norm);
+    gated(w, &layer->ffn_up, in);
+    block_out(w, &layer->ffn_down, w->step->wide, layer->ffn_up.out, &layer->ffn_norm,
+              &layer->ffn_out_norm);
 }
 
 static void run_layers(struct walk *w, const struct stack *stack) {

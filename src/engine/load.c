@@ -12,6 +12,9 @@ static struct model *model_make(const struct arch *arch, size_t page_limit) {
         struct stack *stack = &model->stacks[i];
         stack->spec = &model->arch.stacks[i];
         stack->layers = mem_zalloc(stack->spec->layers, sizeof *stack->layers);
+        if (stack->spec->routing.experts > 0)
+            stack->experts = mem_zalloc((size_t)stack->spec->layers * stack->spec->routing.experts,
+                                        sizeof *stack->experts);
         pool_init(&stack->pool, stack->spec, page_limit);
     }
     return model;
@@ -102,6 +105,7 @@ void model_destroy(struct model *model) {
         return;
     for (uint32_t i = 0; i < model->arch.n_stacks; i++) {
         mem_free(model->stacks[i].layers);
+        mem_free(model->stacks[i].experts);
         pool_deinit(&model->stacks[i].pool);
     }
     step_destroy(&model->step);
@@ -121,15 +125,27 @@ uint32_t model_max_rows(const struct model *model) {
     return model->step.max_rows;
 }
 
+static size_t expert_bytes(const struct expert *expert) {
+    return expert->up.bytes + expert->down.bytes;
+}
+
+/* What one token reads; experts are of one size. */
+static size_t ffn_bytes(const struct stack_spec *spec, const struct layer *layer) {
+    if (!layer->experts)
+        return layer->ffn_up.bytes + layer->ffn_down.bytes;
+    return layer->router.bytes + spec->routing.per_token * expert_bytes(&layer->experts[0]) +
+           expert_bytes(&layer->shared) + layer->shared_score.bytes;
+}
+
 static size_t layer_bytes(const struct layer *layer) {
     return layer->qkv.bytes + layer->attn_out.bytes + layer->cross_q.bytes + layer->cross_kv.bytes +
-           layer->cross_out.bytes + layer->ffn_up.bytes + layer->ffn_down.bytes;
+           layer->cross_out.bytes;
 }
 
 static size_t stack_bytes(const struct stack *stack) {
     size_t bytes = 0;
     for (uint32_t i = 0; i < stack->spec->layers; i++)
-        bytes += layer_bytes(&stack->layers[i]);
+        bytes += layer_bytes(&stack->layers[i]) + ffn_bytes(stack->spec, &stack->layers[i]);
     return bytes;
 }
 

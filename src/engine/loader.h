@@ -27,6 +27,7 @@ struct loader {
     struct packed_sizes used;             /* of the image, so far */
     struct table tables[3 * ARCH_STACKS]; /* so far: stacks may share one */
     uint32_t n_tables;
+    uint32_t expert;                              /* whose tensors are looked for */
     const struct tensor *embeddings[ARCH_STACKS]; /* EMBED_TOKENS of each stack, for tied heads */
 };
 

@@ -8,6 +8,11 @@
 #include "engine/engine.h"
 
 /* ---- weights ---- */
+struct expert {
+    struct linear up;   /* [expert_size, hidden]; gated: gate, then up */
+    struct linear down; /* [hidden, expert_size] */
+};
+
 struct layer {
     struct norm attn_norm, cross_norm, ffn_norm;
     struct norm q_norm, k_norm, attn_out_norm, ffn_out_norm;
@@ -18,6 +23,11 @@ struct layer {
     struct linear cross_out; /* [hidden, heads * head_size] */
     struct linear ffn_up;    /* [intermediate, hidden]; gated: gate, then up */
     struct linear ffn_down;  /* [hidden, intermediate] */
+    /* In place of ffn_up and ffn_down: */
+    struct linear router;       /* [experts, hidden], fp32 */
+    struct expert *experts;     /* [experts], of the stack's; NULL: a layer without */
+    struct expert shared;       /* of shared_size inside, if there is one */
+    struct linear shared_score; /* [1, hidden], fp32; out 0: there is none */
 };
 
 /* A list of pages: one text's tokens, KV_PAGE_TOKENS a block, all layers of its stack in a block.
@@ -60,7 +70,8 @@ struct stack {
     const float *position_bias;  /* [1 or layers, heads, 2 * max_positions - 1], or NULL */
     struct linear embed_project; /* [hidden, embed_size], if there is one */
     struct norm embed_norm, final_norm;
-    struct layer *layers; /* [spec->layers] */
+    struct layer *layers;   /* [spec->layers] */
+    struct expert *experts; /* [spec->layers, experts], or NULL */
     struct pool pool;
 };
 
@@ -89,10 +100,16 @@ struct step {
     struct block_copy *copies;        /* [LIMIT_BATCH_SEQS] shared pages to copy before writing */
     float *x, *t;                     /* [max_rows, hidden] the stream, and its norm */
     float *angles[ARCH_ROPES];        /* [max_rows, rope size] of rotary positions */
-    float *wide;            /* [max_rows, wide_size] q k v, or the feed-forward's inside */
-    float *attn;            /* [max_rows, heads * head_size] */
-    float *head_a, *head_b; /* [head_rows, largest inner step] */
-    float *logits;          /* [head_rows, outputs] where outputs are not in one piece */
+    float *wide; /* [max_rows, wide_size] q k v, or the feed-forward's inside */
+    float *attn; /* [max_rows, heads * head_size] */
+    /* Layers with experts: the rows' sums, one expert's rows and what it makes of them; whom the
+     * router chooses, then the same sorted by expert. */
+    float *routed, *gathered;               /* [max_rows, hidden] */
+    uint32_t *chosen, *expert_rows;         /* [max_rows, per_token] */
+    float *chosen_weights, *expert_weights; /* [max_rows, per_token] */
+    uint32_t *expert_starts;                /* [experts + 2] */
+    float *head_a, *head_b;                 /* [head_rows, largest inner step] */
+    float *logits; /* [head_rows, outputs] where outputs are not in one piece */
     size_t bytes;
     void *block; /* owns all the above */
 };
@@ -127,10 +144,11 @@ enum status weights_pack(struct model *model, const struct checkpoint *checkpoin
 void weights_take(struct model *model, const struct checkpoint *checkpoint);
 
 /* ---- size.c: sizes that follow from the arch alone ---- */
-uint32_t stack_qkv_size(const struct stack_spec *spec);   /* outputs of the fused q, k, v */
-uint32_t stack_kv_size(const struct stack_spec *spec);    /* kv_heads * head_size */
-uint32_t stack_attn_size(const struct stack_spec *spec);  /* heads * head_size */
-uint32_t stack_ffn_size(const struct stack_spec *spec);   /* outputs of ffn_up */
+uint32_t stack_qkv_size(const struct stack_spec *spec);  /* outputs of the fused q, k, v */
+uint32_t stack_kv_size(const struct stack_spec *spec);   /* kv_heads * head_size */
+uint32_t stack_attn_size(const struct stack_spec *spec); /* heads * head_size */
+uint32_t stack_ffn_size(const struct stack_spec *spec);  /* outputs of the widest ffn_up */
+bool stack_has_experts(const struct stack_spec *spec, uint32_t layer);
 uint32_t stack_embed_size(const struct stack_spec *spec); /* of the embedding of tokens */
 uint32_t stack_groups(const struct stack_spec *spec);     /* layers with weights of their own */
 size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables); /* of its linears */

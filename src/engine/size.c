@@ -14,8 +14,20 @@ uint32_t stack_qkv_size(const struct stack_spec *spec) {
     return stack_attn_size(spec) + 2 * stack_kv_size(spec);
 }
 
+static uint32_t larger(uint32_t a, uint32_t b) {
+    return a > b ? a : b;
+}
+
+static uint32_t inner_size(const struct stack_spec *spec) {
+    return larger(spec->intermediate_size, larger(spec->expert_size, spec->shared_size));
+}
+
 uint32_t stack_ffn_size(const struct stack_spec *spec) {
-    return stack_has(spec, STACK_GATED) ? 2 * spec->intermediate_size : spec->intermediate_size;
+    return stack_has(spec, STACK_GATED) ? 2 * inner_size(spec) : inner_size(spec);
+}
+
+bool stack_has_experts(const struct stack_spec *spec, uint32_t layer) {
+    return spec->routing.experts > 0 && !(spec->layer_kinds[layer] & LAYER_DENSE);
 }
 
 uint32_t stack_embed_size(const struct stack_spec *spec) {
@@ -26,12 +38,24 @@ uint32_t stack_groups(const struct stack_spec *spec) {
     return spec->groups > 0 ? spec->groups : spec->layers;
 }
 
+/* Elements of all feed-forwards of a stack. */
+static size_t ffn_elements(const struct stack_spec *spec) {
+    const size_t experts = spec->routing.experts;
+    size_t columns = 0;
+    for (uint32_t i = 0; i < stack_groups(spec); i++) {
+        const bool routed = stack_has_experts(spec, i);
+        const size_t inside =
+            routed ? experts * spec->expert_size + spec->shared_size : spec->intermediate_size;
+        columns += inside * (stack_has(spec, STACK_GATED) ? 3 : 2) + (routed ? experts : 0);
+    }
+    return columns * spec->hidden_size;
+}
+
 /* Elements of all linears of a stack; *tables: floats of its embedding tables. */
 size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables) {
     const struct stack_spec *spec = &arch->stacks[stack];
     const size_t hidden = spec->hidden_size;
-    size_t layer = hidden * (stack_qkv_size(spec) + stack_attn_size(spec) + stack_ffn_size(spec) +
-                             spec->intermediate_size);
+    size_t layer = hidden * (stack_qkv_size(spec) + stack_attn_size(spec));
     if (stack_has(spec, STACK_CROSS))
         layer += hidden * 2 * stack_attn_size(spec) +
                  (size_t)arch->stacks[spec->cross_from].hidden_size * 2 * stack_kv_size(spec);
@@ -39,7 +63,7 @@ size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables) {
     if (spec->positions == POSITIONS_LEARNED)
         rows += spec->max_positions + spec->position_offset;
     *tables = rows * stack_embed_size(spec);
-    return layer * stack_groups(spec) + hidden * spec->embed_size;
+    return layer * stack_groups(spec) + ffn_elements(spec) + hidden * spec->embed_size;
 }
 
 static size_t step_in(const struct arch *arch, uint32_t step) {
@@ -68,16 +92,11 @@ uint32_t arch_max_rows(const struct arch *arch) {
     return rows;
 }
 
-static uint32_t larger(uint32_t a, uint32_t b) {
-    return a > b ? a : b;
-}
-
 uint32_t arch_max_in(const struct arch *arch) {
     uint32_t in = 0;
     for (uint32_t i = 0; i < arch->n_stacks; i++) {
         const struct stack_spec *spec = &arch->stacks[i];
-        in = larger(
-            in, larger(spec->hidden_size, larger(stack_attn_size(spec), spec->intermediate_size)));
+        in = larger(in, larger(spec->hidden_size, larger(stack_attn_size(spec), inner_size(spec))));
         in = larger(in, spec->embed_size);
     }
     for (uint32_t i = 0; i + 1 < arch->head.n_steps; i++)

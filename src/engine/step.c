@@ -7,6 +7,7 @@
 
 struct widths {
     size_t rows, pages, page_floats, hidden, wide, attn;
+    size_t routed, per_token, experts;
     size_t angles[ARCH_ROPES];
     size_t head_rows, head_inner, head_outputs;
 };
@@ -20,7 +21,11 @@ static void add_stack(struct widths *w, const struct arch *arch, uint32_t stack)
     w->hidden = larger(w->hidden, spec->hidden_size);
     w->attn = larger(w->attn, stack_attn_size(spec));
     w->wide = larger(w->wide, larger(stack_qkv_size(spec), stack_ffn_size(spec)));
-    w->wide = larger(w->wide, spec->embed_size);
+    w->wide = larger(w->wide, larger(spec->embed_size, spec->routing.experts));
+    w->experts = larger(w->experts, spec->routing.experts);
+    w->per_token = larger(w->per_token, spec->routing.per_token);
+    if (spec->routing.experts > 0)
+        w->routed = larger(w->routed, spec->hidden_size);
     for (uint32_t i = 0; i < ARCH_ROPES; i++)
         w->angles[i] = larger(w->angles[i], spec->ropes[i].size);
     w->page_floats = larger(w->page_floats, kv_page_floats(spec->kv_heads, spec->head_size));
@@ -62,6 +67,13 @@ static size_t layout(struct step *s, const struct widths *w, char *base) {
     s->attn = carve(base, &used, w->rows * w->attn, sizeof *s->attn);
     for (uint32_t i = 0; i < ARCH_ROPES; i++)
         s->angles[i] = carve(base, &used, w->rows * w->angles[i], sizeof *s->angles[i]);
+    s->routed = carve(base, &used, w->rows * w->routed, sizeof *s->routed);
+    s->gathered = carve(base, &used, w->rows * w->routed, sizeof *s->gathered);
+    s->chosen = carve(base, &used, w->rows * w->per_token, sizeof *s->chosen);
+    s->chosen_weights = carve(base, &used, w->rows * w->per_token, sizeof *s->chosen_weights);
+    s->expert_rows = carve(base, &used, w->rows * w->per_token, sizeof *s->expert_rows);
+    s->expert_weights = carve(base, &used, w->rows * w->per_token, sizeof *s->expert_weights);
+    s->expert_starts = carve(base, &used, w->experts + 2, sizeof *s->expert_starts);
     s->page_data = carve(base, &used, w->pages * w->page_floats, sizeof *s->page_data);
     s->head_a = carve(base, &used, w->head_rows * w->head_inner, sizeof *s->head_a);
     s->head_b = carve(base, &used, w->head_rows * w->head_inner, sizeof *s->head_b);

@@ -111,23 +111,81 @@ static enum status load_cross(struct loader *l, struct layer *to, uint32_t stack
     return load_branch(l, &to->cross_out, stack, layer, SLOT_CROSS_OUT, attn, err);
 }
 
+/* Where the two linears of a feed-forward stand, and the size between them. */
+struct inside {
+    enum slot gate_up, gate, up, down; /* gate_up SLOT_COUNT: there is none */
+    uint32_t size;
+};
+
+static enum status load_inside(struct loader *l, struct linear *up, struct linear *down,
+                               uint32_t stack, uint32_t layer, const struct inside *inside,
+                               struct error *err) {
+    const struct stack_spec *spec = &l->model->arch.stacks[stack];
+    struct recipe recipe = {
+        .fused = SLOT_COUNT, .slots = {inside->up}, .n = 1, .outputs = {inside->size}};
+    if (stack_has(spec, STACK_GATED))
+        recipe = (struct recipe){.fused = inside->gate_up,
+                                 .slots = {inside->gate, inside->up},
+                                 .n = 2,
+                                 .outputs = {inside->size, inside->size}};
+    if (load_linear(l, up, stack, layer, spec->hidden_size, &recipe, err) != STATUS_OK)
+        return STATUS_ERROR;
+    return load_branch(l, down, stack, layer, inside->down, inside->size, err);
+}
+
+/* The router and the shared expert's score decide much and cost nothing: they stay exact. */
+static enum status load_exact(struct loader *l, struct linear *linear, uint32_t stack,
+                              uint32_t layer, enum slot slot, uint32_t out, struct error *err) {
+    const uint32_t hidden = l->model->arch.stacks[stack].hidden_size;
+    struct source source;
+    if (loader_need_slot(l, stack, slot, layer, &source, err) != STATUS_OK)
+        return STATUS_ERROR;
+    source.outputs = out;
+    return loader_pack(l, linear, PRECISION_FP32, hidden, &source, 1, err);
+}
+
+static enum status load_shared(struct loader *l, struct layer *to, uint32_t stack, uint32_t layer,
+                               struct error *err) {
+    const struct stack_spec *spec = &l->model->arch.stacks[stack];
+    const struct inside inside = {SLOT_COUNT, SLOT_SHARED_GATE, SLOT_SHARED_UP, SLOT_SHARED_DOWN,
+                                  spec->shared_size};
+    char name[LOADER_NAME_BYTES];
+    if (load_inside(l, &to->shared.up, &to->shared.down, stack, layer, &inside, err) != STATUS_OK)
+        return STATUS_ERROR;
+    return loader_first_name(l, stack, SLOT_SHARED_SCORE, layer, name)
+               ? load_exact(l, &to->shared_score, stack, layer, SLOT_SHARED_SCORE, 1, err)
+               : STATUS_OK;
+}
+
+static enum status load_experts(struct loader *l, struct layer *to, uint32_t stack, uint32_t layer,
+                                struct error *err) {
+    const struct stack_spec *spec = &l->model->arch.stacks[stack];
+    const struct inside inside = {SLOT_COUNT, SLOT_EXPERT_GATE, SLOT_EXPERT_UP, SLOT_EXPERT_DOWN,
+                                  spec->expert_size};
+    const uint32_t n = spec->routing.experts;
+    to->experts = l->model->stacks[stack].experts + (size_t)layer * n;
+    if (load_exact(l, &to->router, stack, layer, SLOT_ROUTER, n, err) != STATUS_OK)
+        return STATUS_ERROR;
+    for (l->expert = 0; l->expert < n; l->expert++) {
+        struct expert *expert = &to->experts[l->expert];
+        if (load_inside(l, &expert->up, &expert->down, stack, layer, &inside, err) != STATUS_OK)
+            return STATUS_ERROR;
+    }
+    return spec->shared_size > 0 ? load_shared(l, to, stack, layer, err) : STATUS_OK;
+}
+
 static enum status load_ffn(struct loader *l, struct layer *to, uint32_t stack, uint32_t layer,
                             struct error *err) {
     const struct stack_spec *spec = &l->model->arch.stacks[stack];
-    const uint32_t hidden = spec->hidden_size, inside = spec->intermediate_size;
-    struct recipe up = {.fused = SLOT_COUNT, .slots = {SLOT_FFN_UP}, .n = 1, .outputs = {inside}};
-    if (stack_has(spec, STACK_GATED))
-        up = (struct recipe){.fused = SLOT_FFN_GATE_UP,
-                             .slots = {SLOT_FFN_GATE, SLOT_FFN_UP},
-                             .n = 2,
-                             .outputs = {inside, inside}};
+    const struct inside inside = {SLOT_FFN_GATE_UP, SLOT_FFN_GATE, SLOT_FFN_UP, SLOT_FFN_DOWN,
+                                  spec->intermediate_size};
     if (spec->norm_place != NORM_PARALLEL &&
         load_block_norms(l, stack, layer, &to->ffn_norm, SLOT_FFN_NORM, &to->ffn_out_norm,
                          SLOT_FFN_OUT_NORM, err) != STATUS_OK)
         return STATUS_ERROR;
-    if (load_linear(l, &to->ffn_up, stack, layer, hidden, &up, err) != STATUS_OK)
-        return STATUS_ERROR;
-    return load_branch(l, &to->ffn_down, stack, layer, SLOT_FFN_DOWN, inside, err);
+    if (stack_has_experts(spec, layer))
+        return load_experts(l, to, stack, layer, err);
+    return load_inside(l, &to->ffn_up, &to->ffn_down, stack, layer, &inside, err);
 }
 
 static enum status load_qk_norms(struct loader *l, struct layer *to, uint32_t stack, uint32_t layer,

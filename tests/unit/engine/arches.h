@@ -1,6 +1,7 @@
-/* Three descriptions that between them use every word of struct arch: an encoder (post-norm, types,
+/* Four descriptions that between them use every word of struct arch: an encoder (post-norm, types,
  * a head of two steps), a decoder (pre-norm, gated, fewer key-value heads, fused and transposed),
- * and an encoder with a decoder. Odd sizes throughout. */
+ * an encoder with a decoder, and a decoder whose layers have experts but for one. Odd sizes
+ * throughout. */
 #ifndef BRISK_TESTS_ARCHES_H
 #define BRISK_TESTS_ARCHES_H
 
@@ -89,6 +90,56 @@ static const struct arch decoder_arch = {
                 .norm_eps = 1e-5f,
                 .activation = ACTIVATION_SILU,
                 .flags = STACK_FINAL_NORM | STACK_GATED | STACK_CAUSAL | STACK_SCALE_BY_LAYER}},
+    .head = {.kind = HEAD_LM,
+             .n_steps = 1,
+             .steps = {{.linear = "lm_head", .outputs = 101}},
+             .outputs = 101},
+};
+
+static const struct slot_name expert_names[] = {{SLOT_EMBED_TOKENS, "tokens", false},
+                                                {SLOT_FINAL_NORM, "norm", false},
+                                                {SLOT_ATTN_NORM, "%u.attn_norm", false},
+                                                {SLOT_ATTN_Q, "%u.q", false},
+                                                {SLOT_ATTN_K, "%u.k", false},
+                                                {SLOT_ATTN_V, "%u.v", false},
+                                                {SLOT_ATTN_OUT, "%u.out", false},
+                                                {SLOT_FFN_NORM, "%u.ffn_norm", false},
+                                                {SLOT_FFN_GATE, "%u.gate", false},
+                                                {SLOT_FFN_UP, "%u.up", false},
+                                                {SLOT_FFN_DOWN, "%u.down", false},
+                                                {SLOT_ROUTER, "%u.router", false},
+                                                {SLOT_EXPERT_GATE, "%u.expert.%u.gate", false},
+                                                {SLOT_EXPERT_UP, "%u.expert.%u.up", false},
+                                                {SLOT_EXPERT_DOWN, "%u.expert.%u.down", false},
+                                                {SLOT_SHARED_GATE, "%u.shared.gate", false},
+                                                {SLOT_SHARED_UP, "%u.shared.up", false},
+                                                {SLOT_SHARED_DOWN, "%u.shared.down", false},
+                                                {SLOT_SHARED_SCORE, "%u.score", false},
+                                                {0}};
+
+static const struct arch expert_arch = {
+    .family = "experts",
+    .prefix = "base.",
+    .n_stacks = 1,
+    .stacks = {{.name = "decoder",
+                .names = expert_names,
+                .vocab_size = 101,
+                .hidden_size = 36,
+                .intermediate_size = 44,
+                .layers = 3,
+                .heads = 4,
+                .kv_heads = 2,
+                .head_size = 9,
+                .max_positions = 90,
+                .norm_kind = NORM_RMS,
+                .norm_place = NORM_PRE,
+                .norm_eps = 1e-5f,
+                .activation = ACTIVATION_SILU,
+                .layer_kinds = {0, LAYER_DENSE, 0},
+                .routing = {.experts = 7, .per_token = 3, .normalized = true},
+                .expert_size = 20,
+                .shared_size = 28,
+                .flags = STACK_FINAL_NORM | STACK_GATED | STACK_CAUSAL}},
     .head = {.kind = HEAD_LM,
              .n_steps = 1,
              .steps = {{.linear = "lm_head", .outputs = 101}},

@@ -5,7 +5,8 @@
 #include "unit/engine/arches.h"
 #include "unit/engine/runs.h"
 
-static const struct arch *const arches[] = {&encoder_arch, &decoder_arch, &seq2seq_arch};
+static const struct arch *const arches[] = {&encoder_arch, &decoder_arch, &seq2seq_arch,
+                                            &expert_arch};
 static const enum precision precisions[] = {
 #define PRECISION(name, text) PRECISION_##name,
     PRECISIONS(PRECISION)

@@ -97,7 +97,7 @@ static void note_progress(void *user, double share) {
 
 static void progress_reaches_the_end(void **state) {
     struct team *team = tiny_team(2);
-    const struct arch *const arches[] = {&encoder_arch, &decoder_arch, &seq2seq_arch};
+    const struct arch *const arches[] = {&encoder_arch, &decoder_arch, &seq2seq_arch, &expert_arch};
     for (size_t i = 0; i < ARRAY_LEN(arches); i++) {
         double share = 0;
         const struct tiny_spoil none = {0};

@@ -48,7 +48,7 @@ static void run(struct model *model, struct outputs *outputs) {
 }
 
 static void a_model_from_the_cache_is_the_same(void **state) {
-    const struct arch *const arches[] = {&encoder_arch, &decoder_arch, &seq2seq_arch};
+    const struct arch *const arches[] = {&encoder_arch, &decoder_arch, &seq2seq_arch, &expert_arch};
     const enum precision precisions[] = {PRECISION_FP32, PRECISION_BF16, PRECISION_INT8};
     for (size_t i = 0; i < ARRAY_LEN(arches) * ARRAY_LEN(precisions); i++) {
         const struct arch *arch = arches[i / 3];

@@ -109,6 +109,19 @@ static inline bool tiny_is_first_name(const struct slot_name *names, const struc
     return names == slot;
 }
 
+static inline const char *tiny_name(struct tiny_file *f, const char *pattern, const char *mark,
+                                    uint32_t number) {
+    return arena_printf(&f->arena, "%.*s%u%s", (int)(mark - pattern), pattern, number, mark + 2);
+}
+
+/* Once, or for each expert where the name has a place left for its number. */
+static inline void tiny_of_experts(struct tiny_file *f, const struct stack_spec *s,
+                                   const struct slot_name *slot, const char *name) {
+    const char *mark = strstr(name, "%u");
+    for (uint32_t i = 0; i < (mark ? s->routing.experts : 1); i++)
+        tiny_slot(f, s, slot, mark ? tiny_name(f, name, mark, i) : name);
+}
+
 static inline void tiny_stack(struct tiny_file *f, const struct stack_spec *s) {
     for (const struct slot_name *slot = s->names; slot->name; slot++) {
         const char *mark = strstr(slot->name, "%u");
@@ -117,9 +130,8 @@ static inline void tiny_stack(struct tiny_file *f, const struct stack_spec *s) {
         for (uint32_t layer = 0; layer < (mark ? s->layers : 1); layer++) {
             const char *name = slot->name;
             if (mark)
-                name =
-                    arena_printf(&f->arena, "%.*s%u%s", (int)(mark - name), name, layer, mark + 2);
-            tiny_slot(f, s, slot, name);
+                name = tiny_name(f, name, mark, layer);
+            tiny_of_experts(f, s, slot, name);
         }
     }
 }

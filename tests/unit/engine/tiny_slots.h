@@ -20,6 +20,10 @@ enum tiny_size {
     TINY_HEADS,
     TINY_Q_NORM,
     TINY_K_NORM,
+    TINY_EXPERTS,
+    TINY_EXPERT,
+    TINY_SHARED,
+    TINY_ONE,
     TINY_SIZES
 };
 enum tiny_kind { TINY_LINEAR = 1, TINY_TABLE, TINY_NORM };
@@ -55,6 +59,14 @@ static const struct tiny_shape {
     [SLOT_FFN_UP] = {TINY_LINEAR, TINY_INSIDE, TINY_HIDDEN},
     [SLOT_FFN_DOWN] = {TINY_LINEAR, TINY_HIDDEN, TINY_INSIDE},
     [SLOT_FFN_OUT_NORM] = {TINY_NORM, TINY_HIDDEN, 0},
+    [SLOT_ROUTER] = {TINY_LINEAR, TINY_EXPERTS, TINY_HIDDEN},
+    [SLOT_EXPERT_GATE] = {TINY_LINEAR, TINY_EXPERT, TINY_HIDDEN},
+    [SLOT_EXPERT_UP] = {TINY_LINEAR, TINY_EXPERT, TINY_HIDDEN},
+    [SLOT_EXPERT_DOWN] = {TINY_LINEAR, TINY_HIDDEN, TINY_EXPERT},
+    [SLOT_SHARED_GATE] = {TINY_LINEAR, TINY_SHARED, TINY_HIDDEN},
+    [SLOT_SHARED_UP] = {TINY_LINEAR, TINY_SHARED, TINY_HIDDEN},
+    [SLOT_SHARED_DOWN] = {TINY_LINEAR, TINY_HIDDEN, TINY_SHARED},
+    [SLOT_SHARED_SCORE] = {TINY_LINEAR, TINY_ONE, TINY_HIDDEN},
 };
 
 static inline void tiny_sizes(const struct arch *arch, const struct stack_spec *s,
@@ -77,6 +89,10 @@ static inline void tiny_sizes(const struct arch *arch, const struct stack_spec *
         [TINY_HEADS] = s->heads,
         [TINY_Q_NORM] = one ? s->head_size : attn,
         [TINY_K_NORM] = one ? s->head_size : kv,
+        [TINY_EXPERTS] = s->routing.experts,
+        [TINY_EXPERT] = s->expert_size,
+        [TINY_SHARED] = s->shared_size,
+        [TINY_ONE] = 1,
     };
     memcpy(sizes, all, sizeof all);
 }
