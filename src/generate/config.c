@@ -25,6 +25,8 @@ void generation_config_default(struct generation_config *config) {
         .decoder_start = -1,
         .forced_bos = -1,
         .forced_eos = -1,
+        .num_beam_groups = 1,
+        .guidance_scale = 1,
     };
 }
 
@@ -38,7 +40,10 @@ enum kind {
     KIND_EARLY_STOPPING,
     KIND_TOKENS,    /* a list of ids */
     KIND_BAD_WORDS, /* a list of lists of ids */
+    KIND_BIASES,    /* a list of [list of ids, number] */
+    KIND_DECAY,     /* [start, factor] */
     KIND_STOP,      /* a string or a list of them */
+    KIND_PRESENT,   /* anything but false and an empty list */
 };
 
 struct key {
@@ -54,16 +59,21 @@ static const struct key keys[] = {
     KEY("bad_words_ids", BAD_WORDS, bad_words),
     KEY("begin_suppress_tokens", TOKENS, begin_suppress),
     KEY("bos_token_id", TOKEN, bos),
+    KEY("constraints", PRESENT, constraints),
     KEY("decoder_start_token_id", TOKEN, decoder_start),
     KEY("do_sample", BOOL, do_sample),
+    KEY("dola_layers", PRESENT, dola_layers),
     KEY("early_stopping", EARLY_STOPPING, early_stopping),
     KEY("encoder_no_repeat_ngram_size", COUNT, encoder_no_repeat_ngram_size),
     KEY("encoder_repetition_penalty", FLOAT, encoder_repetition_penalty),
     KEY("eos_token_id", EOS, eos),
     KEY("epsilon_cutoff", FLOAT, epsilon_cutoff),
     KEY("eta_cutoff", FLOAT, eta_cutoff),
+    KEY("exponential_decay_length_penalty", DECAY, has_decay),
+    KEY("force_words_ids", PRESENT, force_words),
     KEY("forced_bos_token_id", TOKEN, forced_bos),
     KEY("forced_eos_token_id", TOKEN, forced_eos),
+    KEY("guidance_scale", FLOAT, guidance_scale),
     KEY("length_penalty", FLOAT, length_penalty),
     KEY("max_length", COUNT, max_length),
     KEY("max_new_tokens", COUNT, max_new_tokens),
@@ -72,16 +82,23 @@ static const struct key keys[] = {
     KEY("min_new_tokens", COUNT, min_new_tokens),
     KEY("min_p", FLOAT, min_p),
     KEY("no_repeat_ngram_size", COUNT, no_repeat_ngram_size),
+    KEY("num_beam_groups", COUNT, num_beam_groups),
     KEY("num_beams", COUNT, num_beams),
     KEY("num_return_sequences", COUNT, num_return_sequences),
     KEY("pad_token_id", TOKEN, pad),
+    KEY("penalty_alpha", FLOAT, penalty_alpha),
+    KEY("remove_invalid_values", BOOL, remove_invalid_values),
+    KEY("renormalize_logits", BOOL, renormalize_logits),
     KEY("repetition_penalty", FLOAT, repetition_penalty),
+    KEY("sequence_bias", BIASES, biases),
     KEY("stop_strings", STOP, stop),
     KEY("suppress_tokens", TOKENS, suppress),
     KEY("temperature", FLOAT, temperature),
+    KEY("token_healing", PRESENT, token_healing),
     KEY("top_k", COUNT, top_k),
     KEY("top_p", FLOAT, top_p),
     KEY("typical_p", FLOAT, typical_p),
+    KEY("watermarking_config", PRESENT, watermarking),
 };
 
 static enum status wrong(const char *where, const char *name, const struct json *value,
@@ -91,6 +108,11 @@ static enum status wrong(const char *where, const char *name, const struct json 
     }
     return ERR(err, MODEL, "%s: \"%s\" is not right (%s), must be %s", where, name,
                json_type_name(value->type), wanted);
+}
+
+static bool to_number(const struct json *value, double *out) {
+    *out = json_is(value, JSON_NUMBER) ? value->number : 0;
+    return json_is(value, JSON_NUMBER) && isfinite(value->number);
 }
 
 static bool to_token(const struct json *value, int32_t *out) {
@@ -157,6 +179,53 @@ static bool to_bad_words(const struct json *value, struct arena *arena,
     return true;
 }
 
+/* Of a sequence that is given twice the last bias counts, as in Python's dict. */
+static void add_bias(struct sequence_bias *biases, uint32_t *n, struct sequence_bias bias) {
+    for (uint32_t i = 0; i < *n; i++) {
+        if (biases[i].n == bias.n &&
+            memcmp(biases[i].ids, bias.ids, bias.n * sizeof(*bias.ids)) == 0) {
+            biases[i].bias = bias.bias;
+            return;
+        }
+    }
+    biases[(*n)++] = bias;
+}
+
+static bool to_biases(const struct json *value, struct arena *arena,
+                      struct generation_config *config) {
+    if (!json_is(value, JSON_ARRAY) || value->len > LIMIT_SEQUENCE_BIASES) {
+        return false;
+    }
+    struct sequence_bias *biases = arena_alloc(arena, (value->len + 1) * sizeof(*biases));
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < value->len; i++) {
+        const struct json *pair = json_at(value, i);
+        struct sequence_bias bias = {0};
+        double number = 0;
+        if (!json_is(pair, JSON_ARRAY) || pair->len != 2 ||
+            !to_tokens(json_at(pair, 0), arena, &bias.ids, &bias.n) || bias.n == 0 ||
+            !to_number(json_at(pair, 1), &number)) {
+            return false;
+        }
+        bias.bias = (float)number;
+        add_bias(biases, &n, bias);
+    }
+    config->biases = biases;
+    config->n_biases = n;
+    return true;
+}
+
+static bool to_decay(const struct json *value, struct generation_config *config) {
+    int64_t start = 0;
+    if (!json_is(value, JSON_ARRAY) || value->len != 2 || !json_to_int(json_at(value, 0), &start) ||
+        start < 0 || start > INT32_MAX || !to_number(json_at(value, 1), &config->decay_factor)) {
+        return false;
+    }
+    config->has_decay = true;
+    config->decay_start = (uint32_t)start;
+    return true;
+}
+
 static bool to_stop(const struct json *value, struct arena *arena,
                     struct generation_config *config) {
     const bool one = json_is(value, JSON_STRING);
@@ -187,11 +256,6 @@ static bool to_early_stopping(const struct json *value, enum early_stopping *out
     }
     *out = value->boolean ? EARLY_STOPPING_TRUE : EARLY_STOPPING_FALSE;
     return true;
-}
-
-static bool to_number(const struct json *value, double *out) {
-    *out = json_is(value, JSON_NUMBER) ? value->number : 0;
-    return json_is(value, JSON_NUMBER) && isfinite(value->number);
 }
 
 static enum status read_key(const struct key *key, struct generation_config *config,
@@ -247,6 +311,20 @@ static enum status read_key(const struct key *key, struct generation_config *con
         return to_bad_words(value, arena, config)
                    ? STATUS_OK
                    : wrong(where, key->name, value, "a list of lists of token ids", err);
+    case KIND_BIASES:
+        return to_biases(value, arena, config)
+                   ? STATUS_OK
+                   : wrong(where, key->name, value,
+                           "a short list of [list of token ids, number], like [[[10, 45], -2.0]]",
+                           err);
+    case KIND_DECAY:
+        return to_decay(value, config)
+                   ? STATUS_OK
+                   : wrong(where, key->name, value, "[start, factor], like [10, 1.05]", err);
+    case KIND_PRESENT:
+        *(bool *)field = !(json_is(value, JSON_BOOL) && !value->boolean) &&
+                         !(json_is(value, JSON_ARRAY) && value->len == 0);
+        return STATUS_OK;
     case KIND_STOP:
         return to_stop(value, arena, config)
                    ? STATUS_OK
@@ -288,6 +366,34 @@ enum status generation_config_read(struct generation_config *config, struct aren
                                           "config.json: task_specific_params", err);
     }
     return status;
+}
+
+/* What Brisk has not is refused by name: another text would look like an answer. Of these
+ * `transformers` 4.57 itself runs guidance and watermarks only. */
+static enum status check_ways(const struct generation_config *config, struct error *err) {
+    const struct {
+        bool asked;
+        const char *key, *what;
+    } ways[] = {
+        {config->num_beam_groups > 1, "num_beam_groups", "diverse beam search"},
+        {config->constraints, "constraints", "beam search under constraints"},
+        {config->force_words, "force_words_ids", "beam search under constraints"},
+        {config->guidance_scale != 1, "guidance_scale", "classifier-free guidance"},
+        {config->dola_layers, "dola_layers", "decoding by contrasting layers"},
+        {config->token_healing, "token_healing", "token healing"},
+        {config->watermarking, "watermarking_config", "watermarking"},
+        /* The settings mean contrastive search only together. */
+        {config->penalty_alpha > 0 && config->top_k > 1 && config->num_beams == 1 &&
+             !config->do_sample,
+         "penalty_alpha", "contrastive search"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        if (ways[i].asked) {
+            return ERR(err, INPUT, "%s asks for %s, which Brisk does not have: leave it out",
+                       ways[i].key, ways[i].what);
+        }
+    }
+    return STATUS_OK;
 }
 
 enum status generation_config_check(const struct generation_config *config, struct error *err) {
@@ -332,5 +438,5 @@ enum status generation_config_check(const struct generation_config *config, stru
     if (config->max_time_s < 0) {
         return ERR(err, INPUT, "max_time is %g, must not be negative", config->max_time_s);
     }
-    return STATUS_OK;
+    return check_ways(config, err);
 }

@@ -18,6 +18,13 @@ enum early_stopping { EARLY_STOPPING_FALSE, EARLY_STOPPING_TRUE, EARLY_STOPPING_
 #define GENERATION_EOS_MAX        16
 #define GENERATION_DEFAULT_LENGTH 20 /* new tokens when no length is given */
 
+/* Adds to the score of the last of these tokens where those before it have just come. */
+struct sequence_bias {
+    const int32_t *ids;
+    uint32_t n; /* >= 1 */
+    float bias;
+};
+
 /* As generation_config.json; defaults are `transformers`'. generation_config_default fills them. */
 struct generation_config {
     bool do_sample;
@@ -41,11 +48,23 @@ struct generation_config {
     const int32_t *const *bad_words; /* bad_words_ids, each n_bad_words[i] ids; borrowed */
     const uint32_t *bad_words_len;
     uint32_t n_bad_words;
+    const struct sequence_bias *biases; /* sequence_bias; borrowed */
+    uint32_t n_biases;
+    bool has_decay; /* exponential_decay_length_penalty: [start, factor] */
+    uint32_t decay_start;
+    double decay_factor;
+    bool remove_invalid_values, renormalize_logits;
     bool has_seed;
     uint64_t seed;
     double max_time_s;       /* 0: no limit */
     const char *const *stop; /* stop strings; borrowed */
     uint32_t n_stop;
+    /* Ways of generating that Brisk has not; generation_config_check refuses them by name, as
+     * `transformers` 4.57 does, which has moved most of them out of the library. */
+    uint32_t num_beam_groups; /* 1: off */
+    float penalty_alpha;      /* 0: off */
+    float guidance_scale;     /* 1: off */
+    bool constraints, force_words, dola_layers, token_healing, watermarking;
 };
 
 void generation_config_default(struct generation_config *config);

@@ -3,6 +3,7 @@
  * Sampling's own steps (temperature, top-k, ...) are in sample.c. */
 #include "generate/parts.h"
 
+#include <float.h>
 #include <math.h>
 
 static void ban(const struct scoring *s, int32_t id) {
@@ -24,6 +25,23 @@ static void penalize(const struct scoring *s, const int32_t *ids, uint32_t n, fl
     for (uint32_t i = 0; i < n; i++) {
         if (ids[i] >= 0 && (uint32_t)ids[i] < s->vocab_size) {
             s->seen[ids[i]] = 0;
+        }
+    }
+}
+
+static bool sequence_bias_applies(const struct generation_config *config) {
+    return config->n_biases > 0;
+}
+
+static void sequence_bias(const struct scoring *s) {
+    for (uint32_t i = 0; i < s->config->n_biases; i++) {
+        const struct sequence_bias *b = &s->config->biases[i];
+        const int32_t last = b->ids[b->n - 1];
+        if ((b->n > 1 && b->n > s->n) || last < 0 || (uint32_t)last >= s->vocab_size) {
+            continue;
+        }
+        if (memcmp(s->ids + s->n - (b->n - 1), b->ids, (b->n - 1) * sizeof(*b->ids)) == 0) {
+            s->scores[last] += b->bias;
         }
     }
 }
@@ -153,6 +171,37 @@ static void forced_eos(const struct scoring *s) {
     }
 }
 
+static bool remove_invalid_applies(const struct generation_config *config) {
+    return config->remove_invalid_values;
+}
+
+static void remove_invalid(const struct scoring *s) {
+    for (uint32_t i = 0; i < s->vocab_size; i++) {
+        const float score = s->scores[i];
+        s->scores[i] = isnan(score) ? 0 : fminf(fmaxf(score, -FLT_MAX), FLT_MAX);
+    }
+}
+
+static bool decay_applies(const struct generation_config *config) {
+    return config->has_decay;
+}
+
+/* Ends become likelier with every token after the start. An end that is not allowed stays so (in
+ * `transformers` it becomes NaN, which wins). */
+static void decay(const struct scoring *s) {
+    const uint64_t start = (uint64_t)s->config->decay_start + s->n_prompt;
+    if (s->n <= start) {
+        return;
+    }
+    const float factor = (float)(pow(s->config->decay_factor, (double)(s->n - start)) - 1);
+    for (uint32_t i = 0; i < s->config->n_eos; i++) {
+        const int32_t id = s->config->eos[i];
+        if (id >= 0 && (uint32_t)id < s->vocab_size && s->scores[id] > -INFINITY) {
+            s->scores[id] += fabsf(s->scores[id]) * factor;
+        }
+    }
+}
+
 static bool suppress_applies(const struct generation_config *config) {
     return config->n_suppress > 0;
 }
@@ -178,7 +227,17 @@ static void begin_suppress(const struct scoring *s) {
     }
 }
 
+/* Where tokens are drawn it comes after the warpers: sample.c's. */
+static bool renormalize_applies(const struct generation_config *config) {
+    return config->renormalize_logits && !config->do_sample;
+}
+
+static void renormalize(const struct scoring *s) {
+    ops_log_softmax(s->scores, s->vocab_size);
+}
+
 const struct processor generation_processors[] = {
+    {"sequence_bias", sequence_bias_applies, sequence_bias},
     {"encoder_repetition_penalty", encoder_repetition_applies, encoder_repetition},
     {"repetition_penalty", repetition_applies, repetition},
     {"no_repeat_ngram_size", no_repeat_ngram_applies, no_repeat_ngram},
@@ -188,8 +247,11 @@ const struct processor generation_processors[] = {
     {"min_new_tokens", min_new_tokens_applies, min_new_tokens},
     {"forced_bos_token_id", forced_bos_applies, forced_bos},
     {"forced_eos_token_id", forced_eos_applies, forced_eos},
+    {"remove_invalid_values", remove_invalid_applies, remove_invalid},
+    {"exponential_decay_length_penalty", decay_applies, decay},
     {"suppress_tokens", suppress_applies, suppress},
     {"begin_suppress_tokens", begin_suppress_applies, begin_suppress},
+    {"renormalize_logits", renormalize_applies, renormalize},
 };
 const size_t generation_n_processors = ARRAY_LEN(generation_processors);
 

@@ -264,6 +264,16 @@ static void eta_cutoff(struct candidates *c, const struct generation_config *con
     drop_below(c, limit, min_keep);
 }
 
+static bool renormalize_applies(const struct generation_config *config) {
+    return config->renormalize_logits;
+}
+
+/* No draw depends on it, but beams add the scores up. */
+static void renormalize(struct candidates *c, const struct generation_config *config,
+                        uint32_t min_keep) {
+    ops_log_softmax(c->scores, c->n);
+}
+
 const struct warper generation_warpers[] = {
     {"temperature", temperature_applies, temperature},
     {"top_k", top_k_applies, top_k},
@@ -272,6 +282,7 @@ const struct warper generation_warpers[] = {
     {"typical_p", typical_p_applies, typical_p},
     {"epsilon_cutoff", epsilon_cutoff_applies, epsilon_cutoff},
     {"eta_cutoff", eta_cutoff_applies, eta_cutoff},
+    {"renormalize_logits", renormalize_applies, renormalize},
 };
 const size_t generation_n_warpers = ARRAY_LEN(generation_warpers);
 

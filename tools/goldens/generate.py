@@ -17,6 +17,9 @@ EOS = [2, 7]
 
 # name, settings, how transformers makes it (settings, ids so far, row) -> processor
 ROWS = [
+    ("sequence_bias", {"sequence_bias": [[[3], -2.5], [[1, 2], 4.0], [[2], 1.5], [[5, 1], -7.25], [[1, 2], 3.0],
+                                         [list(range(1, 14)), 5.0]]},
+     lambda s, r: lp.SequenceBiasLogitsProcessor([list(pair) for pair in s["sequence_bias"]])),
     ("encoder_repetition_penalty", {"encoder_repetition_penalty": 1.8},
      lambda s, r: lp.EncoderRepetitionPenaltyLogitsProcessor(s["encoder_repetition_penalty"], r["encoder"])),
     ("repetition_penalty", {"repetition_penalty": 1.7},
@@ -42,6 +45,11 @@ ROWS = [
      lambda s, r: lp.ForcedBOSTokenLogitsProcessor(s["forced_bos_token_id"])),
     ("forced_eos_token_id", {"forced_eos_token_id": 7},
      lambda s, r: lp.ForcedEOSTokenLogitsProcessor(r["max_length"], s["forced_eos_token_id"])),
+    ("remove_invalid_values", {"remove_invalid_values": True}, lambda s, r: lp.InfNanRemoveLogitsProcessor()),
+    ("exponential_decay_length_penalty", {"exponential_decay_length_penalty": [2, 1.3]},
+     lambda s, r: lp.ExponentialDecayLengthPenalty(s["exponential_decay_length_penalty"], EOS, r["n_prompt"])),
+    ("exponential_decay_length_penalty at once", {"exponential_decay_length_penalty": [0, 0.8]},
+     lambda s, r: lp.ExponentialDecayLengthPenalty(s["exponential_decay_length_penalty"], EOS, r["n_prompt"])),
     ("suppress_tokens", {"suppress_tokens": [0, 5, 23]},
      lambda s, r: lp.SuppressTokensLogitsProcessor(s["suppress_tokens"])),
     ("begin_suppress_tokens", {"begin_suppress_tokens": [4, 6]},
@@ -58,6 +66,10 @@ ROWS = [
     ("epsilon_cutoff", {"epsilon_cutoff": 0.05},
      lambda s, r: lp.EpsilonLogitsWarper(s["epsilon_cutoff"], min_tokens_to_keep=r["keep"])),
     ("eta_cutoff", {"eta_cutoff": 0.3}, lambda s, r: lp.EtaLogitsWarper(s["eta_cutoff"], min_tokens_to_keep=r["keep"])),
+    ("renormalize_logits", {"renormalize_logits": True}, lambda s, r: lp.LogitNormalization()),
+    ("renormalize_logits of what is drawn", {"renormalize_logits": True, "do_sample": True, "top_k": 5},
+     lambda s, r: lp.LogitsProcessorList([lp.TopKLogitsWarper(s["top_k"], min_tokens_to_keep=r["keep"]),
+                                          lp.LogitNormalization()])),
 ]
 
 

@@ -93,6 +93,14 @@ static const struct bad_file bad_files[] = {
     {"{\"stop_strings\": [1]}", "string"},
     {"{\"early_stopping\": \"sometimes\"}", "never"},
     {"{\"bos_token_id\": 1e30}", "token id"},
+    {"{\"sequence_bias\": [[[1, 2], true]]}", "\"sequence_bias\" is not right (array)"},
+    {"{\"sequence_bias\": [[[], 1.5]]}", "[list of token ids, number]"},
+    {"{\"sequence_bias\": [[[1]]]}", "[list of token ids, number]"},
+    {"{\"sequence_bias\": 3}", "\"sequence_bias\" is 3"},
+    {"{\"exponential_decay_length_penalty\": [1]}", "[start, factor]"},
+    {"{\"exponential_decay_length_penalty\": [-1, 1.1]}", "[start, factor]"},
+    {"{\"exponential_decay_length_penalty\": [1, \"x\"]}", "[start, factor]"},
+    {"{\"remove_invalid_values\": 1}", "true or false"},
 };
 
 static void names_what_is_wrong(void **state) {
@@ -113,6 +121,47 @@ static void names_what_is_wrong(void **state) {
     }
 }
 
+/* What `transformers` takes to be off, and what changes no text. */
+static const char *const harmless_settings[] = {
+    "{\"guidance_scale\": 1.0, \"num_beam_groups\": 1, \"diversity_penalty\": 0.0}",
+    "{\"penalty_alpha\": 0.6, \"top_k\": 1}",
+    "{\"penalty_alpha\": 0.6, \"do_sample\": true}",
+    "{\"penalty_alpha\": 0.6, \"num_beams\": 2}",
+    "{\"token_healing\": false, \"force_words_ids\": null, \"constraints\": []}",
+    "{\"prompt_lookup_num_tokens\": 3, \"use_cache\": false, \"output_scores\": true}",
+};
+
+static void takes_what_is_off(void **state) {
+    for (size_t i = 0; i < ARRAY_LEN(harmless_settings); i++) {
+        struct arena arena = {0};
+        struct error err = {0};
+        struct generation_config config;
+        generation_config_default(&config);
+        if (generation_config_update(&config, &arena, parse(&arena, harmless_settings[i]), "x",
+                                     &err) != STATUS_OK ||
+            generation_config_check(&config, &err) != STATUS_OK) {
+            fail_msg("%s: %s", harmless_settings[i], err.text);
+        }
+        arena_deinit(&arena);
+    }
+}
+
+/* As the keys of Python's dict: one of a kind, the last value. */
+static void a_sequence_has_one_bias(void **state) {
+    struct arena arena = {0};
+    struct error err = {0};
+    struct generation_config config;
+    generation_config_default(&config);
+    const struct json *value =
+        parse(&arena, "{\"sequence_bias\": [[[1, 2], 4], [[2], -1.5], [[1, 2], 3]]}");
+    assert_int_equal(generation_config_update(&config, &arena, value, "x", &err), STATUS_OK);
+    assert_int_equal(config.n_biases, 2);
+    assert_int_equal(config.biases[0].n, 2);
+    assert_true(config.biases[0].bias == 3);
+    assert_true(config.biases[1].bias == -1.5f);
+    arena_deinit(&arena);
+}
+
 struct bad_setting {
     const char *text, *says;
 };
@@ -129,6 +178,14 @@ static const struct bad_setting bad_settings[] = {
     {"{\"num_return_sequences\": 2}", "greedy decoding gives one text only"},
     {"{\"num_return_sequences\": 0, \"do_sample\": true}", "num_return_sequences is 0"},
     {"{\"max_time\": -1}", "max_time is -1"},
+    {"{\"num_beams\": 4, \"num_beam_groups\": 2}", "num_beam_groups asks for diverse beam search"},
+    {"{\"force_words_ids\": [[5]]}", "force_words_ids asks for beam search under constraints"},
+    {"{\"constraints\": [{}]}", "constraints asks for"},
+    {"{\"guidance_scale\": 1.5}", "guidance_scale asks for classifier-free guidance"},
+    {"{\"dola_layers\": \"high\"}", "dola_layers asks for"},
+    {"{\"token_healing\": true}", "token_healing asks for"},
+    {"{\"watermarking_config\": {\"bias\": 2.5}}", "watermarking_config asks for"},
+    {"{\"penalty_alpha\": 0.6, \"top_k\": 4}", "penalty_alpha asks for contrastive search"},
 };
 
 static void refuses_impossible_settings(void **state) {
@@ -158,6 +215,8 @@ int main(void) {
         cmocka_unit_test(reads_legacy_keys_and_task_params),
         cmocka_unit_test(names_what_is_wrong),
         cmocka_unit_test(refuses_impossible_settings),
+        cmocka_unit_test(takes_what_is_off),
+        cmocka_unit_test(a_sequence_has_one_bias),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* Processors and sampling steps against what `transformers`' own classes make of the same scores
  * (tests/golden/generate/processors.json, written by tools/goldens/generate.py). Not a test of the
  * draw itself, which is sample_test.c's. */
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -154,11 +155,41 @@ static void defaults_change_nothing(void **state) {
     }
 }
 
+/* What JSON cannot hold: NaN and infinities. */
+static void invalid_values_become_numbers(void **state) {
+    float scores[] = {NAN, INFINITY, -INFINITY, 1.5f};
+    struct generation_config config;
+    generation_config_default(&config);
+    config.remove_invalid_values = true;
+    const int32_t id = 0;
+    generation_process(&(struct scoring){
+        .config = &config, .ids = &id, .n = 1, .scores = scores, .vocab_size = 4});
+    assert_true(scores[0] == 0 && scores[1] == FLT_MAX && scores[2] == -FLT_MAX);
+    assert_true(scores[3] == 1.5f);
+}
+
+/* An end that min_new_tokens forbids is not brought back by the decay. */
+static void what_is_forbidden_does_not_decay(void **state) {
+    float scores[] = {1, -INFINITY};
+    struct generation_config config;
+    generation_config_default(&config);
+    config.eos[0] = 1;
+    config.n_eos = 1;
+    config.has_decay = true;
+    config.decay_factor = 2;
+    const int32_t ids[] = {0, 0, 0};
+    generation_process(&(struct scoring){
+        .config = &config, .ids = ids, .n = 3, .n_prompt = 1, .scores = scores, .vocab_size = 2});
+    assert_true(scores[1] == -INFINITY);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_equals_transformers),
         cmocka_unit_test(every_processor_is_in_the_goldens),
         cmocka_unit_test(defaults_change_nothing),
+        cmocka_unit_test(invalid_values_become_numbers),
+        cmocka_unit_test(what_is_forbidden_does_not_decay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,7 +132,7 @@ static const struct fake_row answers[] = {
     {ASK("\"repetition_penalty\":0"), NULL, "repetition_penalty is 0, must be above 0"},
     {ASK("\"do_sample\":false,\"num_return_sequences\":2"), NULL, "greedy decoding gives one text"},
     {ASK("\"num_beams\":2,\"num_return_sequences\":3"), NULL, "must not be above num_beams"},
-    {ASK("\"num_beam_groups\":2"), NULL, "num_beam_groups is 2, must be at most 1"},
+    {ASK("\"num_beam_groups\":2"), NULL, "num_beam_groups asks for diverse beam search"},
     {ASK("\"early_stopping\":\"soon\""), NULL, "parameters: \"early_stopping\""},
     {ASK("\"eos_token_id\":[\"x\"]"), NULL, "parameters: \"eos_token_id\""},
     {"{\"inputs\":\"\",\"bos_token_id\":99999}", NULL, "bos_token_id is 99999, must be below"},
