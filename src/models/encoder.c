@@ -2,23 +2,7 @@
  * shapes of their heads. A family starts from these and says what is different. */
 #include "models/family.h"
 
-const struct slot_name encoder_slots[] = {
-    {SLOT_EMBED_TOKENS, "embeddings.word_embeddings", false},
-    {SLOT_EMBED_POSITIONS, "embeddings.position_embeddings", false},
-    {SLOT_EMBED_TYPES, "embeddings.token_type_embeddings", false},
-    {SLOT_EMBED_NORM, "embeddings.LayerNorm", false},
-    {SLOT_EMBED_PROJECT, "embeddings_project", false},
-    {SLOT_EMBED_PROJECT, "encoder.embedding_hidden_mapping_in", false},
-    {SLOT_ATTN_Q, "encoder.layer.%u.attention.self.query", false},
-    {SLOT_ATTN_K, "encoder.layer.%u.attention.self.key", false},
-    {SLOT_ATTN_V, "encoder.layer.%u.attention.self.value", false},
-    {SLOT_ATTN_OUT, "encoder.layer.%u.attention.output.dense", false},
-    {SLOT_ATTN_NORM, "encoder.layer.%u.attention.output.LayerNorm", false},
-    {SLOT_FFN_UP, "encoder.layer.%u.intermediate.dense", false},
-    {SLOT_FFN_DOWN, "encoder.layer.%u.output.dense", false},
-    {SLOT_FFN_NORM, "encoder.layer.%u.output.LayerNorm", false},
-    {0},
-};
+const struct slot_name encoder_slots[] = {BERT_SLOTS, {0}};
 
 struct stack_spec config_encoder(struct config *c) {
     const uint32_t hidden = config_size(c, "hidden_size", LIMIT_HIDDEN_SIZE);

@@ -62,7 +62,23 @@ void head_of_tokens(struct arch *arch, struct config *config);
 void head_of_spans(struct arch *arch, struct config *config);
 
 /* ---- decoder.c: what most decoders have in common, named as Llama names it ---- */
-extern const struct slot_name decoder_slots[];
+/* clang-format off */
+#define DECODER_SLOTS                                                                              \
+    {SLOT_EMBED_TOKENS, "embed_tokens", false},                                                    \
+    {SLOT_FINAL_NORM, "norm", false},                                                              \
+    {SLOT_ATTN_NORM, "layers.%u.input_layernorm", false},                                          \
+    {SLOT_ATTN_Q, "layers.%u.self_attn.q_proj", false},                                            \
+    {SLOT_ATTN_K, "layers.%u.self_attn.k_proj", false},                                            \
+    {SLOT_ATTN_V, "layers.%u.self_attn.v_proj", false},                                            \
+    {SLOT_ATTN_Q_NORM, "layers.%u.self_attn.q_norm", false},                                       \
+    {SLOT_ATTN_K_NORM, "layers.%u.self_attn.k_norm", false},                                       \
+    {SLOT_ATTN_OUT, "layers.%u.self_attn.o_proj", false},                                          \
+    {SLOT_FFN_NORM, "layers.%u.post_attention_layernorm", false},                                  \
+    {SLOT_FFN_GATE, "layers.%u.mlp.gate_proj", false},                                             \
+    {SLOT_FFN_UP, "layers.%u.mlp.up_proj", false},                                                 \
+    {SLOT_FFN_DOWN, "layers.%u.mlp.down_proj", false}
+/* clang-format on */
+extern const struct slot_name decoder_slots[]; /* these alone */
 /* A causal stack of hidden_size, intermediate_size, num_hidden_layers, num_attention_heads,
  * num_key_value_heads, head_dim, max_position_embeddings and rms_norm_eps: pre-norm, gated by
  * hidden_act, with a final norm; positions are left to the family. */
@@ -75,12 +91,37 @@ void config_decoder_defaults(struct config *config, struct stack_spec *spec, uin
 /* Which layers see a window, as Qwen says it: use_sliding_window, sliding_window and layer_types,
  * or max_window_layers, the layers before the first that does. */
 void config_windows(struct config *config, struct stack_spec *spec);
+/* experts.c: feed-forwards by experts, each expert_size inside. What the family takes where the
+ * keys are absent: experts under `key`, so many under num_experts_per_tok. */
+void config_experts(struct config *config, struct stack_spec *spec, const char *key,
+                    uint32_t experts, uint32_t per_token, uint32_t expert_size);
+/* Qwen's and OLMoE's decoders with experts, who are called mlp.experts: routing by num_experts, and
+ * norm_topk_prob; layers of mlp_only_layers and between those of decoder_sparse_step have none. */
+extern const struct slot_name expert_slots[];
+void config_sparse_layers(struct config *config, struct stack_spec *spec);
 /* Heads of such families: Model, ForCausalLM, ForSequenceClassification, ForTokenClassification,
  * ForQuestionAnswering. */
 extern const struct head_row decoder_heads[];
 
 /* ---- encoder.c: what most encoders have in common, named as BERT names it ---- */
-extern const struct slot_name encoder_slots[];
+/* clang-format off */
+#define BERT_SLOTS                                                                                 \
+    {SLOT_EMBED_TOKENS, "embeddings.word_embeddings", false},                                      \
+    {SLOT_EMBED_POSITIONS, "embeddings.position_embeddings", false},                               \
+    {SLOT_EMBED_TYPES, "embeddings.token_type_embeddings", false},                                 \
+    {SLOT_EMBED_NORM, "embeddings.LayerNorm", false},                                              \
+    {SLOT_EMBED_PROJECT, "embeddings_project", false},                                             \
+    {SLOT_EMBED_PROJECT, "encoder.embedding_hidden_mapping_in", false},                            \
+    {SLOT_ATTN_Q, "encoder.layer.%u.attention.self.query", false},                                 \
+    {SLOT_ATTN_K, "encoder.layer.%u.attention.self.key", false},                                   \
+    {SLOT_ATTN_V, "encoder.layer.%u.attention.self.value", false},                                 \
+    {SLOT_ATTN_OUT, "encoder.layer.%u.attention.output.dense", false},                             \
+    {SLOT_ATTN_NORM, "encoder.layer.%u.attention.output.LayerNorm", false},                        \
+    {SLOT_FFN_UP, "encoder.layer.%u.intermediate.dense", false},                                   \
+    {SLOT_FFN_DOWN, "encoder.layer.%u.output.dense", false},                                       \
+    {SLOT_FFN_NORM, "encoder.layer.%u.output.LayerNorm", false}
+/* clang-format on */
+extern const struct slot_name encoder_slots[]; /* these alone */
 /* A post-norm stack of hidden_size, intermediate_size, num_hidden_layers, num_attention_heads,
  * max_position_embeddings, type_vocab_size, hidden_act and layer_norm_eps, with learned positions
  * and token types; causal where is_decoder. */

@@ -4,7 +4,7 @@ import transformers as hf
 
 import cases
 import vocabulary
-from heads import NER, Head, labels
+from heads import NER, Head, edit_weights, labels
 
 SMALL = {"vocab_size": 401, "hidden_size": 24, "intermediate_size": 44, "num_hidden_layers": 2, "num_attention_heads": 4,
          "max_position_embeddings": 66, "pad_token_id": 0}
@@ -81,6 +81,34 @@ def rembert_heads():
     yield from rows_of("rembert", "RemBert", hf.RemBertConfig, change=sizes)
 
 
+def mpnet_heads():
+    yield from rows_of("mpnet", "MPNet", hf.MPNetConfig, ("mask", "sequence", "token"), tokenizer=byte_bpe)
+
+
+def ernie_heads():
+    yield from rows_of("ernie", "Ernie", hf.ErnieConfig, ("mask", "sequence"), {"use_task_id": True})
+    yield from rows_of("ernie", "Ernie", hf.ErnieConfig, ("hidden",))
+
+
+def without_sines(folder):
+    """In half precision the table of sines would be another than the one that is computed."""
+    edit_weights(folder, lambda t: {k: v for k, v in t.items() if "embed_positions" not in k})
+
+
+def roformer_heads():
+    yield from rows_of("roformer", "RoFormer", hf.RoFormerConfig, ("mask", "sequence"), {"embedding_size": 14},
+                       finish=without_sines)
+    yield from rows_of("roformer", "RoFormer", hf.RoFormerConfig, ("span", "hidden"), {"rotary_value": True},
+                       finish=without_sines)
+
+
+def squeezebert_heads():
+    groups = {"embedding_size": 24, "q_groups": 2, "k_groups": 4, "v_groups": 1, "post_attention_groups": 3,
+              "intermediate_groups": 4, "output_groups": 2}
+    yield from rows_of("squeezebert", "SqueezeBert", hf.SqueezeBertConfig, change=groups)
+
+
 def all_heads():
-    for rows in (roberta_kin_heads, albert_heads, electra_heads, rembert_heads):
+    for rows in (roberta_kin_heads, albert_heads, electra_heads, rembert_heads, mpnet_heads, ernie_heads,
+                 roformer_heads, squeezebert_heads):
         yield from rows()

@@ -27,6 +27,8 @@ def fill(model, seed, scale):
     with torch.no_grad():
         for name, p in sorted(model.named_parameters()):
             noise = torch.randn(p.shape, generator=generator)
+            if not p.requires_grad:  # sines of positions
+                continue
             if id(p) in norms and name.endswith("weight"):
                 p.copy_(1 + 0.2 * noise)
             else:
