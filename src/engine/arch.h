@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "ops/ops.h"
+#include "engine/hook.h"
 
 #define ARCH_STACKS     4
 #define ARCH_HEAD_STEPS 3
@@ -159,6 +160,7 @@ struct stack_spec {
     float branch_scale;                /* of what attention and feed-forward add; 0: 1 */
     uint32_t cross_from;               /* STACK_CROSS: to the output of this stack */
     uint32_t flags;                    /* of enum stack_flag */
+    struct hook hook;                  /* self-attention of the family's own */
 };
 
 /* What a head is run on and makes. The rows are chosen by the task from `rows`. */
@@ -169,7 +171,13 @@ enum head_kind {
     HEAD_TOKEN,    /* classes of each token: [labels] */
     HEAD_SPAN,     /* question answering: [2] start and end */
 };
-enum head_rows { ROWS_ALL, ROWS_FIRST, ROWS_LAST, ROWS_LAST_EOS };
+enum head_rows {
+    ROWS_ALL,
+    ROWS_FIRST,
+    ROWS_LAST,
+    ROWS_LAST_EOS,
+    ROWS_MEAN, /* the mean of all, asked for as row 0: ModernBERT */
+};
 
 /* One step: y = norm(activation(W x + b)). */
 struct head_step {

@@ -10,7 +10,7 @@
 /* ---- names ---- */
 
 /* The pattern with the layer's number in place of its first "%u", the expert's of its second. */
-static void expand(const struct loader *l, char name[static NAME_BYTES], const char *pattern,
+void loader_expand(const struct loader *l, char name[static NAME_BYTES], const char *pattern,
                    uint32_t layer) {
     const uint32_t numbers[] = {layer, l->expert};
     size_t used = 0;
@@ -72,7 +72,7 @@ bool loader_find_slot(const struct loader *l, uint32_t stack, enum slot slot, ui
     for (const struct slot_name *n = l->model->arch.stacks[stack].names; n->name; n++) {
         if (n->slot != slot)
             continue;
-        expand(l, name, n->name, layer);
+        loader_expand(l, name, n->name, layer);
         const struct tensor *weight = loader_find_either(l, name, ".weight", ".gamma");
         if (weight) {
             *out = (struct source){.weight = weight, .transposed = n->transposed != weight->turned};
@@ -88,7 +88,7 @@ bool loader_first_name(const struct loader *l, uint32_t stack, enum slot slot, u
                        char name[static NAME_BYTES]) {
     for (const struct slot_name *n = l->model->arch.stacks[stack].names; n->name; n++)
         if (n->slot == slot) {
-            expand(l, name, n->name, layer);
+            loader_expand(l, name, n->name, layer);
             return true;
         }
     return false;

@@ -119,7 +119,7 @@ static void drop_rows(struct walk *w) {
 }
 
 static bool drops_rows(const struct pass *pass) {
-    return !pass->all_wanted && pass->n_remember == 0;
+    return !pass->all_wanted && !pass->pools && pass->n_remember == 0;
 }
 
 static bool is_parallel(const struct stack_spec *spec) {
@@ -161,13 +161,11 @@ static void block_out(struct walk *w, const struct linear *linear, const float *
         apply_norm(w, norm, w->x, w->x);
 }
 
-/* Queries and keys are held, normed and turned before anyone looks at them. */
+/* Queries and keys are normed, held and turned before anyone looks at them. */
 static void prepare_qk(struct walk *w, const struct layer *layer, uint32_t i) {
     const struct stack_spec *spec = w->spec;
     const uint32_t qkv = stack_qkv_size(spec), kinds = spec->layer_kinds[i];
     float *q = w->step->wide, *k = q + stack_attn_size(spec);
-    if (spec->qkv_clamp > 0)
-        w->device->clamp(w->lane, spec->qkv_clamp, q, qkv, w->rows, qkv);
     if (spec->qk_norm != QK_NORM_NONE) {
         const bool whole = spec->qk_norm == QK_NORM_WHOLE;
         const size_t stride = spec->qk_norm == QK_NORM_HEADS ? spec->head_size : 0;
@@ -176,6 +174,8 @@ static void prepare_qk(struct walk *w, const struct layer *layer, uint32_t i) {
         w->device->norm_heads(w->lane, &layer->k_norm, k, qkv, w->rows, whole ? 1 : spec->kv_heads,
                               stride);
     }
+    if (spec->qkv_clamp > 0)
+        w->device->clamp(w->lane, spec->qkv_clamp, q, qkv, w->rows, qkv);
     if (spec->positions == POSITIONS_ROTARY && !(kinds & LAYER_NO_ROPE)) {
         const uint32_t which = kinds & LAYER_ROPE_1 ? 1 : 0;
         const uint32_t values = stack_has(spec, STACK_TURN_VALUES) ? spec->kv_heads : 0;
@@ -194,6 +194,56 @@ static void attention_out(struct walk *w, const struct layer *layer, const struc
         apply_norm(w, one ? &layer->attn_norm : &layer->ffn_norm, w->x, w->t);
     }
     block_out(w, out, w->attn, out->in, norm, &layer->attn_out_norm);
+}
+
+/* What a hook is given; x is what q, k and v are made of. */
+static struct hook_pass hook_pass_of(struct walk *w, const struct stack *stack, uint32_t i,
+                                     const float *x) {
+    return (struct hook_pass){
+        .lane = w->lane,
+        .device = w->device,
+        .scratch = w->step->scratch,
+        .spec = w->spec,
+        .layer = i,
+        .rows = w->pass->rows,
+        .seqs = w->step->seqs,
+        .n_seqs = w->pass->n_seqs,
+        .shape = self_shape(stack, i),
+        .tokens = w->step->tokens,
+        .types = w->step->types,
+        .x = x,
+        .qkv = w->step->wide,
+        .ldqkv = stack_qkv_size(w->spec),
+        .y = w->attn,
+        .ldy = stack_attn_size(w->spec),
+        .own = w->step->hook,
+    };
+}
+
+/* The weights that layer i of the stack runs on. */
+static const void *hook_layer_of(const struct stack *stack, uint32_t i) {
+    return stack_hook_layer(stack, i / (stack->spec->layers / stack_groups(stack->spec)));
+}
+
+/* The stack's own attention, in place of the next function's. */
+static void hooked_attention(struct walk *w, const struct stack *stack, uint32_t i, bool last) {
+    const struct layer *layer = &stack->layers[i];
+    const float *x = block_in(w, &layer->attn_norm);
+    ASSERT(w->pass->n_kept == 0);
+    product(w, &layer->qkv, x, w->hidden, w->step->wide, ACTIVATION_NONE, NULL);
+    prepare_qk(w, layer, i);
+    const struct hook_pass pass = hook_pass_of(w, stack, i, x);
+    w->spec->hook.table->attention(&pass, hook_layer_of(stack, i));
+    attention_out(w, layer, &layer->attn_out, &layer->attn_norm, last);
+}
+
+static void hooked_after(struct walk *w, const struct stack *stack, uint32_t i) {
+    const struct hook_table *hook = w->spec->hook.table;
+    const struct hook_stream stream = {w->x, w->t, w->rows < w->pass->rows ? w->step->wanted : NULL,
+                                       w->rows};
+    const struct hook_pass pass = hook_pass_of(w, stack, i, NULL);
+    if (hook->after_layer)
+        hook->after_layer(&pass, hook_layer_of(stack, i), &stream);
 }
 
 /* Texts that are kept write and read layer i of their blocks, the others the scratch's pages. */
@@ -258,11 +308,16 @@ static void feed_forward(struct walk *w, const struct layer *layer) {
 static void run_layers(struct walk *w, const struct stack *stack) {
     for (uint32_t i = 0; i < w->spec->layers && w->rows > 0; i++) {
         const bool last = i + 1 == w->spec->layers, cross = stack_has(w->spec, STACK_CROSS);
-        self_attention(w, stack, i, last && !cross);
+        if (w->spec->hook.table)
+            hooked_attention(w, stack, i, last && !cross);
+        else
+            self_attention(w, stack, i, last && !cross);
         if (cross)
             cross_attention(w, &stack->layers[i], i, last);
         if (w->rows > 0)
             feed_forward(w, &stack->layers[i]);
+        if (w->spec->hook.table && w->rows > 0)
+            hooked_after(w, stack, i);
     }
 }
 
@@ -316,7 +371,9 @@ void pass_run(struct lane *lane, void *arg) {
     if (stack_has(w.spec, STACK_FINAL_NORM))
         apply_norm(&w, &stack->final_norm, w.x, w.x);
     remember(&w);
-    if (w.rows != pass->n_wanted) { /* all were needed for `remember`, or there is no layer */
+    if (pass->pools)
+        head_pool(lane, pass, w.x);
+    if (w.rows != pass->n_wanted) { /* all were needed until here, or there is no layer */
         model->device->gather(lane, w.x, w.hidden, model->step.wanted, pass->n_wanted, w.hidden,
                               w.t, w.hidden);
         float *x = w.x;

@@ -15,6 +15,9 @@ static struct model *model_make(const struct arch *arch, size_t page_limit) {
         if (stack->spec->routing.experts > 0)
             stack->experts = mem_zalloc((size_t)stack->spec->layers * stack->spec->routing.experts,
                                         sizeof *stack->experts);
+        if (stack->spec->hook.table)
+            stack->hook_layers =
+                mem_zalloc(stack->spec->layers, stack->spec->hook.table->layer_bytes);
         pool_init(&stack->pool, stack->spec, page_limit);
     }
     return model;
@@ -105,6 +108,7 @@ void model_destroy(struct model *model) {
         return;
     for (uint32_t i = 0; i < model->arch.n_stacks; i++) {
         mem_free(model->stacks[i].layers);
+        mem_free(model->stacks[i].hook_layers);
         mem_free(model->stacks[i].experts);
         pool_deinit(&model->stacks[i].pool);
     }

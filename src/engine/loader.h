@@ -42,6 +42,9 @@ struct source {
 
 /* ---- find.c ---- */
 
+/* The pattern with the layer's number in place of its first "%u", the expert's of its second. */
+void loader_expand(const struct loader *l, char name[static LOADER_NAME_BYTES], const char *pattern,
+                   uint32_t layer);
 /* The tensor <name><suffix>, with the arch's prefix in front, then without; NULL: there is none. */
 const struct tensor *loader_find(const struct loader *l, const char *name, const char *suffix);
 const struct tensor *loader_find_either(const struct loader *l, const char *name,

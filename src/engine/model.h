@@ -70,10 +70,16 @@ struct stack {
     const float *position_bias;  /* [1 or layers, heads, 2 * max_positions - 1], or NULL */
     struct linear embed_project; /* [hidden, embed_size], if there is one */
     struct norm embed_norm, final_norm;
+    char *hook_layers;      /* [spec->layers] of the hook's layer_bytes, or NULL */
     struct layer *layers;   /* [spec->layers] */
     struct expert *experts; /* [spec->layers, experts], or NULL */
     struct pool pool;
 };
+
+/* What the hook keeps of a layer of weights. */
+static inline void *stack_hook_layer(const struct stack *stack, uint32_t layer) {
+    return stack->hook_layers + layer * stack->spec->hook.table->layer_bytes;
+}
 
 struct head {
     struct linear linear[ARCH_HEAD_STEPS];
@@ -102,6 +108,7 @@ struct step {
     float *angles[ARCH_ROPES];        /* [max_rows, rope size] of rotary positions */
     float *wide; /* [max_rows, wide_size] q k v, or the feed-forward's inside */
     float *attn; /* [max_rows, heads * head_size] */
+    float *hook; /* what the stack's hook asked for */
     /* Layers with experts: the rows' sums, one expert's rows and what it makes of them; whom the
      * router chooses, then the same sorted by expert. */
     float *routed, *gathered;               /* [max_rows, hidden] */
@@ -181,6 +188,7 @@ struct pass {
     uint32_t remember_stack; /* that reads what is remembered: one in a pass */
     uint32_t n_wanted, n_head;
     bool all_wanted; /* wanted[i] == i for all rows */
+    bool pools;      /* the head wants means of whole texts */
 };
 /* Takes as many of the segments as one pass holds; returns how many (>= 1). */
 uint32_t pass_plan(struct pass *pass, struct model *model, uint32_t stack,
@@ -188,6 +196,9 @@ uint32_t pass_plan(struct pass *pass, struct model *model, uint32_t stack,
 
 /* ---- forward.c, head.c: run by every lane ---- */
 void pass_run(struct lane *lane, void *pass);
+/* In x [rows, hidden] after the final norm the first row of each text that the head wants becomes
+ * the mean of its rows. */
+void head_pool(struct lane *lane, const struct pass *pass, float *x);
 /* x [n_wanted, hidden] after the final norm; t is free for use. */
 void head_run(struct lane *lane, const struct pass *pass, const float *x, float *t);
 

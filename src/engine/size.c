@@ -97,7 +97,7 @@ uint32_t arch_max_in(const struct arch *arch) {
     for (uint32_t i = 0; i < arch->n_stacks; i++) {
         const struct stack_spec *spec = &arch->stacks[i];
         in = larger(in, larger(spec->hidden_size, larger(stack_attn_size(spec), inner_size(spec))));
-        in = larger(in, spec->embed_size);
+        in = larger(in, larger(spec->embed_size, spec->hook.max_in));
     }
     for (uint32_t i = 0; i + 1 < arch->head.n_steps; i++)
         in = larger(in, arch->head.steps[i].outputs);
@@ -115,5 +115,8 @@ size_t model_estimate_bytes(const struct arch *arch, enum precision precision) {
         linears += stack_elements(arch, i, &tables);
         floats += tables;
     }
+    for (uint32_t i = 0; i < arch->n_stacks; i++)
+        if (arch->stacks[i].hook.table)
+            floats += arch->stacks[i].hook.table->floats(&arch->stacks[i]);
     return linears * element_bytes(precision) + floats * sizeof(float) + step_estimate_bytes(arch);
 }

@@ -9,6 +9,7 @@ struct widths {
     size_t rows, pages, page_floats, hidden, wide, attn;
     size_t routed, per_token, experts;
     size_t angles[ARCH_ROPES];
+    size_t hook; /* floats */
     size_t head_rows, head_inner, head_outputs;
 };
 
@@ -28,6 +29,8 @@ static void add_stack(struct widths *w, const struct arch *arch, uint32_t stack)
         w->routed = larger(w->routed, spec->hidden_size);
     for (uint32_t i = 0; i < ARCH_ROPES; i++)
         w->angles[i] = larger(w->angles[i], spec->ropes[i].size);
+    if (spec->hook.table)
+        w->hook = larger(w->hook, spec->hook.table->scratch_floats(spec, (uint32_t)w->rows));
     w->page_floats = larger(w->page_floats, kv_page_floats(spec->kv_heads, spec->head_size));
 }
 
@@ -74,6 +77,7 @@ static size_t layout(struct step *s, const struct widths *w, char *base) {
     s->expert_rows = carve(base, &used, w->rows * w->per_token, sizeof *s->expert_rows);
     s->expert_weights = carve(base, &used, w->rows * w->per_token, sizeof *s->expert_weights);
     s->expert_starts = carve(base, &used, w->experts + 2, sizeof *s->expert_starts);
+    s->hook = carve(base, &used, w->hook, sizeof *s->hook);
     s->page_data = carve(base, &used, w->pages * w->page_floats, sizeof *s->page_data);
     s->head_a = carve(base, &used, w->head_rows * w->head_inner, sizeof *s->head_a);
     s->head_b = carve(base, &used, w->head_rows * w->head_inner, sizeof *s->head_b);

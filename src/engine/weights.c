@@ -281,6 +281,15 @@ static enum status load_embeddings(struct loader *l, uint32_t stack, struct erro
                : STATUS_OK;
 }
 
+/* What the stack's own attention keeps of a layer. */
+static enum status load_hook(struct loader *l, uint32_t stack, uint32_t layer, struct error *err) {
+    const struct stack_spec *spec = &l->model->arch.stacks[stack];
+    const struct hook_table *hook = spec->hook.table;
+    const struct hook_loader loader = {l, spec, stack, layer};
+    return hook ? hook->load(&loader, stack_hook_layer(&l->model->stacks[stack], layer), err)
+                : STATUS_OK;
+}
+
 /* Layers that share weights are loaded once. */
 static enum status load_stack(struct loader *l, uint32_t stack, struct error *err) {
     const struct stack_spec *spec = &l->model->arch.stacks[stack];
@@ -289,7 +298,7 @@ static enum status load_stack(struct loader *l, uint32_t stack, struct error *er
     if (load_embeddings(l, stack, err) != STATUS_OK)
         return STATUS_ERROR;
     for (uint32_t i = 0; i < groups; i++)
-        if (load_layer(l, stack, i, err) != STATUS_OK)
+        if (load_layer(l, stack, i, err) != STATUS_OK || load_hook(l, stack, i, err) != STATUS_OK)
             return STATUS_ERROR;
     for (uint32_t i = spec->layers; groups < spec->layers && i-- > 0;)
         layers[i] = layers[i / (spec->layers / groups)];

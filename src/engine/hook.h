@@ -1,0 +1,106 @@
+/* A family's own self-attention, for what no description can say: DeBERTa's positions that meet
+ * contents, Longformer's global tokens. A stack's `hook` names it; the family's file owns it.
+ *
+ * At load it packs tensors of its own into the model's image, layer by layer: load is called to
+ * measure, then to pack or to take, and must ask for the same things in the same order each time.
+ * In a pass it is given the fused q, k, v of all rows and writes what attention gives; every lane
+ * calls it with the same arguments, and it is written like an operation of ops/ops.h: lanes divide
+ * rows, columns or heads, and a row's bits depend on nothing but its text. Its texts are never
+ * kept: a stack with a hook is not one that generates. */
+#ifndef BRISK_ENGINE_HOOK_H
+#define BRISK_ENGINE_HOOK_H
+
+#include "base/base.h"
+#include "formats/formats.h"
+#include "ops/ops.h"
+
+struct stack_spec;
+struct loader;
+struct hook_table;
+
+#define HOOK_OPTIONS 6
+/* What a description says about it. */
+struct hook {
+    const struct hook_table *table; /* NULL: there is none */
+    uint32_t options[HOOK_OPTIONS]; /* the table's own */
+    uint32_t max_in;                /* largest K of its linears */
+};
+
+/* ---- loading ---- */
+struct hook_loader {
+    struct loader *loader;
+    const struct stack_spec *spec;
+    uint32_t stack, layer;
+};
+
+/* The tensor of this full name ("%u" is the layer), [rows, cols] or, with cols 0, a vector. */
+enum status hook_tensor(const struct hook_loader *l, const char *name, uint32_t rows, uint32_t cols,
+                        const struct tensor **out, struct error *err) MUST_CHECK;
+/* <name>.weight [outputs[i], in] and <name>.bias, one after the other along the outputs, in the
+ * model's precision; n at most HOOK_SOURCES. */
+#define HOOK_SOURCES 3
+enum status hook_linear(const struct hook_loader *l, struct linear *linear, uint32_t in,
+                        const char *const *names, const uint32_t *outputs, uint32_t n,
+                        struct error *err) MUST_CHECK;
+/* <name>.weight and .bias (or .gamma, .beta), of the stack's kind of norm. */
+enum status hook_norm(const struct hook_loader *l, struct norm *norm, uint32_t size,
+                      const char *name, struct error *err) MUST_CHECK;
+/* Whether `fill` is about to be called: then is the time to read what it needs. */
+bool hook_packs(const struct hook_loader *l);
+/* Weights that a function makes. The words, with the tensors, say all that decides their values. */
+struct hook_made {
+    const char *words;
+    const struct tensor *const *from;
+    uint32_t n_from;
+    const void *user;
+    /* Outputs [first, first + n) as rows of `in` floats; called by several threads. */
+    void (*fill)(const void *user, uint32_t first, uint32_t n, float *rows);
+    void (*fill_bias)(const void *user, float *bias); /* NULL: there is none */
+};
+enum status hook_made_linear(const struct hook_loader *l, struct linear *linear,
+                             enum precision precision, uint32_t in, uint32_t out,
+                             const struct hook_made *made, struct error *err) MUST_CHECK;
+/* n floats; `fill` is called once, for all of them as one output. */
+enum status hook_made_floats(const struct hook_loader *l, const float **floats, uint32_t n,
+                             const struct hook_made *made, struct error *err) MUST_CHECK;
+enum precision hook_precision(const struct hook_loader *l);
+
+/* ---- a pass ---- */
+struct hook_pass {
+    struct lane *lane;
+    const struct device *device;
+    struct scratch *scratch; /* of the operations */
+    const struct stack_spec *spec;
+    uint32_t layer, rows; /* rows of the whole pass */
+    const struct attention_seq *seqs;
+    uint32_t n_seqs;
+    struct attention_shape shape; /* as the description has it */
+    const int32_t *tokens, *types;
+    const float *x; /* [rows, hidden] what q, k and v were made of */
+    float *qkv;     /* [rows, ldqkv] all q, all k, all v; may be changed */
+    size_t ldqkv;
+    float *y; /* [rows, heads * head_size] */
+    size_t ldy;
+    float *own; /* what scratch_floats asked for; kept between the layers of a pass */
+};
+
+/* Behind a layer: the stream itself. */
+struct hook_stream {
+    float *x, *t;        /* [rows, hidden]; t is free for use */
+    const uint32_t *ids; /* [rows] of the pass's rows, those that are left; NULL: all */
+    uint32_t rows;
+};
+
+struct hook_table {
+    size_t layer_bytes; /* zeroed, for each layer, to be filled by load */
+    /* Packed floats of all layers, about, before anything is read. */
+    size_t (*floats)(const struct stack_spec *spec);
+    size_t (*scratch_floats)(const struct stack_spec *spec, uint32_t max_rows);
+    enum status (*load)(const struct hook_loader *l, void *layer, struct error *err);
+    /* Writes keys and values where it needs them (kv_write into the pages of seqs). */
+    void (*attention)(const struct hook_pass *pass, const void *layer);
+    void (*after_layer)(const struct hook_pass *pass, const void *layer,
+                        const struct hook_stream *stream); /* or NULL */
+};
+
+#endif
