@@ -65,8 +65,36 @@ def qwen3_heads():
         "head_dim": 10, "attention_bias": True, "rope_theta": 300.0})
 
 
+EXPERTS = {"tie_word_embeddings": True, "intermediate_size": 14}
+
+
+def mixtral_heads():
+    yield from rows_of("mixtral", "Mixtral", hf.MixtralConfig, ("generate", "sequence"), EXPERTS | {
+        "num_local_experts": 5, "num_experts_per_tok": 2, "sliding_window": 9})
+
+
+def qwen2_moe_heads():
+    yield from rows_of("qwen2_moe", "Qwen2Moe", hf.Qwen2MoeConfig, ("generate", "token"), EXPERTS | {
+        "num_experts": 6, "num_experts_per_tok": 3, "moe_intermediate_size": 9, "shared_expert_intermediate_size": 17,
+        "mlp_only_layers": [1], "norm_topk_prob": False})
+
+
+def qwen3_moe_heads():
+    yield from rows_of("qwen3_moe", "Qwen3Moe", hf.Qwen3MoeConfig, ("generate", "span"), EXPERTS | {
+        "num_experts": 7, "num_experts_per_tok": 3, "moe_intermediate_size": 11, "decoder_sparse_step": 2,
+        "norm_topk_prob": True, "head_dim": 10})
+
+
+def olmoe_heads():
+    yield from rows_of("olmoe", "Olmoe", hf.OlmoeConfig, ("generate",), EXPERTS | {
+        "num_experts": 8, "num_experts_per_tok": 3, "clip_qkv": 0.7})
+
+
 def all_heads():
+    import gpts
     import modern
-    for rows in (llama_heads, mistral_heads, qwen2_heads, qwen3_heads):
+    for rows in (llama_heads, mistral_heads, qwen2_heads, qwen3_heads, mixtral_heads, qwen2_moe_heads,
+                 qwen3_moe_heads, olmoe_heads):
         yield from rows()
+    yield from gpts.all_heads()
     yield from modern.all_heads()
