@@ -11,6 +11,7 @@ import sys
 from sacremoses import MosesDetokenizer, MosesTokenizer
 from sacremoses.corpus import NonbreakingPrefixes, Perluniprops
 
+LANGUAGES = ("de", "en", "fr", "ru")  # of the models there are; texts of others are refused by name
 OUT = "src/tokenizer/moses_tables.inc"
 # Bits of struct moses_range, as src/tokenizer/moses_tables.h names them.
 ALPHA, ALPHA_INDIC, NUMBER, DECIMAL, CURRENCY, LOWER, ALTERNATES = (1 << i for i in range(7))
@@ -59,10 +60,10 @@ def ranges(mask_of):
 
 
 def prefixes():
-    """Languages that share a list, and its words; "#" in front of those that count before numbers
-    only. Words with spaces in them are never found."""
-    reader, lists = NonbreakingPrefixes(), {}
-    for language in sorted(set(reader.available_langs.values())):
+    """A language and its words; "#" in front of those that count before numbers only. Words with
+    spaces in them are never found."""
+    reader = NonbreakingPrefixes()
+    for language in LANGUAGES:
         words = []
         for word in reader.words(language):
             name, _, mark = word.strip().rpartition(" ")
@@ -70,8 +71,7 @@ def prefixes():
                 words.append("#" + name)
             elif not name and "#" not in word:
                 words.append(mark)
-        lists.setdefault(tuple(sorted(set(words))), []).append(language)
-    return sorted((languages, words) for words, languages in lists.items())
+        yield language, sorted(set(words))
 
 
 def wrapped(pieces, indent, between=" "):
@@ -92,8 +92,8 @@ def table():
     rows = ["{0x%X, 0x%X, %d}," % tuple(row) for row in ranges(masks())]
     out += ["    " + line for line in wrapped(rows, "    ")]
     out += ["};", "", "static const struct moses_prefixes prefixes[] = {"]
-    for languages, words in prefixes():
-        out.append('    {"%s",' % " ".join(languages))
+    for language, words in prefixes():
+        out.append('    {"%s",' % language)
         lines = wrapped(words, "     ")
         for i, line in enumerate(lines):
             quoted = line.replace("\\", "\\\\").replace('"', '\\"')

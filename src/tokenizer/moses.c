@@ -43,7 +43,8 @@ void moses_rules_init(struct moses_rules *rules, const char *language) {
         .comma_numbers = is_one_of(language, "de es cz cs fr"),
     };
     vocab_init(&rules->prefixes);
-    put_prefixes(&rules->prefixes, moses_prefixes(language));
+    const char *prefixes = moses_prefixes(language);
+    put_prefixes(&rules->prefixes, prefixes ? prefixes : "");
 }
 
 void moses_rules_deinit(struct moses_rules *rules) {
@@ -51,7 +52,9 @@ void moses_rules_deinit(struct moses_rules *rules) {
 }
 
 const char *moses_refuses_text(const char *language) {
-    return is_one_of(language, "zh ja ko cjk") ? "its words are not found by Moses' rules" : NULL;
+    return moses_prefixes(language)
+               ? NULL
+               : "its abbreviations are not known here; those of de, en, fr and ru are";
 }
 
 const char *moses_refuses_words(const char *language) {

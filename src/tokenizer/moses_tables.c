@@ -14,7 +14,7 @@ struct moses_range {
 };
 
 struct moses_prefixes {
-    const char *languages, *words;
+    const char *language, *words;
 };
 
 /* clang-format off */
@@ -51,24 +51,9 @@ bool moses_is(uint32_t code_point, unsigned properties) {
             properties) != 0;
 }
 
-static bool has_language(const char *languages, const char *language) {
-    const size_t len = strlen(language);
-    for (const char *at = languages; *at;) {
-        const size_t n = strcspn(at, " ");
-        if (n == len && memcmp(at, language, n) == 0)
-            return true;
-        at += n + (at[n] == ' ');
-    }
-    return false;
-}
-
 const char *moses_prefixes(const char *language) {
-    const char *english = "";
-    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
-        if (has_language(prefixes[i].languages, language))
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+        if (strcmp(prefixes[i].language, language) == 0)
             return prefixes[i].words;
-        if (has_language(prefixes[i].languages, "en"))
-            english = prefixes[i].words;
-    }
-    return english;
+    return NULL;
 }

@@ -20,7 +20,7 @@ enum moses_property {
 bool moses_is(uint32_t code_point, unsigned properties); /* has one of them */
 
 /* Abbreviations of a language, separated by spaces, "#" in front of those that count before numbers
- * only; those of English when there are none. */
+ * only; NULL when they are not known. */
 const char *moses_prefixes(const char *language);
 
 #endif

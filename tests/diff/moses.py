@@ -23,10 +23,10 @@ FOLDERS = {
     "moses-fsmt-en-ru": {"tokenizer_class": "FSMTTokenizer", "langs": ["en", "ru"]},
     "moses-fsmt-de-en": {"tokenizer_class": "FSMTTokenizer", "langs": ["de", "en"], "do_lower_case": True},
     "moses-fsmt-ru-fr": {"tokenizer_class": "FSMTTokenizer", "langs": ["ru", "fr"]},
-    "moses-fsmt-it-ko": {"tokenizer_class": "FSMTTokenizer", "langs": ["it", "ko"]},
-    "moses-fsmt-xx-it": {"tokenizer_class": "FSMTTokenizer", "langs": ["xx", "it"]},
-    "moses-fsmt-cs-ga": {"tokenizer_class": "FSMTTokenizer", "langs": ["cs", "ga"]},
-    "moses-fsmt-hu-de": {"tokenizer_class": "FSMTTokenizer", "langs": ["hu", "de"]},
+    "moses-fsmt-fr-ko": {"tokenizer_class": "FSMTTokenizer", "langs": ["fr", "ko"]},
+    "moses-fsmt-de-it": {"tokenizer_class": "FSMTTokenizer", "langs": ["de", "it"]},
+    "moses-fsmt-ru-ga": {"tokenizer_class": "FSMTTokenizer", "langs": ["ru", "ga"]},
+    "moses-fsmt-fr-de": {"tokenizer_class": "FSMTTokenizer", "langs": ["fr", "de"]},
 }
 
 

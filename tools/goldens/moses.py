@@ -52,7 +52,7 @@ FOLDERS = {
     "fsmt-en-ru": {"tokenizer_class": "FSMTTokenizer", "langs": ["en", "ru"], "model_max_length": 1024},
     "fsmt-de-en": {"tokenizer_class": "FSMTTokenizer", "langs": ["de", "en"], "do_lower_case": True},
     "fsmt-ru-fr": {"tokenizer_class": "FSMTTokenizer", "langs": ["ru", "fr"]},
-    "fsmt-it-ko": {"tokenizer_class": "FSMTTokenizer", "langs": ["it", "ko"]},
+    "fsmt-fr-ko": {"tokenizer_class": "FSMTTokenizer", "langs": ["fr", "ko"]},
     "biogpt": {"tokenizer_class": "BioGptTokenizer"},
 }
 

@@ -34,7 +34,7 @@ static void words_are_cut_as_the_language_says(void **state) {
         {"de", "Nr. 5. bzw. Ende.", "Nr. 5. bzw. Ende .", false},
         {"en", "it's l'eau", "it 's l 'eau", false},
         {"fr", "it's l'eau", "it' s l' eau", false},
-        {"xx", "it's Mr. X", "it ' s Mr. X", false},
+        {"ru", "it's X. Y", "it ' s X. Y", false},
         {"en", "a-b & 1,000...", "a @-@ b &amp; 1,000 ...", true},
         {"en", "a-b & 1,000...", "a-b & 1,000 ...", false},
         {"en", "\"x\", y", "\" x , \" y", false},
@@ -114,6 +114,7 @@ static void languages_out_of_reach_are_named(void **state) {
         {",\"langs\":[\"en\",7]", "must be the codes of two languages"},
         {",\"langs\":{\"en\":1,\"ru\":2}", "must be the codes of two languages"},
         {",\"langs\":[\"zh\",\"en\"]", "texts of \"zh\" cannot be prepared"},
+        {",\"langs\":[\"it\",\"en\"]", "those of de, en, fr and ru are"},
         {",\"langs\":[\"en\",\"fi\"]", "texts of \"fi\" cannot be made"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
