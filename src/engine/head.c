@@ -39,6 +39,34 @@ static void run_steps(struct lane *lane, const struct model *model, const float 
     }
 }
 
+/* The text whose first row of the batch is `row`. */
+static const struct attention_seq *text_at(const struct pass *pass, uint32_t row) {
+    const struct attention_seq *seqs = pass->model->step.seqs;
+    for (uint32_t i = 0; i < pass->n_seqs; i++)
+        if (seqs[i].row == row)
+            return &seqs[i];
+    return NULL;
+}
+
+void head_pool(struct lane *lane, const struct pass *pass, float *x) {
+    const struct step *step = &pass->model->step;
+    const size_t hidden = pass->model->stacks[pass->stack].spec->hidden_size;
+    size_t from, to;
+    lane_range(lane, hidden, 16, &from, &to);
+    for (uint32_t i = 0; i < pass->n_head; i++) {
+        const struct attention_seq *text = text_at(pass, step->wanted[step->head_ids[i]]);
+        ASSERT(text);
+        float *mean = x + text->row * hidden;
+        for (size_t j = from; j < to; j++) {
+            double sum = 0;
+            for (uint32_t r = 0; r < text->rows; r++)
+                sum += (double)mean[r * hidden + j];
+            mean[j] = (float)(sum / text->rows);
+        }
+    }
+    lane_barrier(lane);
+}
+
 void head_run(struct lane *lane, const struct pass *pass, const float *x, float *t) {
     const struct model *model = pass->model;
     const struct step *step = &model->step;

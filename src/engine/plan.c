@@ -153,5 +153,6 @@ uint32_t pass_plan(struct pass *pass, struct model *model, uint32_t stack,
     }
     if (pass->n_wanted != pass->rows)
         pass->all_wanted = false;
+    pass->pools = model->arch.head.rows == ROWS_MEAN && pass->n_head > 0;
     return taken;
 }
