@@ -33,7 +33,6 @@ def rows_of(family, name, config, heads=("mask", "sequence"), change=None, token
     states alone. `head` is put before the folders' names."""
     def row(kind, task, suffix, asked, more_config=()):
         values = SMALL | (ROBERTA if tokenizer is byte_bpe else {}) | (change or {}) | dict(more_config)
-        values = {key: value for key, value in values.items() if value is not None}
         cls = name + suffix if not suffix.startswith("*") else suffix[1:]
         if kind in heads:
             folder = f"{head}-{task}" if head else task
@@ -108,7 +107,18 @@ def squeezebert_heads():
     yield from rows_of("squeezebert", "SqueezeBert", hf.SqueezeBertConfig, change=groups)
 
 
+def modernbert_heads():
+    layers = {"num_hidden_layers": 4, "local_attention": 7, "reference_compile": False, "global_rope_theta": 500.0,
+              "local_rope_theta": 30.0, "intermediate_size": 28, "cls_token_id": 0, "sep_token_id": 2}
+    yield from rows_of("modernbert", "ModernBert", hf.ModernBertConfig, ("mask", "sequence", "token", "span"), layers,
+                       byte_bpe)
+    yield from rows_of("modernbert", "ModernBert", hf.ModernBertConfig, ("sequence", "hidden"), layers | {
+        "classifier_pooling": "mean", "global_attn_every_n_layers": 2, "local_rope_theta": None, "norm_bias": True,
+        "attention_bias": True, "mlp_bias": True, "classifier_bias": True, "classifier_activation": "relu"},
+        byte_bpe, head="mean")
+
+
 def all_heads():
     for rows in (roberta_kin_heads, albert_heads, electra_heads, rembert_heads, mpnet_heads, ernie_heads,
-                 roformer_heads, squeezebert_heads):
+                 roformer_heads, squeezebert_heads, modernbert_heads):
         yield from rows()
