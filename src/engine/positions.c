@@ -89,27 +89,40 @@ static void fill_buckets(const struct stack_spec *spec, const struct tensor *ten
     mem_free(learned);
 }
 
+/* The learned table of one layer, or of all. */
+static enum status pack_buckets(struct loader *l, float *bias, uint32_t stack, uint32_t layer,
+                                struct error *err) {
+    const struct stack_spec *spec = &l->model->arch.stacks[stack];
+    struct source source;
+    if (loader_need_slot(l, stack, SLOT_POSITION_BIAS, layer, &source, err) != STATUS_OK ||
+        loader_check_matrix(source.weight, spec->buckets, spec->heads, err) != STATUS_OK)
+        return STATUS_ERROR;
+    loader_plan_tensor(l, source.weight);
+    if (l->loading == LOADING_PACK)
+        fill_buckets(spec, source.weight, bias);
+    return STATUS_OK;
+}
+
 enum status loader_pack_bias(struct loader *l, const float **table, uint32_t stack,
                              struct error *err) {
     const struct stack_spec *spec = &l->model->arch.stacks[stack];
-    const bool learned = spec->buckets > 0;
-    struct source source = {0};
-    if (learned &&
-        (loader_need_slot(l, stack, SLOT_POSITION_BIAS, 0, &source, err) != STATUS_OK ||
-         loader_check_matrix(source.weight, spec->buckets, spec->heads, err) != STATUS_OK))
-        return STATUS_ERROR;
-    const size_t row = 2 * (size_t)spec->max_positions - 1;
+    const size_t floats = spec->heads * (2 * (size_t)spec->max_positions - 1);
+    const uint32_t tables = stack_has(spec, STACK_BIAS_BY_LAYER) ? spec->layers : 1;
     void *memory = NULL;
-    if (loader_place(l, spec->heads * row * sizeof(float), true, &memory, err) != STATUS_OK)
+    if (loader_place(l, tables * floats * sizeof(float), true, &memory, err) != STATUS_OK)
         return STATUS_ERROR;
     PLAN(l, "bias %d %u %u %u %a", (int)spec->positions, spec->heads, spec->max_positions,
          spec->bucket_reach, (double)spec->alibi_scale);
-    if (learned)
-        loader_plan_tensor(l, source.weight);
-    if (l->loading == LOADING_PACK && learned)
-        fill_buckets(spec, source.weight, memory);
-    else if (l->loading == LOADING_PACK)
-        fill_alibi(spec, memory);
     *table = memory;
+    if (spec->buckets == 0) {
+        if (l->loading == LOADING_PACK)
+            fill_alibi(spec, memory);
+        return STATUS_OK;
+    }
+    for (uint32_t i = 0; i < tables; i++) {
+        float *bias = memory ? (float *)memory + i * floats : NULL;
+        if (pack_buckets(l, bias, stack, i, err) != STATUS_OK)
+            return STATUS_ERROR;
+    }
     return STATUS_OK;
 }
