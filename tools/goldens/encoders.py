@@ -118,7 +118,17 @@ def modernbert_heads():
         byte_bpe, head="mean")
 
 
+def xlm_heads():
+    names = {"mask": "WithLMHeadModel", "span": "ForQuestionAnsweringSimple"}
+    keys = {"emb_dim": 24, "n_layers": 2, "n_heads": 4, "hidden_size": 24, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "n_langs": 3, "mask_token_id": 4}
+    yield from rows_of("xlm", "XLM", hf.XLMConfig, ("mask", "sequence", "token", "span"), keys, suffixes=names)
+    yield from rows_of("xlm", "Flaubert", hf.FlaubertConfig, ("mask", "sequence"), keys | {
+        "pre_norm": True, "gelu_activation": False, "layer_norm_eps": 1e-6, "summary_activation": "tanh"},
+                       suffixes=names, head="flaubert")
+
+
 def all_heads():
     for rows in (roberta_kin_heads, albert_heads, electra_heads, rembert_heads, mpnet_heads, ernie_heads,
-                 roformer_heads, squeezebert_heads, modernbert_heads):
+                 roformer_heads, squeezebert_heads, modernbert_heads, xlm_heads):
         yield from rows()
