@@ -126,6 +126,7 @@ enum stack_flag {
     STACK_PROJECT_TOKENS = 1 << 7, /* EMBED_PROJECT before positions are added: OPT */
     STACK_BIAS_BY_LAYER = 1 << 8,  /* each layer has its own POSITION_BIAS: umT5 */
     STACK_TURN_VALUES = 1 << 9,    /* rotary positions turn values too: RoFormer */
+    STACK_ALIBI_BF16 = 1 << 10,    /* ALiBi of the key's position, rounded to bf16: Falcon */
 };
 
 struct stack_spec {
@@ -143,6 +144,7 @@ struct stack_spec {
     /* POSITIONS_BUCKETS, or beside POSITIONS_LEARNED (MPNet); from bucket_reach on all are one. */
     uint32_t buckets, bucket_reach;
     float alibi_scale; /* of its slopes; 0: 1 */
+    float alibi_most;  /* the last head's slope is 2 to the minus this; 0: 8 */
     enum norm_kind norm_kind;
     enum norm_place norm_place;
     float norm_eps;

@@ -101,6 +101,7 @@ static struct attention_shape self_shape(const struct stack *stack, uint32_t lay
         return shape;
     const size_t own = stack_has(spec, STACK_BIAS_BY_LAYER) ? layer : 0;
     shape.bias_reach = spec->max_positions;
+    shape.bias_by_key = stack_has(spec, STACK_ALIBI_BF16);
     shape.bias = stack->position_bias + own * spec->heads * (2 * (size_t)shape.bias_reach - 1);
     return shape;
 }

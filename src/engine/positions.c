@@ -3,6 +3,7 @@
 #include "engine/loader.h"
 
 #include <math.h>
+#include <string.h>
 
 #define SINE_BASE 10000.0
 
@@ -57,22 +58,36 @@ static uint32_t bucket_of(int64_t distance, uint32_t buckets, uint32_t reach, bo
     return first + (bucket < buckets ? bucket : buckets - 1);
 }
 
-/* The slope of head `head` (transformers' build_alibi_tensor): powers of 2^(-8 / n) for the largest
- * power of two n, then the odd powers of its root. */
-static float slope_of(uint32_t head, uint32_t heads) {
+/* The slope of head `head` (transformers' build_alibi_tensor, MPT's too): powers of 2^(-8 / n) for
+ * the largest power of two n, then the odd powers of its root; 8 is alibi_most. */
+static float slope_of(const struct stack_spec *spec, uint32_t head) {
+    const uint32_t heads = spec->heads;
+    const double most = spec->alibi_most != 0 ? spec->alibi_most : 8;
     uint32_t n = 1;
     while (2 * n <= heads)
         n *= 2;
-    const double power = head < n ? 8.0 * (head + 1) / n : 4.0 * (2 * (head - n) + 1) / n;
+    const double power = head < n ? most * (head + 1) / n : most * (head - n + 0.5) / n;
     return (float)exp2(-power);
+}
+
+/* The nearest number of bf16's eight digits, ties to the even one. */
+static float to_bf16(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+    memcpy(&x, &bits, sizeof x);
+    return x;
 }
 
 static void fill_alibi(const struct stack_spec *spec, float *bias) {
     const float scale = spec->alibi_scale != 0 ? spec->alibi_scale : 1;
     const int64_t reach = spec->max_positions;
-    for (uint32_t h = 0; h < spec->heads; h++)
+    const bool rounds = stack_has(spec, STACK_ALIBI_BF16);
+    for (uint32_t h = 0; h < spec->heads; h++) {
+        const float slope = rounds ? to_bf16(slope_of(spec, h)) : slope_of(spec, h);
         for (int64_t d = 1 - reach; d < reach; d++)
-            *bias++ = slope_of(h, spec->heads) * (float)d * scale;
+            *bias++ = (rounds ? to_bf16(slope * to_bf16((float)d)) : slope * (float)d) * scale;
+    }
 }
 
 static void fill_buckets(const struct stack_spec *spec, const struct tensor *tensor, float *bias) {
@@ -111,8 +126,9 @@ enum status loader_pack_bias(struct loader *l, const float **table, uint32_t sta
     void *memory = NULL;
     if (loader_place(l, tables * floats * sizeof(float), true, &memory, err) != STATUS_OK)
         return STATUS_ERROR;
-    PLAN(l, "bias %d %u %u %u %a", (int)spec->positions, spec->heads, spec->max_positions,
-         spec->bucket_reach, (double)spec->alibi_scale);
+    PLAN(l, "bias %d %u %u %u %a %a %d", (int)spec->positions, spec->heads, spec->max_positions,
+         spec->bucket_reach, (double)spec->alibi_scale, (double)spec->alibi_most,
+         stack_has(spec, STACK_ALIBI_BF16));
     *table = memory;
     if (spec->buckets == 0) {
         if (l->loading == LOADING_PACK)

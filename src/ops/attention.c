@@ -53,7 +53,8 @@ static const float *bias_of(const struct attention_shape *shape, const struct at
         return NULL;
     }
     const size_t reach = shape->bias_reach;
-    return shape->bias + h * (2 * reach - 1) + (reach - 1 - seq->past - r);
+    const size_t query = shape->bias_by_key ? 0 : seq->past + r;
+    return shape->bias + h * (2 * reach - 1) + (reach - 1 - query);
 }
 
 /* Pages that a block looks at, plus one for what does not depend on them. */

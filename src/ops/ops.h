@@ -113,6 +113,7 @@ struct attention_shape {
      * key and no query is at bias_reach or beyond. */
     const float *bias;
     uint32_t bias_reach;
+    bool bias_by_key; /* at [h][key + bias_reach - 1], whatever the query (Falcon's ALiBi) */
     /* NULL: none; else instead of `bias`: writes what is added to the scaled scores of query `row`
      * of seqs[seq] (its first is 0) at head h for keys [from, to) to out[from .. to). A key at
      * ATTENTION_HIDDEN is not seen; one of them must be. Called by any lane. */

@@ -56,6 +56,15 @@ static const struct batch_case {
     {{.heads = 2, .kv_heads = 2, .head_size = 16, .scale = 0.25f, .window = 8},
      3,
      {{0, 60, 0}, {0, 1, 0}, {0, 9, 0}}},
+    {{.heads = 3,
+      .kv_heads = 3,
+      .head_size = 8,
+      .scale = 0.4f,
+      .causal = true,
+      .bias_reach = REACH,
+      .bias_by_key = true},
+     2,
+     {{0, REACH, 0}, {0, 3, 0}}},
     {{.heads = 2, .kv_heads = 2, .head_size = 8, .scale = 0.25f, .window = 33},
      2,
      {{0, 120, 0}, {0, 16, 0}}},
@@ -161,7 +170,9 @@ static void reference(const struct batch *b, const struct attention_seq *seq, ui
         }
         score *= s->scale;
         score = s->softcap > 0 ? s->softcap * tanh(score / s->softcap) : score;
-        score += s->bias != NULL ? s->bias[h * (2 * REACH - 1) + key + REACH - 1 - at] : 0;
+        score += s->bias != NULL
+                     ? s->bias[h * (2 * REACH - 1) + key + REACH - 1 - (s->bias_by_key ? 0 : at)]
+                     : 0;
         const double p = exp(score);
         sum += p;
         for (uint32_t d = 0; d < size; d++) {
@@ -262,7 +273,8 @@ static void look_up(const void *user, uint32_t seq, uint32_t row, uint32_t h, ui
                     uint32_t to, float *out) {
     const struct batch *b = user;
     for (uint32_t k = from; k < to; k++) {
-        out[k] = b->bias[(size_t)h * (2 * REACH - 1) + k + REACH - 1 - b->seqs[seq].past - row];
+        out[k] = b->bias[(size_t)h * (2 * REACH - 1) + k + REACH - 1 -
+                         (b->shape.bias_by_key ? 0 : b->seqs[seq].past + row)];
     }
 }
 
