@@ -19,11 +19,17 @@ enum precision hook_precision(const struct hook_loader *l) {
     return l->loader->model->precision;
 }
 
-enum status hook_tensor(const struct hook_loader *l, const char *name, uint32_t rows, uint32_t cols,
-                        const struct tensor **out, struct error *err) {
+const struct tensor *hook_find(const struct hook_loader *l, const char *name) {
     char full[LOADER_NAME_BYTES];
     full_name(l, name, full);
-    const struct tensor *tensor = loader_find(l->loader, full, "");
+    return loader_find(l->loader, full, "");
+}
+
+enum status hook_tensor(const struct hook_loader *l, const char *name, uint32_t rows, uint32_t cols,
+                        const struct tensor **out, struct error *err) {
+    const struct tensor *tensor = hook_find(l, name);
+    char full[LOADER_NAME_BYTES];
+    full_name(l, name, full);
     if (!tensor)
         return ERR(err, MODEL, "the weights lack the tensor \"%s\", which config.json asks for",
                    full);

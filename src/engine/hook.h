@@ -33,6 +33,8 @@ struct hook_loader {
     uint32_t stack, layer;
 };
 
+/* The tensor of this full name, or NULL. */
+const struct tensor *hook_find(const struct hook_loader *l, const char *name);
 /* The tensor of this full name ("%u" is the layer), [rows, cols] or, with cols 0, a vector. */
 enum status hook_tensor(const struct hook_loader *l, const char *name, uint32_t rows, uint32_t cols,
                         const struct tensor **out, struct error *err) MUST_CHECK;

@@ -293,6 +293,7 @@ def sentence_heads():
 def all_heads():
     import decoders
     import encoders
+    import hooks
     for rows in (gpt2_heads, bert_heads, distilbert_heads, roberta_heads, bart_heads, sentence_heads,
-                 decoders.all_heads, encoders.all_heads):
+                 decoders.all_heads, encoders.all_heads, hooks.all_heads):
         yield from rows()

@@ -23,7 +23,8 @@ SHARES = [(re.compile(r"classif"), 1), (re.compile(r"c_proj\.weight$"), 1 / 3),
 def fill(model, seed, scale):
     """Matrices get a deviation of `scale`, norms stay near one, biases are small."""
     generator = torch.Generator().manual_seed(seed)
-    norms = {id(p) for m in model.modules() if isinstance(m, torch.nn.LayerNorm) for p in m.parameters()}
+    norms = {id(p) for m in model.modules() for p in m.parameters()
+             if isinstance(m, torch.nn.LayerNorm) or type(m).__name__ == "DebertaLayerNorm"}
     with torch.no_grad():
         for name, p in sorted(model.named_parameters()):
             noise = torch.randn(p.shape, generator=generator)
