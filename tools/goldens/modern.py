@@ -77,7 +77,15 @@ def smollm3_heads():
         "no_rope_layers": [1, 0], "use_sliding_window": True, "sliding_window": 5, "tie_word_embeddings": False})
 
 
+def kin_of_llama_heads():
+    yield from rows_of("ministral", "Ministral", hf.MinistralConfig, ("generate", "sequence"), {
+        "head_dim": 6, "sliding_window": 6, "layer_types": [FULL, LOCAL]})
+    yield from rows_of("helium", "Helium", hf.HeliumConfig, ("generate", "token"), {"head_dim": 6})
+    yield from rows_of("glm", "Glm", hf.GlmConfig, ("generate", "sequence"), {"head_dim": 12})
+    yield from rows_of("glm", "Glm4", hf.Glm4Config, head="glm4", change={"head_dim": 12, "attention_bias": False})
+
+
 def all_heads():
     for rows in (gemma_heads, phi_heads, phi3_heads, stablelm_heads, starcoder2_heads, olmo_heads, granite_heads,
-                 cohere_heads, smollm3_heads):
+                 cohere_heads, smollm3_heads, kin_of_llama_heads):
         yield from rows()
