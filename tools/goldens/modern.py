@@ -2,7 +2,10 @@
 kin. Rows are made as decoders.py makes them; each configuration turns on what is particular about its family."""
 import transformers as hf
 
-from decoders import rows_of
+import cases
+import vocabulary
+from decoders import SMALL, rows_of
+from heads import Head, dense, pooling
 
 # No classes of tokens where layers are local: transformers pads the last window of a long text, and with windows its
 # padding is not a number, and then nothing is.
@@ -20,6 +23,24 @@ def gemma_heads():
         "query_pre_attn_scalar": 7, "sliding_window": 6, "layer_types": [LOCAL, FULL], "rope_theta": 5000.0,
         "rope_local_base_freq": 50.0, "rope_scaling": {"rope_type": "linear", "factor": 3.0},
         "final_logit_softcapping": 5.0})
+    yield from gemma3_kin()
+
+
+def gemma3_kin():
+    """EmbeddingGemma, whose tokens see those behind them too, and the part of an image model that reads text."""
+    small = SMALL | GEMMA | {"query_pre_attn_scalar": 7, "layer_types": [LOCAL, FULL], "rope_local_base_freq": 50.0}
+    yield Head("gemma3", "sentence-mean", hf.Gemma3TextModel,
+               hf.Gemma3TextConfig(**small, sliding_window=8, use_bidirectional_attention=True),
+               lambda: vocabulary.gpt2(pad_token="<|endoftext|>"),
+               {"feature-extraction": cases.embeddings(), "sentence-similarity": cases.similarity()},
+               modules=[pooling(36, "mean"), dense(36, 20, "linear.Identity", bias=False), ("Normalize", {})])
+    eyes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "image_size": 8, "patch_size": 4}
+    yield Head("gemma3", "images", hf.Gemma3ForConditionalGeneration,
+               hf.Gemma3Config(text_config=small | {"sliding_window": 6}, vision_config=eyes, mm_tokens_per_image=4,
+                               eos_token_id=0, bos_token_id=0, pad_token_id=0, image_token_index=400), vocabulary.gpt2,
+               {"text-generation": cases.text_generation()[:6]}, readable=True,
+               generation={"max_new_tokens": 11, "do_sample": False})
 
 
 def phi_heads():
