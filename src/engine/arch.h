@@ -127,6 +127,7 @@ enum stack_flag {
     STACK_BIAS_BY_LAYER = 1 << 8,  /* each layer has its own POSITION_BIAS: umT5 */
     STACK_TURN_VALUES = 1 << 9,    /* rotary positions turn values too: RoFormer */
     STACK_ALIBI_BF16 = 1 << 10,    /* ALiBi of the key's position, rounded to bf16: Falcon */
+    STACK_TOKEN_DROPOUT = 1 << 11, /* masks are no tokens, the others stand for them: ESM */
 };
 
 struct stack_spec {
@@ -184,9 +185,8 @@ enum head_rows {
 /* One step: y = norm(activation(W x + b)). */
 struct head_step {
     const char *linear; /* checkpoint name without ".weight"; may be NULL when tied */
-    bool transposed;
-    bool tied;        /* the weights are the token embedding's, whatever <linear>.weight holds */
-    const char *bias; /* full name where it is not <linear>.bias (final_logits_bias) */
+    bool tied;          /* the weights are the token embedding's, whatever <linear>.weight holds */
+    const char *bias;   /* full name where it is not <linear>.bias (final_logits_bias) */
     uint32_t outputs;
     float scale; /* of weights and bias; 0: 1 */
     enum activation activation;
@@ -213,10 +213,10 @@ struct arch {
     uint32_t text_stack; /* the stack that reads the input text first */
     bool has_decoder;    /* then generation or the head runs on `decoder_stack` */
     uint32_t decoder_stack;
-    bool shifts_input;     /* a head on the decoder sees the input shifted right behind
-                              decoder_start (BART's classification, features) */
-    int32_t decoder_start; /* decoder_start_token_id, -1: none */
-    int32_t bos, eos, pad; /* of config.json, -1: none */
+    bool shifts_input;           /* a head on the decoder sees the input shifted right behind
+                                    decoder_start (BART's classification, features) */
+    int32_t decoder_start;       /* decoder_start_token_id, -1: none */
+    int32_t bos, eos, pad, mask; /* of config.json, -1: none; mask: where something asks for it */
 };
 
 static inline bool stack_has(const struct stack_spec *spec, enum stack_flag flag) {

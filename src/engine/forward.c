@@ -51,6 +51,37 @@ static void embed_projected(struct walk *w, const struct stack *stack, float sca
             more ? w->x : NULL);
 }
 
+/* ESM's token dropout: masks become zeros, and the other tokens of their text are enlarged as they
+ * were in training, where this share was masked. */
+#define DROPPED_IN_TRAINING (0.15f * 0.8f)
+
+static void scale_text(struct walk *w, const struct attention_seq *text, size_t from, size_t to) {
+    const int32_t mask = w->pass->model->arch.mask, *tokens = w->step->tokens + text->row;
+    uint32_t masks = 0;
+    for (uint32_t i = 0; i < text->rows; i++)
+        masks += tokens[i] == mask;
+    const float seen = 1 - (float)masks / (float)text->rows;
+    for (uint32_t i = 0; i < text->rows; i++) {
+        float *row = w->x + (size_t)(text->row + i) * w->hidden;
+        for (size_t j = from; j < to; j++)
+            row[j] = tokens[i] == mask ? 0 : row[j] * (1 - DROPPED_IN_TRAINING) / seen;
+    }
+}
+
+static void embed_with_dropout(struct walk *w, const struct stack *stack, float scale) {
+    const int32_t *ids[1] = {w->step->tokens};
+    w->device->embed(w->lane, &stack->tokens, ids, 1, scale, w->x, w->rows, w->hidden);
+    size_t from, to;
+    lane_range(w->lane, w->hidden, 16, &from, &to);
+    for (uint32_t i = 0; i < w->pass->n_seqs; i++)
+        scale_text(w, &w->step->seqs[i], from, to);
+    lane_barrier(w->lane);
+    if (!stack->positions && !stack->types)
+        return;
+    embed_rows(w, stack, false, 1, w->t, w->hidden);
+    w->device->add(w->lane, w->t, w->x, (size_t)w->rows * w->hidden);
+}
+
 static void embed(struct walk *w, const struct stack *stack) {
     const struct stack_spec *spec = w->spec;
     const float scale = spec->embed_scale != 0 ? spec->embed_scale : 1.0f;
@@ -62,7 +93,10 @@ static void embed(struct walk *w, const struct stack *stack) {
         return;
     }
     float *y = projects ? w->step->wide : w->x;
-    embed_rows(w, stack, true, scale, y, stack_embed_size(spec));
+    if (stack_has(spec, STACK_TOKEN_DROPOUT))
+        embed_with_dropout(w, stack, scale);
+    else
+        embed_rows(w, stack, true, scale, y, stack_embed_size(spec));
     if (stack_has(spec, STACK_EMBED_NORM))
         apply_norm(w, &stack->embed_norm, y, y);
     if (projects)

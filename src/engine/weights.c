@@ -308,11 +308,9 @@ static enum status load_stack(struct loader *l, uint32_t stack, struct error *er
 static enum status load_step(struct loader *l, uint32_t i, uint32_t in, struct error *err) {
     const struct head_spec *head = &l->model->arch.head;
     const struct head_step *step = &head->steps[i];
-    struct source source = {
-        .outputs = step->outputs, .transposed = step->transposed, .scale = step->scale};
+    struct source source = {.outputs = step->outputs, .scale = step->scale};
     if (step->tied) {
         source.weight = l->embeddings[head->stack];
-        source.transposed = false;
     } else {
         source.weight = loader_find(l, step->linear, ".weight");
     }

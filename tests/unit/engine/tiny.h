@@ -142,7 +142,7 @@ static inline void tiny_head(struct tiny_file *f) {
     for (uint32_t i = 0; i < head->n_steps; i++) {
         const struct head_step *step = &head->steps[i];
         if (!step->tied)
-            tiny_linear(f, step->linear, step->outputs, in, step->transposed);
+            tiny_linear(f, step->linear, step->outputs, in, false);
         if (step->bias)
             tiny_tensor(f, step->bias, "", step->outputs, 0, 0.0f, 0.3f);
         if (step->norm)
