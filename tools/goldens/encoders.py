@@ -128,7 +128,16 @@ def xlm_heads():
                        suffixes=names, head="flaubert")
 
 
+def esm_heads():
+    """In single precision: the frequencies of rotary positions are stored with the weights."""
+    small = {"hidden_size": 16, "token_dropout": True, "mask_token_id": 4, "hidden_act": "gelu"}
+    yield from rows_of("esm", "Esm", hf.EsmConfig, change=small | {"position_embedding_type": "rotary"},
+                       tokenizer=byte_bpe, dtype="F32")
+    yield from rows_of("esm", "Esm", hf.EsmConfig, ("mask", "token"), small | {"emb_layer_norm_before": True},
+                       byte_bpe, head="learned")
+
+
 def all_heads():
     for rows in (roberta_kin_heads, albert_heads, electra_heads, rembert_heads, mpnet_heads, ernie_heads,
-                 roformer_heads, squeezebert_heads, modernbert_heads, xlm_heads):
+                 roformer_heads, squeezebert_heads, modernbert_heads, xlm_heads, esm_heads):
         yield from rows()
