@@ -322,16 +322,19 @@ static void go_on(struct brisk_ticket *ticket) {
     fail(ticket, &ticket->error);
 }
 
-/* Embedding models do two tasks on one route: when none is named, the body tells which is meant
- * (reference, section 1.4). */
+/* Some models do two tasks on one route: when none is named, the body tells which is meant
+ * (reference, section 1.4). Old clients send talks to models that write texts (section 5.11). */
 static const char *asked_task(const struct brisk_ticket *ticket) {
     const char *own = ticket->loaded->default_task;
-    if (ticket->task != NULL || own == NULL ||
-        (strcmp(own, "sentence-similarity") != 0 && strcmp(own, "feature-extraction") != 0))
+    if (ticket->task != NULL || own == NULL)
         return ticket->task;
     const struct json *inputs = json_get(ticket->json, "inputs");
     if (json_is_null(inputs))
         inputs = ticket->json; /* hf_hub 0.28 sends the members at the root */
+    if (strcmp(own, "text-generation") == 0 || strcmp(own, "text2text-generation") == 0)
+        return json_get(inputs, "text") != NULL ? "conversational" : NULL;
+    if (strcmp(own, "sentence-similarity") != 0 && strcmp(own, "feature-extraction") != 0)
+        return NULL;
     return json_get(inputs, "source_sentence") != NULL ? "sentence-similarity"
                                                        : "feature-extraction";
 }

@@ -140,6 +140,21 @@ enum status check_start(const struct job *job, const char *name, int32_t id, str
                id, vocab_size);
 }
 
+enum status generation_start(const struct job *job, const struct generation_config *config,
+                             int32_t *start, struct error *err) {
+    const int32_t starts[] = {config->decoder_start, config->bos, job->model->arch->decoder_start};
+    *start = -1;
+    for (size_t i = 0; i < ARRAY_LEN(starts) && *start < 0; i++) {
+        *start = starts[i];
+    }
+    if (*start < 0) {
+        return ERR(err, MODEL,
+                   "config.json: decoder_start_token_id or bos_token_id is needed to "
+                   "generate");
+    }
+    return check_start(job, "decoder_start_token_id", *start, err);
+}
+
 struct text generation_prefix(const struct job *job, const char *task) {
     const char *prefix = json_get_string(job->model->config, "prefix", "");
     return text_of(json_get_string(task_params(job, task), "prefix", prefix));

@@ -67,18 +67,7 @@ enum status seq2seq_open(struct job *job, struct error *err) {
     if (status != STATUS_OK) {
         return status;
     }
-    const int32_t starts[] = {state->config->decoder_start, state->config->bos,
-                              job->model->arch->decoder_start};
-    state->start = -1;
-    for (size_t i = 0; i < ARRAY_LEN(starts) && state->start < 0; i++) {
-        state->start = starts[i];
-    }
-    if (state->start < 0) {
-        return ERR(err, MODEL,
-                   "config.json: decoder_start_token_id or bos_token_id is needed to "
-                   "generate");
-    }
-    return check_start(job, "decoder_start_token_id", state->start, err);
+    return generation_start(job, state->config, &state->start, err);
 }
 
 enum status seq2seq_begin(struct part *part, struct error *err) {

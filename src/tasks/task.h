@@ -219,6 +219,9 @@ enum status generation_open(struct job *job, const struct generation_args *args,
 /* That the token a text begins with, which a request may set, is one of the model's. */
 enum status check_start(const struct job *job, const char *name, int32_t id,
                         struct error *err) MUST_CHECK;
+/* The token that an encoder-decoder's decoder begins with. */
+enum status generation_start(const struct job *job, const struct generation_config *config,
+                             int32_t *start, struct error *err) MUST_CHECK;
 /* The text in front of every input (config.prefix, task_specific_params). */
 struct text generation_prefix(const struct job *job, const char *task);
 /* Makes item one that generates num_return_sequences texts. */
