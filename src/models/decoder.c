@@ -2,22 +2,7 @@
  * heads. A family starts from these and says what is different. */
 #include "models/family.h"
 
-const struct slot_name decoder_slots[] = {
-    {SLOT_EMBED_TOKENS, "embed_tokens", false},
-    {SLOT_FINAL_NORM, "norm", false},
-    {SLOT_ATTN_NORM, "layers.%u.input_layernorm", false},
-    {SLOT_ATTN_Q, "layers.%u.self_attn.q_proj", false},
-    {SLOT_ATTN_K, "layers.%u.self_attn.k_proj", false},
-    {SLOT_ATTN_V, "layers.%u.self_attn.v_proj", false},
-    {SLOT_ATTN_Q_NORM, "layers.%u.self_attn.q_norm", false},
-    {SLOT_ATTN_K_NORM, "layers.%u.self_attn.k_norm", false},
-    {SLOT_ATTN_OUT, "layers.%u.self_attn.o_proj", false},
-    {SLOT_FFN_NORM, "layers.%u.post_attention_layernorm", false},
-    {SLOT_FFN_GATE, "layers.%u.mlp.gate_proj", false},
-    {SLOT_FFN_UP, "layers.%u.mlp.up_proj", false},
-    {SLOT_FFN_DOWN, "layers.%u.mlp.down_proj", false},
-    {0},
-};
+const struct slot_name decoder_slots[] = {DECODER_SLOTS, {0}};
 
 /* kv heads share those of queries evenly. */
 static uint32_t kv_heads(struct config *c, uint32_t heads) {

@@ -74,7 +74,7 @@ def mixtral_heads():
 
 
 def qwen2_moe_heads():
-    yield from rows_of("qwen2_moe", "Qwen2Moe", hf.Qwen2MoeConfig, ("generate", "token"), EXPERTS | {
+    yield from rows_of("qwen2_moe", "Qwen2Moe", hf.Qwen2MoeConfig, ("generate", "sequence"), EXPERTS | {
         "num_experts": 6, "num_experts_per_tok": 3, "moe_intermediate_size": 9, "shared_expert_intermediate_size": 17,
         "mlp_only_layers": [1], "norm_topk_prob": False})
 
