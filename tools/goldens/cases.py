@@ -192,6 +192,40 @@ def text_generation():
     ]
 
 
+def every(step, start=3, end=390):
+    """Ids of the tiny vocabularies: so many that some are what the model would have said."""
+    return list(range(start, end, step))
+
+
+def processors(greedy, beams):
+    """Everything that changes scores and draws nothing, alone and with beams."""
+    pairs = [[[i, j], 6.0] for i in every(9) for j in every(97)][:60]
+    biases = [[[i], 1.5 + i % 3] for i in every(7)] + [[[i], -30.0] for i in every(5, 4)] + pairs
+    return [
+        ("bad_words_ids", SHORT, greedy | {"bad_words_ids": [[i] for i in every(4)] + [p for p, _ in pairs]}),
+        ("sequence_bias", SHORT, greedy | {"sequence_bias": biases}),
+        ("sequence_bias and beams", FIRST, beams | {"sequence_bias": biases}),
+        ("suppress_tokens", FIRST, greedy | {"suppress_tokens": every(3)}),
+        ("begin_suppress_tokens", FIRST, greedy | {"begin_suppress_tokens": every(2) + every(4, 4)}),
+        ("encoder_repetition_penalty", FIRST, greedy | {"encoder_repetition_penalty": 2.5}),
+        ("encoder_repetition_penalty and beams", SHORT, beams | {"encoder_repetition_penalty": 0.4}),
+        ("encoder_no_repeat_ngram_size", SHORT, greedy | {"encoder_no_repeat_ngram_size": 1}),
+        ("exponential_decay_length_penalty", SHORT, greedy | {"exponential_decay_length_penalty": [4, 1.9]}),
+        ("exponential_decay_length_penalty and beams", FIRST,
+         beams | {"exponential_decay_length_penalty": [2, 1.4], "min_length": 0}),
+        ("several ends", SHORT, greedy | {"eos_token_id": every(29)}),
+        ("several ends and beams", FIRST, beams | {"eos_token_id": every(37)}),
+        ("forced_eos_token_id", SHORT, greedy | {"forced_eos_token_id": 60, "eos_token_id": [60, 61]}),
+        ("renormalize_logits and beams", FIRST, beams | {"renormalize_logits": True, "suppress_tokens": every(3),
+                                                         "repetition_penalty": 1.6}),
+        ("remove_invalid_values", FIRST, beams | {"remove_invalid_values": True, "bad_words_ids": [[9], [17]]}),
+        ("drawn of one", SHORT, greedy | {"do_sample": True, "top_k": 1, "typical_p": 0.9, "min_p": 0.1,
+                                                     "epsilon_cutoff": 0.01, "eta_cutoff": 0.02, "seed": 5}),
+        ("what changes nothing", SHORT, greedy | {"diversity_penalty": 0.0, "num_beam_groups": 1,
+                                                  "guidance_scale": 1.0}),
+    ]
+
+
 def chat():
     hello = [{"role": "user", "content": TINY}]
     turns = [{"role": "system", "content": "Be é."}, *hello, {"role": "assistant", "content": " A cup. "},

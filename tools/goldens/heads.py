@@ -150,6 +150,9 @@ def gpt2_heads():
     yield Head("gpt2", "text-generation", hf.GPT2LMHeadModel, gpt2(), tokenizer,
                {"text-generation": cases.text_generation()}, dtype="F32", readable=True, generation=generate,
                finish=some_eos)
+    yield Head("gpt2", "processors", hf.GPT2LMHeadModel, gpt2(n_layer=1), tokenizer,
+               {"text-generation": cases.processors(cases.GREEDY, cases.GREEDY | {"num_beams": 3})}, readable=True,
+               generation=generate, finish=some_eos)
     yield Head("gpt2", "chat", hf.GPT2LMHeadModel, gpt2(n_layer=1), tokenizer,
                {"text-generation": cases.chat()}, readable=True, generation=generate, finish=with_chat_template)
     yield Head("gpt2", "odd", hf.GPT2LMHeadModel,
@@ -240,6 +243,10 @@ def bart_heads():
     yield Head("bart", "summarization", hf.BartForConditionalGeneration, bart(), tokenizer,
                {"summarization": cases.summarization()}, readable=True, generation=BEAM_DEFAULTS,
                finish=likely_eos)
+    greedy = {"num_beams": 1, "max_length": 20}
+    yield Head("bart", "processors", hf.BartForConditionalGeneration, bart(), tokenizer,
+               {"summarization": cases.processors(greedy, greedy | {"num_beams": 3})}, readable=True,
+               generation=BEAM_DEFAULTS, finish=likely_eos)
     yield Head("bart", "legacy", hf.BartForConditionalGeneration, bart(scale_embedding=True, activation_function="relu"),
                tokenizer, {"summarization": cases.summarization()[:4]}, legacy=True, readable=True,
                finish=beams_in_config)

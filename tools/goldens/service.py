@@ -73,7 +73,7 @@ def text_generation(pipe, inputs, parameters):
 
 
 def summarization(pipe, inputs, parameters):
-    options = dict(parameters)
+    options = {k: v for k, v in parameters.items() if k != "seed"}
     if "max_length" in options:
         options["max_new_tokens"] = None
     answers = each(inputs, lambda x: pipe(x, truncation=True, **options))
