@@ -75,8 +75,10 @@ static void classes_have_their_heads(void **state) {
 static const struct {
     const char *config, *text[3];
 } wrong[] = {
-    {"{}", {"\"model_type\" is missing", "gpt2"}},
-    {"{\"model_type\":\"mamba\"}", {"\"mamba\"", "roberta", "bart"}},
+    {"{}", {"\"model_type\" is missing", "brisk list families"}},
+    {"{\"model_type\":\"qpt2\"}", {"\"qpt2\"", "the nearest names that it runs are gpt2, "}},
+    {"{\"model_type\":\"Roberta-\"}", {"are roberta, "}},
+    {"{\"model_type\":\"\"}", {"\"model_type\" is \"\""}},
     {"{\"model_type\":7}", {"\"model_type\" is missing"}},
     {BERT_CONFIG CLASS("BertForFun") "}", {"\"BertForFun\"", "BertForMaskedLM"}},
     {BERT_CONFIG CLASS("GPT2Model") "}", {"\"GPT2Model\"", "BertModel"}},
