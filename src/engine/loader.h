@@ -80,6 +80,10 @@ enum status loader_pack(struct loader *l, struct linear *linear, enum precision 
 enum status loader_pack_norm(struct loader *l, struct norm *norm, const struct stack_spec *spec,
                              uint32_t size, const struct source *source,
                              struct error *err) MUST_CHECK;
+/* A norm a head, of names with the head's number for the second "%u" (StableLM). */
+enum status loader_pack_head_norms(struct loader *l, struct norm *norm, uint32_t stack,
+                                   enum slot slot, uint32_t layer, uint32_t heads,
+                                   struct error *err) MUST_CHECK;
 /* A table of floats [rows, cols]; one that another stack has loaded already is shared. */
 enum status loader_pack_table(struct loader *l, const float **table, uint32_t stack, enum slot slot,
                               uint32_t rows, uint32_t cols, struct error *err) MUST_CHECK;

@@ -259,6 +259,34 @@ enum status loader_pack_norm(struct loader *l, struct norm *norm, const struct s
     return STATUS_OK;
 }
 
+/* Weights of `heads` norms of head_size, a tensor each, stand as one row. */
+enum status loader_pack_head_norms(struct loader *l, struct norm *norm, uint32_t stack,
+                                   enum slot slot, uint32_t layer, uint32_t heads,
+                                   struct error *err) {
+    const struct stack_spec *spec = &l->model->arch.stacks[stack];
+    const uint32_t size = spec->head_size;
+    void *memory = NULL;
+    if (loader_place(l, (size_t)heads * size * sizeof(float), false, &memory, err) != STATUS_OK)
+        return STATUS_ERROR;
+    PLAN(l, "norms %u %u:", heads, size);
+    enum status status = STATUS_OK;
+    for (l->expert = 0; status == STATUS_OK && l->expert < heads; l->expert++) {
+        struct source source;
+        status = loader_need_slot(l, stack, slot, layer, &source, err);
+        if (status == STATUS_OK)
+            status = loader_check_vector(source.weight, size, err);
+        if (status != STATUS_OK)
+            break;
+        plan_source(l, &source);
+        if (l->loading == LOADING_PACK)
+            tensor_to_floats(source.weight, 0, size, (float *)memory + (size_t)l->expert * size);
+    }
+    l->expert = 0;
+    *norm = (struct norm){
+        .kind = spec->norm_kind, .size = size, .eps = spec->norm_eps, .weight = memory};
+    return status;
+}
+
 struct converting {
     const struct tensor *tensor;
     float *to;

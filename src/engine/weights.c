@@ -6,6 +6,8 @@
  * find.c's work, packing them pack.c's. */
 #include "engine/loader.h"
 
+#include <string.h>
+
 #define PIECE_FLOATS (256 * 1024) /* a lane's piece of a linear: 1 MiB */
 
 /* One linear of a layer from up to three slots; `fused` is tried first (SLOT_COUNT: there is none).
@@ -188,6 +190,23 @@ static enum status load_ffn(struct loader *l, struct layer *to, uint32_t stack, 
     return load_inside(l, &to->ffn_up, &to->ffn_down, stack, layer, &inside, err);
 }
 
+/* Weights of each head: all in one tensor, or a tensor each. */
+static enum status load_head_norms(struct loader *l, struct norm *norm, uint32_t stack,
+                                   enum slot slot, uint32_t layer, uint32_t heads,
+                                   struct error *err) {
+    const uint32_t size = l->model->arch.stacks[stack].head_size;
+    const struct slot_name *name = l->model->arch.stacks[stack].names;
+    while (name->name && name->slot != slot)
+        name++;
+    const char *mark = name->name ? strstr(name->name, "%u") : NULL;
+    if (mark && strstr(mark + 1, "%u"))
+        return loader_pack_head_norms(l, norm, stack, slot, layer, heads, err);
+    if (load_norm(l, norm, stack, slot, layer, heads * size, err) != STATUS_OK)
+        return STATUS_ERROR;
+    norm->size = size;
+    return STATUS_OK;
+}
+
 static enum status load_qk_norms(struct loader *l, struct layer *to, uint32_t stack, uint32_t layer,
                                  struct error *err) {
     const struct stack_spec *spec = &l->model->arch.stacks[stack];
@@ -196,12 +215,15 @@ static enum status load_qk_norms(struct loader *l, struct layer *to, uint32_t st
                    k = shared ? spec->head_size : stack_kv_size(spec);
     if (spec->qk_norm == QK_NORM_NONE)
         return STATUS_OK;
-    if (load_norm(l, &to->q_norm, stack, SLOT_ATTN_Q_NORM, layer, q, err) != STATUS_OK ||
-        load_norm(l, &to->k_norm, stack, SLOT_ATTN_K_NORM, layer, k, err) != STATUS_OK)
+    if (spec->qk_norm == QK_NORM_HEADS) {
+        if (load_head_norms(l, &to->q_norm, stack, SLOT_ATTN_Q_NORM, layer, spec->heads, err) !=
+            STATUS_OK)
+            return STATUS_ERROR;
+        return load_head_norms(l, &to->k_norm, stack, SLOT_ATTN_K_NORM, layer, spec->kv_heads, err);
+    }
+    if (load_norm(l, &to->q_norm, stack, SLOT_ATTN_Q_NORM, layer, q, err) != STATUS_OK)
         return STATUS_ERROR;
-    if (spec->qk_norm == QK_NORM_HEADS)
-        to->q_norm.size = to->k_norm.size = spec->head_size;
-    return STATUS_OK;
+    return load_norm(l, &to->k_norm, stack, SLOT_ATTN_K_NORM, layer, k, err);
 }
 
 static enum status load_layer(struct loader *l, uint32_t stack, uint32_t layer, struct error *err) {
