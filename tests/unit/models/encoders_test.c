@@ -1,0 +1,142 @@
+/* Encoders since BERT: what their classes and config keys mean, and what is refused by name. That
+ * their answers are right is shown by the goldens. */
+#include "unit/models/repos.h"
+
+#define OF(type) "{\"model_type\":\"" type "\"," BERT_SIZES
+#define XLM(more)                                                                                  \
+    "{\"model_type\":\"xlm\",\"vocab_size\":97,\"emb_dim\":40,\"n_layers\":2,\"n_heads\":4" more
+
+static const struct {
+    const char *config, *family;
+    enum head_kind kind;
+    enum head_rows rows;
+    uint32_t steps, inside, outputs; /* inside: of the first step */
+    const char *task;
+} classes[] = {
+    {OF("albert") CLASS("AlbertForMaskedLM") "}", "albert", HEAD_LM, ROWS_ALL, 2, 128, 97,
+     "fill-mask"},
+    {OF("albert") CLASS("AlbertForSequenceClassification") "}", "albert", HEAD_SEQUENCE, ROWS_FIRST,
+     2, 40, 2, "text-classification"},
+    {OF("electra") CLASS("ElectraForPreTraining") "}", "electra", HEAD_NONE, ROWS_ALL, 0, 0, 0,
+     "feature-extraction"},
+    {OF("electra") CLASS("ElectraForMaskedLM") "}", "electra", HEAD_LM, ROWS_ALL, 2, 128, 97,
+     "fill-mask"},
+    {OF("electra") ",\"embedding_size\":40" CLASS("ElectraForMaskedLM") "}", "electra", HEAD_LM,
+     ROWS_ALL, 2, 40, 97, "fill-mask"},
+    {OF("rembert") CLASS("RemBertForMaskedLM") "}", "rembert", HEAD_LM, ROWS_ALL, 2, 1664, 97,
+     "fill-mask"},
+    {OF("mpnet") CLASS("MPNetModel") "}", "mpnet", HEAD_NONE, ROWS_ALL, 0, 0, 0,
+     "feature-extraction"},
+    {OF("data2vec-text") CLASS("Data2VecTextForMaskedLM") "}", "roberta", HEAD_LM, ROWS_ALL, 2, 40,
+     97, "fill-mask"},
+    {OF("modernbert") CLASS("ModernBertForTokenClassification") "}", "modernbert", HEAD_TOKEN,
+     ROWS_ALL, 2, 40, 2, "token-classification"},
+    {OF("modernbert") ",\"classifier_pooling\":\"mean\"" CLASS(
+         "ModernBertForSequenceClassification") "}",
+     "modernbert", HEAD_SEQUENCE, ROWS_MEAN, 2, 40, 2, "text-classification"},
+    {XLM(CLASS("XLMWithLMHeadModel") "}"), "xlm", HEAD_LM, ROWS_ALL, 1, 97, 97, "fill-mask"},
+    {OF("esm") CLASS("EsmForMaskedLM") "}", "esm", HEAD_LM, ROWS_ALL, 2, 40, 97, "fill-mask"},
+};
+
+static void classes_have_their_heads(void **state) {
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+        struct repo repo;
+        struct arch arch;
+        repo_describe(&repo, classes[i].config, &arch);
+        assert_string_equal(arch.family, classes[i].family);
+        assert_int_equal(arch.head.kind, classes[i].kind);
+        assert_int_equal(arch.head.rows, classes[i].rows);
+        assert_int_equal(arch.head.n_steps, classes[i].steps);
+        assert_int_equal(arch.head.steps[0].outputs, classes[i].inside);
+        assert_int_equal(arch.head.outputs, classes[i].outputs);
+        assert_string_equal(models_default_task(&repo.repository, &arch), classes[i].task);
+        repo_close(&repo);
+    }
+}
+
+static const struct {
+    const char *config, *text;
+} wrong[] = {
+    {OF("albert") ",\"num_hidden_groups\":3}", "\"num_hidden_groups\" is 3"},
+    {OF("albert") ",\"inner_group_num\":2}", "\"inner_group_num\""},
+    {OF("mpnet") ",\"relative_attention_num_buckets\":16}",
+     "\"relative_attention_num_buckets\" is 16"},
+    {OF("squeezebert") "}", "\"embedding_size\" is 768, must be hidden_size 40"},
+    {OF("modernbert") ",\"classifier_pooling\":\"max\"" CLASS(
+         "ModernBertForSequenceClassification") "}",
+     "\"classifier_pooling\" is \"max\""},
+    {OF("esm") ",\"position_embedding_type\":\"relative_key\"}", "relative_key"},
+    {OF("esm") ",\"is_folding_model\":true}", "\"is_folding_model\""},
+    {OF("ernie") ",\"position_embedding_type\":\"relative_key\"}", "relative_key"},
+    {XLM(",\"causal\":true}"), "\"causal\""},
+    {XLM(",\"asm\":true" CLASS("XLMWithLMHeadModel") "}"), "\"asm\""},
+    {XLM(",\"summary_type\":\"last\"" CLASS("XLMForSequenceClassification") "}"),
+     "\"summary_type\" is \"last\""},
+};
+
+static void what_is_not_run_is_refused_by_name(void **state) {
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        struct repo repo;
+        struct arch arch;
+        struct error err = {0};
+        repo_open(&repo, wrong[i].config);
+        if (models_describe(&arch, &repo.repository, &err) != STATUS_ERROR)
+            fail_msg("taken: %s", wrong[i].config);
+        assert_int_equal(err.code, ERROR_MODEL);
+        if (!strstr(err.text, wrong[i].text))
+            fail_msg("%s: lacks \"%s\": %s", wrong[i].config, wrong[i].text, err.text);
+        repo_close(&repo);
+    }
+}
+
+static void layers_of_modernbert_alternate(void **state) {
+    struct repo repo;
+    struct arch arch;
+    repo_describe(&repo,
+                  OF("modernbert") ",\"global_attn_every_n_layers\":2,\"num_hidden_layers\":2}",
+                  &arch);
+    const struct stack_spec *spec = &arch.stacks[0];
+    assert_int_equal(spec->layer_kinds[0], LAYER_NO_ATTN_NORM);
+    assert_int_equal(spec->layer_kinds[1], LAYER_LOCAL | LAYER_ROPE_1);
+    assert_int_equal(spec->window, 128);
+    assert_int_equal(arch.pad, 50283);
+    assert_true(spec->ropes[0].frequencies[1] < spec->ropes[1].frequencies[1]);
+    repo_close(&repo);
+    repo_describe(&repo, OF("modernbert") ",\"local_rope_theta\":null}", &arch);
+    assert_float_equal(arch.stacks[0].ropes[0].frequencies[1],
+                       arch.stacks[0].ropes[1].frequencies[1], 0);
+    repo_close(&repo);
+}
+
+static void keys_become_words(void **state) {
+    struct repo repo;
+    struct arch arch;
+    repo_describe(&repo, OF("roformer") ",\"rotary_value\":true}", &arch);
+    assert_true(stack_has(&arch.stacks[0], STACK_TURN_VALUES) &&
+                arch.stacks[0].ropes[0].interleaved);
+    assert_int_equal(arch.stacks[0].embed_size, 0);
+    repo_close(&repo);
+    repo_describe(&repo, OF("mpnet") ",\"pad_token_id\":7}", &arch);
+    assert_int_equal(arch.stacks[0].position_offset, 2);
+    assert_int_equal(arch.stacks[0].max_positions, 64);
+    repo_close(&repo);
+    repo_describe(&repo, OF("esm") ",\"token_dropout\":true,\"mask_token_id\":32}", &arch);
+    assert_true(stack_has(&arch.stacks[0], STACK_TOKEN_DROPOUT));
+    assert_int_equal(arch.mask, 32);
+    repo_close(&repo);
+    repo_describe(&repo, XLM(",\"pre_norm\":true,\"gelu_activation\":false}"), &arch);
+    assert_int_equal(arch.stacks[0].norm_place, NORM_PRE);
+    assert_int_equal(arch.stacks[0].activation, ACTIVATION_RELU);
+    assert_int_equal(arch.stacks[0].token_types, 97);
+    repo_close(&repo);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(classes_have_their_heads),
+        cmocka_unit_test(what_is_not_run_is_refused_by_name),
+        cmocka_unit_test(layers_of_modernbert_alternate),
+        cmocka_unit_test(keys_become_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
