@@ -68,14 +68,10 @@ static void print_markdown_table(const struct json *rows) {
     }
 }
 
-/* A list of names, a table, or a table under a heading for each row that holds one. */
+/* A table, or a table under a heading for each row that holds one. */
 static void print_markdown(const struct json *list) {
     for (uint32_t i = 0; i < list->len; i++) {
         const struct json *row = &list->items[i];
-        if (row->type == JSON_STRING) {
-            printf("- `%s`\n", row->text);
-            continue;
-        }
         const struct json *table = json_get(row, "parameters");
         if (table == NULL) {
             print_markdown_table(list);
@@ -89,7 +85,7 @@ static void print_markdown(const struct json *list) {
 static void print_names(const struct json *list) {
     for (uint32_t i = 0; i < list->len; i++) {
         const struct json *row = &list->items[i];
-        puts(row->type == JSON_STRING ? row->text : json_get_string(row, "task", ""));
+        puts(json_get_string(row, "task", json_get_string(row, "family", "")));
     }
 }
 

@@ -18,6 +18,31 @@ const char *models_name(size_t i) {
     return i < ARRAY_LEN(families) ? families[i]->name : NULL;
 }
 
+void models_write(size_t i, struct json_out *out) {
+    const struct family_type *types = families[i]->types;
+    struct arena arena = {0};
+    json_open_object(out);
+    json_key(out, "family");
+    json_string(out, families[i]->name);
+    json_key(out, "model_types");
+    json_open_array(out);
+    for (const struct family_type *type = types; type->model_type; type++)
+        json_string(out, type->model_type);
+    json_close_array(out);
+    json_key(out, "classes");
+    json_open_array(out);
+    for (const struct family_type *type = types; type->model_type; type++) {
+        bool seen = false;
+        for (const struct family_type *before = types; before != type && !seen; before++)
+            seen = strcmp(before->class_prefix, type->class_prefix) == 0;
+        for (const struct head_row *row = families[i]->heads; !seen && row->suffix; row++)
+            json_string(out, arena_printf(&arena, "%s%s", type->class_prefix, row->suffix));
+    }
+    json_close_array(out);
+    json_close_object(out);
+    arena_deinit(&arena);
+}
+
 const struct family *family_of(const struct json *config, const struct family_type **type) {
     const char *name = json_get_string(config, "model_type", "");
     for (size_t i = 0; i < ARRAY_LEN(families); i++)

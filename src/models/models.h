@@ -16,6 +16,8 @@ enum status models_describe(struct arch *out, struct repository *repository,
 /* The list of families, for `brisk list` and tests: names[0 .. count). */
 size_t models_count(void);
 const char *models_name(size_t i);
+/* The i-th as an object: family, model_types, classes (those of architectures[0]). */
+void models_write(size_t i, struct json_out *out);
 
 /* Labels of the config: id2label, else LABEL_i. Lives in the arena. */
 const char *models_label(const struct repository *repository, struct arena *arena, uint32_t id);

@@ -304,7 +304,7 @@ void brisk_model_check(struct brisk *brisk, const char *model, struct brisk_answ
 void runtime_write_families(struct json_out *out) {
     json_open_array(out);
     for (size_t i = 0; i < models_count(); i++)
-        json_string(out, models_name(i));
+        models_write(i, out);
     json_close_array(out);
 }
 
