@@ -58,6 +58,39 @@ def bloom_heads():
     yield from rows_of("bloom", "Bloom", sized(hf.BloomConfig, names), ("generate", "sequence", "token", "span"))
 
 
+def opt_heads():
+    config = sized(hf.OPTConfig, {"intermediate_size": "ffn_dim"})
+    yield from rows_of("opt", "OPT", config, ("generate", "sequence", "span"))
+    yield from rows_of("opt", "OPT", config, head="projected", change={
+        "do_layer_norm_before": False, "word_embed_proj_dim": 18, "activation_function": "gelu"})
+    yield from rows_of("opt", "OPT", config, head="bare", change={
+        "_remove_final_layer_norm": True, "enable_bias": False})
+
+
+def falcon_heads():
+    """7B's shape, RW's and 40B's."""
+    names = {"intermediate_size": "ffn_hidden_size"}
+    config = sized(hf.FalconConfig, names)
+    yield from rows_of("falcon", "Falcon", config, ("generate", "sequence"), {"rope_theta": 90.0})
+    yield from rows_of("falcon", "Falcon", config, ("generate", "span"), head="alibi", change={
+        "alibi": True, "bias": True, "multi_query": False, "parallel_attn": False, "num_attention_heads": 3})
+    grouped = sized(hf.FalconConfig, names, False)
+    new = {"new_decoder_architecture": True, "num_kv_heads": 2}
+    yield from rows_of("falcon", "Falcon", grouped, ("generate", "token"), head="grouped", change=new)
+    yield from rows_of("falcon", "Falcon", grouped, head="one-norm", change=new | {
+        "num_ln_in_parallel_attn": 1, "tie_word_embeddings": False})
+
+
+def mpt_heads():
+    names = {"hidden_size": "d_model", "num_hidden_layers": "n_layers", "num_attention_heads": "n_heads",
+             "max_position_embeddings": "max_seq_len", "intermediate_size": "unused"}
+    config = sized(hf.MptConfig, names)
+    attention = {"clip_qkv": 0.8, "alibi_bias_max": 4, "softmax_scale": 0.45}
+    yield from rows_of("mpt", "Mpt", config, ("generate", "sequence", "token", "span"), {"attn_config": attention})
+    yield from rows_of("mpt", "Mpt", config, head="plain")
+
+
 def all_heads():
-    for rows in (gpt_neox_heads, gptj_heads, codegen_heads, gpt_neo_heads, gpt_bigcode_heads, bloom_heads):
+    for rows in (gpt_neox_heads, gptj_heads, codegen_heads, gpt_neo_heads, gpt_bigcode_heads, bloom_heads,
+                 opt_heads, falcon_heads, mpt_heads):
         yield from rows()

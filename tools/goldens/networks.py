@@ -57,8 +57,18 @@ def build(cls, config, seed, scale, dtype, folder, shards=False, quiet=()):
     model.to(DTYPES[dtype]).save_pretrained(folder, max_shard_size="70KB" if shards else "1GB")
 
 
+# transformers' Falcon adds ALiBi twice where attention is "eager".
+ATTENTION = {"falcon": "sdpa"}
+
+
 def load(auto, folder):
-    return auto.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager").eval()
+    config = json.loads((pathlib.Path(folder) / "config.json").read_text(encoding="utf-8"))
+    kind = config.get("model_type")
+    model = auto.from_pretrained(folder, dtype=torch.float64, attn_implementation=ATTENTION.get(kind, "eager")).eval()
+    if kind == "mpt":  # its mask is of torch's default type, too narrow for what is written in it
+        model.register_forward_pre_hook(lambda *_: torch.set_default_dtype(torch.float64))
+        model.register_forward_hook(lambda *_: torch.set_default_dtype(torch.float32))
+    return model
 
 
 def disturb(model, seed, amount):
