@@ -131,6 +131,24 @@ static void bytes_are_as_estimated(void **state) {
     team_destroy(team);
 }
 
+/* A token goes through few of many experts, and only their weights are moved. */
+static void experts_that_no_token_chooses_are_not_moved(void **state) {
+    struct team *team = tiny_team(1);
+    struct arch arch = expert_arch;
+    size_t moved[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        arch.stacks[0].routing.experts = i == 0 ? 7 : 14;
+        struct model *model = tiny_model(&arch, team, PRECISION_BF16);
+        const double ratio =
+            (double)model_estimate_bytes(&arch, PRECISION_BF16) / (double)model_bytes(model);
+        assert_true(ratio > 0.8 && ratio < 1.2);
+        moved[i] = model_weight_bytes_per_token(model, 0);
+        model_destroy(model);
+    }
+    assert_true(moved[0] > 0 && moved[1] - moved[0] < 8 * KiB); /* two routers of one panel each */
+    team_destroy(team);
+}
+
 static void a_long_bidirectional_text_fits_a_pass(void **state) {
     struct arch arch = encoder_arch;
     struct team *team = tiny_team(1);
@@ -156,6 +174,7 @@ int main(void) {
         cmocka_unit_test(a_bias_may_be_absent),
         cmocka_unit_test(progress_reaches_the_end),
         cmocka_unit_test(bytes_are_as_estimated),
+        cmocka_unit_test(experts_that_no_token_chooses_are_not_moved),
         cmocka_unit_test(a_long_bidirectional_text_fits_a_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
