@@ -72,6 +72,10 @@ static void classes_have_their_heads(void **state) {
     }
 }
 
+#define DECODER_SIZES(type)                                                                        \
+    "\"model_type\":\"" type "\",\"vocab_size\":97,\"hidden_size\":40,\"num_hidden_layers\":2,"    \
+    "\"num_attention_heads\":4,\"num_key_value_heads\":2,\"intermediate_size\":8"
+
 static const struct {
     const char *config, *text[3];
 } wrong[] = {
@@ -112,6 +116,17 @@ static const struct {
     {GPT2_CONFIG ",\"eos_token_id\":\"</s>\"}", {"\"eos_token_id\""}},
     {BERT_CONFIG ",\"position_embedding_type\":\"relative_key\"}",
      {"position_embedding_type", "relative_key"}},
+    {"{" DECODER_SIZES("mixtral") ",\"num_local_experts\":2,\"num_experts_per_tok\":3}",
+     {"\"num_experts_per_tok\" is 3, must be at most num_local_experts 2"}},
+    {"{" DECODER_SIZES("olmoe") ",\"num_experts\":1025}",
+     {"\"num_experts\" is 1025, must be 1 to 1024"}},
+    {"{" DECODER_SIZES("qwen2_moe") ",\"mlp_only_layers\":3}",
+     {"\"mlp_only_layers\" is a number, must be a list of layers"}},
+    {"{" DECODER_SIZES("qwen2") ",\"layer_types\":[\"full_attention\"]}",
+     {"\"layer_types\" must name 2 layers"}},
+    {"{" DECODER_SIZES(
+         "qwen3") ",\"head_dim\":8,\"layer_types\":[\"full_attention\",\"sliding_attention\"]}",
+     {"\"sliding_window\" is not in use"}},
     {"{\"model_type\":\"roberta\",\"vocab_size\":97,\"hidden_size\":40,\"num_hidden_layers\":2,"
      "\"num_attention_heads\":4,\"intermediate_size\":72,\"max_position_embeddings\":2}",
      {"\"max_position_embeddings\" is 2"}},
@@ -204,6 +219,36 @@ static void a_card_or_modules_decide_the_task(void **state) {
     repo_close(&repo);
 }
 
+/* Some classes are made for one task; what the others do their configuration says. */
+static void a_class_may_be_made_for_a_task(void **state) {
+    static const struct {
+        const char *config, *task;
+    } rows[] = {
+        {"{\"architectures\":[\"MarianMTModel\"]}", "translation"},
+        {"{\"architectures\":[\"M2M100ForConditionalGeneration\"]}", "translation"},
+        {"{\"architectures\":[\"FSMTForConditionalGeneration\"]}", "translation"},
+        {"{\"architectures\":[\"PegasusForConditionalGeneration\"]}", "summarization"},
+        {"{\"architectures\":[\"PegasusXForConditionalGeneration\"]}", "summarization"},
+        {"{\"architectures\":[\"LEDForConditionalGeneration\"]}", "summarization"},
+        {"{\"architectures\":[\"MBartForConditionalGeneration\"]}", "text2text-generation"},
+        {"{\"architectures\":[\"T5ForConditionalGeneration\"],\"task_specific_params\":"
+         "{\"summarization\":{},\"translation_en_to_de\":{}}}",
+         "text2text-generation"},
+        {"{}", "text2text-generation"},
+    };
+    const struct arch arch = {.head = {.kind = HEAD_LM}, .has_decoder = true};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena arena = {0};
+        struct error err;
+        struct repository repository = {0};
+        assert_int_equal(json_parse(&repository.config, &arena, rows[i].config,
+                                    strlen(rows[i].config), JSON_STRICT, &err),
+                         STATUS_OK);
+        assert_string_equal(models_own_task(&repository, &arch), rows[i].task);
+        arena_deinit(&arena);
+    }
+}
+
 static void the_list_is_sorted(void **state) {
     assert_true(models_count() >= 5);
     for (size_t i = 1; i < models_count(); i++)
@@ -218,6 +263,7 @@ int main(void) {
         cmocka_unit_test(absent_keys_have_the_class_defaults),
         cmocka_unit_test(labels_are_named),
         cmocka_unit_test(a_card_or_modules_decide_the_task),
+        cmocka_unit_test(a_class_may_be_made_for_a_task),
         cmocka_unit_test(the_list_is_sorted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
