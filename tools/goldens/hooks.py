@@ -39,6 +39,19 @@ def deberta_heads():
         "pos_att_type": ["p2c"], "position_biased_input": True, "type_vocab_size": 2}, byte_bpe, head="p2c")
 
 
+def longformer_heads():
+    base = {"attention_window": [8, 8], "sep_token_id": 2, "layer_norm_eps": 1e-5}
+    yield from rows_of("longformer", "Longformer", hf.LongformerConfig, ("mask", "sequence", "token", "span"), base,
+                       byte_bpe)
+
+
+def big_bird_heads():
+    # Blocks so large that transformers attends to all 64 tokens of a text in full: (5 + 2 * 2) * 8 = 72.
+    base = {"attention_type": "block_sparse", "block_size": 8, "num_random_blocks": 2, "rescale_embeddings": True,
+            "max_position_embeddings": 72, "use_bias": False}
+    yield from rows_of("big_bird", "BigBird", hf.BigBirdConfig, ("mask", "sequence", "token"), base)
+
+
 def all_heads():
-    for rows in (deberta_v2_heads, deberta_heads):
+    for rows in (deberta_v2_heads, deberta_heads, longformer_heads, big_bird_heads):
         yield from rows()
