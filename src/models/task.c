@@ -15,8 +15,23 @@ static bool serves_no_task(const char *class) {
            (ends_with(class, "ForMultipleChoice") || ends_with(class, "ForNextSentencePrediction"));
 }
 
-/* Summarizers say so in task_specific_params, alone; translators put `translation_…` beside it. */
+/* Classes of models that were made for one task, whatever their configuration says (reference,
+ * section 8.1). */
+static const struct {
+    const char *prefix, *task;
+} made_for[] = {
+    {"FSMT", "translation"},       {"LEDFor", "summarization"}, {"M2M100", "translation"},
+    {"Marian", "translation"},     {"NllbMoe", "translation"},  {"PegasusFor", "summarization"},
+    {"PegasusX", "summarization"},
+};
+
+/* Other summarizers say so in task_specific_params, alone; translators put `translation_…` beside
+ * it. */
 static const char *seq2seq_task(const struct json *config) {
+    const char *class = family_class(config);
+    for (size_t i = 0; class && i < ARRAY_LEN(made_for); i++)
+        if (strncmp(class, made_for[i].prefix, strlen(made_for[i].prefix)) == 0)
+            return made_for[i].task;
     const struct json *params = json_get(config, "task_specific_params");
     if (json_is(params, JSON_OBJECT) && params->len == 1 && json_get(params, "summarization"))
         return "summarization";
