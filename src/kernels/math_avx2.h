@@ -38,9 +38,9 @@ ALWAYS_INLINE __m256 sigmoid_ps(__m256 x) {
     return _mm256_div_ps(top, _mm256_add_ps(one, e));
 }
 
-/* Phi(x), the share of the normal distribution below x, from its smaller tail: with a = |x|/sqrt(2)
+/* The share of the normal distribution below x, from its smaller tail: with a = |x|/sqrt(2)
  * that is erfc(a) / 2 = exp(-a^2) * P(a) / Q(a); relative error of the fit 5e-9. */
-ALWAYS_INLINE __m256 phi_ps(__m256 x) {
+ALWAYS_INLINE __m256 normal_below_ps(__m256 x) {
     const __m256 sign = _mm256_set1_ps(-0.0f), one = _mm256_set1_ps(1.0f);
     __m256 a = _mm256_mul_ps(_mm256_andnot_ps(sign, x), _mm256_set1_ps(0.70710678118654752f));
     a = _mm256_min_ps(_mm256_set1_ps(9.4f), a); /* exp is 0 there */

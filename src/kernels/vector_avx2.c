@@ -23,7 +23,7 @@ ALWAYS_INLINE __m256 relu_ps(__m256 x) {
 }
 
 ALWAYS_INLINE __m256 gelu_ps(__m256 x) {
-    return _mm256_mul_ps(x, phi_ps(x));
+    return _mm256_mul_ps(x, normal_below_ps(x));
 }
 
 /* (1 + tanh(u)) / 2 is sigmoid(2 u), which does not cancel in the lower tail. */
