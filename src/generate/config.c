@@ -102,12 +102,12 @@ static const struct key keys[] = {
 };
 
 static enum status wrong(const char *where, const char *name, const struct json *value,
-                         const char *wanted, struct error *err) {
+                         const char *must_be, struct error *err) {
     if (json_is(value, JSON_NUMBER)) {
-        return ERR(err, MODEL, "%s: \"%s\" is %g, must be %s", where, name, value->number, wanted);
+        return ERR(err, MODEL, "%s: \"%s\" is %g, must be %s", where, name, value->number, must_be);
     }
     return ERR(err, MODEL, "%s: \"%s\" is not right (%s), must be %s", where, name,
-               json_type_name(value->type), wanted);
+               json_type_name(value->type), must_be);
 }
 
 static bool to_number(const struct json *value, double *out) {
@@ -258,79 +258,74 @@ static bool to_early_stopping(const struct json *value, enum early_stopping *out
     return true;
 }
 
-static enum status read_key(const struct key *key, struct generation_config *config,
-                            struct arena *arena, const char *where, const struct json *value,
-                            struct error *err) {
-    char *field = (char *)config + key->offset;
+/* What a value of the kind has to be, for messages. */
+static const char *const wanted[] = {
+    [KIND_BOOL] = "true or false",
+    [KIND_FLOAT] = "a number",
+    [KIND_SECONDS] = "a number",
+    [KIND_COUNT] = "an integer of 0 or more",
+    [KIND_TOKEN] = "a token id",
+    [KIND_EOS] = "a token id or a short list of them",
+    [KIND_EARLY_STOPPING] = "true, false or \"never\"",
+    [KIND_TOKENS] = "a list of token ids",
+    [KIND_BAD_WORDS] = "a list of lists of token ids",
+    [KIND_BIASES] = "a short list of [list of token ids, number], like [[[10, 45], -2.0]]",
+    [KIND_DECAY] = "[start, factor], like [10, 1.05]",
+    [KIND_STOP] = "a string or a short list of strings",
+    [KIND_PRESENT] = "anything",
+};
+
+/* Values that are one number or word; false: it is none of its kind. */
+static bool read_scalar(enum kind kind, char *field, const struct json *value) {
     double number = 0;
     int64_t integer = 0;
-    switch (key->kind) {
+    switch (kind) {
     case KIND_BOOL:
-        if (!json_is(value, JSON_BOOL)) {
-            return wrong(where, key->name, value, "true or false", err);
-        }
         *(bool *)field = value->boolean;
-        return STATUS_OK;
+        return json_is(value, JSON_BOOL);
     case KIND_FLOAT:
+        *(float *)field = to_number(value, &number) ? (float)number : 0;
+        return to_number(value, &number);
     case KIND_SECONDS:
-        if (!to_number(value, &number)) {
-            return wrong(where, key->name, value, "a number", err);
-        }
-        if (key->kind == KIND_FLOAT) {
-            *(float *)field = (float)number;
-        } else {
-            *(double *)field = number;
-        }
-        return STATUS_OK;
+        return to_number(value, (double *)field);
     case KIND_COUNT:
         if (!json_to_int(value, &integer) || integer < 0 || integer > UINT32_MAX) {
-            return wrong(where, key->name, value, "an integer of 0 or more", err);
+            return false;
         }
         *(uint32_t *)field = (uint32_t)integer;
-        return STATUS_OK;
+        return true;
     case KIND_TOKEN:
-        return to_token(value, (int32_t *)field)
-                   ? STATUS_OK
-                   : wrong(where, key->name, value, "a token id", err);
-    case KIND_EOS:
-        return to_eos(value, config)
-                   ? STATUS_OK
-                   : wrong(where, key->name, value, "a token id or a short list of them", err);
-    case KIND_EARLY_STOPPING:
-        return to_early_stopping(value, &config->early_stopping)
-                   ? STATUS_OK
-                   : wrong(where, key->name, value, "true, false or \"never\"", err);
-    case KIND_TOKENS: {
-        const bool begin = key->offset == offsetof(struct generation_config, begin_suppress);
-        return to_tokens(value, arena, (const int32_t **)(void *)field,
-                         begin ? &config->n_begin_suppress : &config->n_suppress)
-                   ? STATUS_OK
-                   : wrong(where, key->name, value, "a list of token ids", err);
-    }
-    case KIND_BAD_WORDS:
-        return to_bad_words(value, arena, config)
-                   ? STATUS_OK
-                   : wrong(where, key->name, value, "a list of lists of token ids", err);
-    case KIND_BIASES:
-        return to_biases(value, arena, config)
-                   ? STATUS_OK
-                   : wrong(where, key->name, value,
-                           "a short list of [list of token ids, number], like [[[10, 45], -2.0]]",
-                           err);
-    case KIND_DECAY:
-        return to_decay(value, config)
-                   ? STATUS_OK
-                   : wrong(where, key->name, value, "[start, factor], like [10, 1.05]", err);
-    case KIND_PRESENT:
+        return to_token(value, (int32_t *)field);
+    default:
         *(bool *)field = !(json_is(value, JSON_BOOL) && !value->boolean) &&
                          !(json_is(value, JSON_ARRAY) && value->len == 0);
-        return STATUS_OK;
-    case KIND_STOP:
-        return to_stop(value, arena, config)
-                   ? STATUS_OK
-                   : wrong(where, key->name, value, "a string or a short list of strings", err);
+        return true;
     }
-    return STATUS_OK;
+}
+
+static bool read_value(const struct key *key, struct generation_config *config, struct arena *arena,
+                       const struct json *value) {
+    char *field = (char *)config + key->offset;
+    const bool begin = key->offset == offsetof(struct generation_config, begin_suppress);
+    switch (key->kind) {
+    case KIND_EOS:
+        return to_eos(value, config);
+    case KIND_EARLY_STOPPING:
+        return to_early_stopping(value, &config->early_stopping);
+    case KIND_TOKENS:
+        return to_tokens(value, arena, (const int32_t **)(void *)field,
+                         begin ? &config->n_begin_suppress : &config->n_suppress);
+    case KIND_BAD_WORDS:
+        return to_bad_words(value, arena, config);
+    case KIND_BIASES:
+        return to_biases(value, arena, config);
+    case KIND_DECAY:
+        return to_decay(value, config);
+    case KIND_STOP:
+        return to_stop(value, arena, config);
+    default:
+        return read_scalar(key->kind, field, value);
+    }
 }
 
 enum status generation_config_update(struct generation_config *config, struct arena *arena,
@@ -341,9 +336,8 @@ enum status generation_config_update(struct generation_config *config, struct ar
         if (json_is_null(value)) {
             continue;
         }
-        const enum status status = read_key(&keys[i], config, arena, where, value, err);
-        if (status != STATUS_OK) {
-            return status;
+        if (!read_value(&keys[i], config, arena, value)) {
+            return wrong(where, keys[i].name, value, wanted[keys[i].kind], err);
         }
     }
     return STATUS_OK;
