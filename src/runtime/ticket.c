@@ -333,6 +333,8 @@ static const char *asked_task(const struct brisk_ticket *ticket) {
         inputs = ticket->json; /* hf_hub 0.28 sends the members at the root */
     if (strcmp(own, "text-generation") == 0 || strcmp(own, "text2text-generation") == 0)
         return json_get(inputs, "text") != NULL ? "conversational" : NULL;
+    if (strcmp(own, "text-ranking") == 0) /* its model is a classifier, too */
+        return json_get(inputs, "query") != NULL ? NULL : "text-classification";
     if (strcmp(own, "sentence-similarity") != 0 && strcmp(own, "feature-extraction") != 0)
         return NULL;
     return json_get(inputs, "source_sentence") != NULL ? "sentence-similarity"

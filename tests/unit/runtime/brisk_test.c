@@ -443,7 +443,8 @@ static void unknown_tags_fall_back_to_the_head(void **state) {
         int status;
         const char *says;
     } rows[] = {
-        {CLASSIFIER, "text-ranking", 200, "label"},
+        {CLASSIFIER, "text-retrieval", 200, "label"},
+        {CLASSIFIER, "text-ranking", 200, "label"}, /* known: the body is not a ranking's */
         {"bert/feature-extraction", "image-to-poem", 200, "["},
         {CLASSIFIER, "fill-mask", 400, "fill-mask"}, /* known, and not what it can do */
     };
