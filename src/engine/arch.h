@@ -145,7 +145,6 @@ struct stack_spec {
     /* POSITIONS_BUCKETS, or beside POSITIONS_LEARNED (MPNet); from bucket_reach on all are one. */
     uint32_t buckets, bucket_reach;
     float alibi_scale; /* of its slopes; 0: 1 */
-    float alibi_most;  /* the last head's slope is 2 to the minus this; 0: 8 */
     enum norm_kind norm_kind;
     enum norm_place norm_place;
     float norm_eps;

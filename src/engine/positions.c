@@ -59,14 +59,13 @@ static uint32_t bucket_of(int64_t distance, uint32_t buckets, uint32_t reach, bo
 }
 
 /* The slope of head `head` (transformers' build_alibi_tensor, MPT's too): powers of 2^(-8 / n) for
- * the largest power of two n, then the odd powers of its root; 8 is alibi_most. */
+ * the largest power of two n, then the odd powers of its root. */
 static float slope_of(const struct stack_spec *spec, uint32_t head) {
     const uint32_t heads = spec->heads;
-    const double most = spec->alibi_most != 0 ? spec->alibi_most : 8;
     uint32_t n = 1;
     while (2 * n <= heads)
         n *= 2;
-    const double power = head < n ? most * (head + 1) / n : most * (head - n + 0.5) / n;
+    const double power = head < n ? 8.0 * (head + 1) / n : 8.0 * (head - n + 0.5) / n;
     return (float)exp2(-power);
 }
 
@@ -126,9 +125,8 @@ enum status loader_pack_bias(struct loader *l, const float **table, uint32_t sta
     void *memory = NULL;
     if (loader_place(l, tables * floats * sizeof(float), true, &memory, err) != STATUS_OK)
         return STATUS_ERROR;
-    PLAN(l, "bias %d %u %u %u %a %a %d", (int)spec->positions, spec->heads, spec->max_positions,
-         spec->bucket_reach, (double)spec->alibi_scale, (double)spec->alibi_most,
-         stack_has(spec, STACK_ALIBI_BF16));
+    PLAN(l, "bias %d %u %u %u %a %d", (int)spec->positions, spec->heads, spec->max_positions,
+         spec->bucket_reach, (double)spec->alibi_scale, stack_has(spec, STACK_ALIBI_BF16));
     *table = memory;
     if (spec->buckets == 0) {
         if (l->loading == LOADING_PACK)

@@ -1,6 +1,7 @@
-/* MPT (MosaicML 2023), as transformers' MptModel: ALiBi of a slope range of its own, queries, keys
- * and values held to a range (clip_qkv), no biases. What transformers reads but does not run
- * (qk_ln, prefix_lm, learned positions, other norms) is refused. */
+/* MPT (MosaicML 2023), as transformers' MptModel: ALiBi, whose alibi_bias_max it takes for 8
+ * whatever config.json says, queries, keys and values held to a range (clip_qkv), no biases. What
+ * transformers reads but does not run (qk_ln, prefix_lm, learned positions, other norms) is
+ * refused. */
 #include "models/gpt.h"
 
 #include <string.h>
@@ -42,11 +43,10 @@ static void config_attention(struct config *outer, struct stack_spec *spec) {
         config_fail(&c, "attn_config's \"alibi\" is false; Brisk runs only true");
     if (config_bool(&c, "qk_ln", false) || config_bool(&c, "prefix_lm", false))
         config_fail(&c, "attn_config's \"qk_ln\" and \"prefix_lm\" must be false for Brisk");
-    spec->alibi_most = (float)config_number(&c, "alibi_bias_max", 8);
     spec->qkv_clamp = (float)config_number(&c, "clip_qkv", 0);
     spec->attention_scale = (float)config_number(&c, "softmax_scale", 0);
-    if (spec->alibi_most <= 0 || spec->qkv_clamp < 0 || spec->attention_scale < 0)
-        config_fail(&c, "attn_config's \"alibi_bias_max\", \"clip_qkv\" and \"softmax_scale\" must "
+    if (spec->qkv_clamp < 0 || spec->attention_scale < 0)
+        config_fail(&c, "attn_config's \"clip_qkv\" and \"softmax_scale\" must "
                         "be over 0 where they are given");
     outer->failed |= c.failed;
 }

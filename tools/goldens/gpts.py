@@ -86,7 +86,7 @@ def mpt_heads():
              "max_position_embeddings": "max_seq_len", "intermediate_size": "unused"}
     config = sized(hf.MptConfig, names)
     attention = {"clip_qkv": 0.8, "alibi_bias_max": 4, "softmax_scale": 0.45}
-    yield from rows_of("mpt", "Mpt", config, ("generate", "sequence", "token"), {"attn_config": attention})
+    yield from rows_of("mpt", "Mpt", config, ("generate", "sequence", "token", "span"), {"attn_config": attention})
     yield from rows_of("mpt", "Mpt", config, head="plain")
 
 
