@@ -250,6 +250,7 @@ static enum status load_positions(struct loader *l, uint32_t stack, uint32_t wid
                                   struct error *err) {
     const struct stack_spec *spec = &l->model->arch.stacks[stack];
     struct stack *to = &l->model->stacks[stack];
+    struct source saved; /* sines that a checkpoint keeps all the same */
     switch (spec->positions) {
     case POSITIONS_LEARNED:
         if (spec->buckets > 0 && loader_pack_bias(l, &to->position_bias, stack, err) != STATUS_OK)
@@ -258,6 +259,9 @@ static enum status load_positions(struct loader *l, uint32_t stack, uint32_t wid
                                  spec->max_positions + spec->position_offset, width, err);
     case POSITIONS_SINUSOIDAL:
     case POSITIONS_FAIRSEQ:
+        if (loader_find_slot(l, stack, SLOT_EMBED_POSITIONS, 0, &saved))
+            return loader_pack_table(l, &to->positions, stack, SLOT_EMBED_POSITIONS,
+                                     spec->max_positions + spec->position_offset, width, err);
         return loader_pack_sines(l, &to->positions, stack, err);
     case POSITIONS_ALIBI:
     case POSITIONS_BUCKETS:

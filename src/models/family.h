@@ -144,6 +144,26 @@ void head_of_first(struct arch *arch, const char *dense, enum activation activat
 /* Heads of families that take BERT's with its names, and RoBERTa's with its. */
 extern const struct head_row bert_heads[], roberta_heads[];
 
+/* ---- seq2seq.c: encoder-decoders whose keys and tensors are named as BART's ---- */
+/* What such a family is, and what stands where config.json is silent. */
+struct seq2seq {
+    enum position_kind positions;
+    uint32_t position_offset, max_positions;
+    enum norm_place norm_place;
+    uint32_t flags, decoder_flags; /* of both stacks; of the decoder besides */
+    enum activation activation;
+    bool scale_embedding;
+    int32_t bos, eos, pad, decoder_start;
+};
+/* An encoder and a decoder; of ForCausalLM the decoder alone. */
+void arch_of_seq2seq(struct arch *arch, struct config *config, const struct seq2seq *traits,
+                     const char *suffix);
+/* Heads: the decoder's language model; BART's classifiers of texts. */
+void head_of_seq2seq(struct arch *arch, struct config *config);
+void head_of_last_eos(struct arch *arch, struct config *config);
+/* ForConditionalGeneration, ForCausalLM: of most such families all there are. */
+extern const struct head_row seq2seq_heads[];
+
 /* ---- families ---- */
 struct family_type {
     const char *model_type;   /* of config.json; NULL ends the list */

@@ -279,11 +279,12 @@ static const int32_t *types_of(const struct task_model *model, const struct enco
     return encoding->type_ids;
 }
 
-/* What BART's decoder reads where the head sits on it: the text shifted right by one. */
+/* What BART's decoder reads where the head sits on it: the text shifted right by one, behind the
+ * start; without one (mBART) the last token comes round to the front. */
 static void shift_right(struct job *job, struct item *item) {
     const struct arch *arch = job->model->arch;
     int32_t *shifted = arena_alloc(&job->arena, item->n * sizeof(*shifted));
-    shifted[0] = arch->decoder_start >= 0 ? arch->decoder_start : 0;
+    shifted[0] = arch->decoder_start >= 0 ? arch->decoder_start : item->tokens[item->n - 1];
     memcpy(shifted + 1, item->tokens, (item->n - 1) * sizeof(*shifted));
     item->decoder_tokens = shifted;
     item->n_decoder = item->n;

@@ -16,7 +16,7 @@ DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 # Shares of the scale. At full scale the matrices that add to the residual stream, and what is the
 # same in every text (positions, types), drown the token's own vector: all tokens become alike.
 SHARES = [(re.compile(r"classif"), 1), (re.compile(r"c_proj\.weight$"), 1 / 3),
-          (re.compile(r"(output\.dense|out_lin|lin2|out_proj|fc2)\.weight$"), 1 / 4),
+          (re.compile(r"(output\.dense|out_lin|lin2|out_proj|fc2|\.o|\.wo)\.weight$"), 1 / 4),
           (re.compile(r"(position|type)|wpe"), 1 / 2), (re.compile(""), 1)]
 
 
@@ -38,6 +38,9 @@ def fill(model, seed, scale):
         for name, buffer in sorted(model.named_buffers()):
             if name == "final_logits_bias":
                 buffer.copy_(0.3 * torch.randn(buffer.shape, generator=generator))
+        for module in model.modules():
+            if type(module).__name__ in ("T5LayerNorm", "UMT5LayerNorm"):
+                module.weight.add_(1)
 
 
 def unreadable(tokenizer):

@@ -6,10 +6,10 @@ JSON of the service comes out. Input that is too long is truncated as the servic
 import copy
 
 import torch
-from transformers import (AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM,
+from transformers import (AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM,
                           AutoModelForQuestionAnswering, AutoModelForSeq2SeqLM,
-                          AutoModelForSequenceClassification, AutoModelForTokenClassification,
-                          pipeline)
+                          AutoModelForSequenceClassification, AutoModelForTextEncoding,
+                          AutoModelForTokenClassification, pipeline)
 
 import networks
 
@@ -21,6 +21,8 @@ AUTO = {
     "question-answering": AutoModelForQuestionAnswering,
     "zero-shot-classification": AutoModelForSequenceClassification,
     "summarization": AutoModelForSeq2SeqLM,
+    "text2text-generation": AutoModelForSeq2SeqLM,
+    "translation": AutoModelForSeq2SeqLM,
     "feature-extraction": AutoModel,
 }
 
@@ -90,7 +92,21 @@ RUN = {
     "feature-extraction": feature_extraction,
     "text-generation": text_generation,
     "summarization": summarization,
+    "text2text-generation": summarization,
+    "translation": summarization,
 }
+
+
+def general(task):
+    """translation_en_to_fr is translation."""
+    return task.split("_")[0]
+
+
+def auto_of(task, folder):
+    """A T5EncoderModel's config alone would make a T5Model, which needs a decoder's input."""
+    config = AutoConfig.from_pretrained(folder)
+    encoder = task == "feature-extraction" and (config.architectures or [""])[0].endswith("EncoderModel")
+    return AutoModelForTextEncoding if encoder else AUTO[task]
 
 
 class Pipelines:
@@ -101,7 +117,7 @@ class Pipelines:
 
     def get(self, task):
         if task not in self.made:
-            model = networks.load(AUTO[task], self.folder)
+            model = networks.load(auto_of(general(task), self.folder), self.folder)
             pipe = pipeline(task, model=model, tokenizer=self.tokenizer, device="cpu")
             if hasattr(pipe, "generation_config"):
                 self.own_defaults(pipe, task)
@@ -120,7 +136,7 @@ class Pipelines:
 
     @torch.no_grad()
     def answer(self, task, body):
-        answer = RUN[task](self.get(task), body["inputs"], body.get("parameters", {}))
+        answer = RUN[general(task)](self.get(task), body["inputs"], body.get("parameters", {}))
         form = body.get("options", {}).get("zero_shot_form")
         return each(answer, as_list) if form == "list" else answer
 

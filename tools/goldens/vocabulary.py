@@ -109,6 +109,8 @@ def save(tokenizer, folder, legacy):
     """The files as `save_pretrained` lays them out; `legacy` leaves tokenizer.json away."""
     tokenizer.save_pretrained(folder, legacy_format=False)
     folder = pathlib.Path(folder)
+    if not tokenizer.is_fast:
+        return
     if legacy:
         tokenizer.backend_tokenizer.model.save(str(folder))
         (folder / "tokenizer.json").unlink()
