@@ -1,9 +1,7 @@
 /* T5 (Raffel et al. 2019), as transformers' T5Model, with its children v1.1, FLAN, ByT5, mT5 and
  * umT5: pre-norm encoder and decoder, norms without means or biases, learned distances added to
  * scores that nothing scales. Texts may be of any length; Brisk takes MOST_POSITIONS tokens.
- *
- * T5Model alone gives the encoder's hidden states, as T5EncoderModel: transformers' own runs only
- * with a decoder's input. */
+ * T5Model gives the encoder's hidden states: transformers' own needs a decoder's input. */
 #include "models/family.h"
 
 #include <math.h>
@@ -14,7 +12,6 @@
 /* clang-format off */
 #define STACK(side, ffn)                                                                           \
     {SLOT_EMBED_TOKENS, "shared", false},                                                          \
-    {SLOT_EMBED_TOKENS, side ".embed_tokens", false},                                              \
     {SLOT_EMBED_TOKENS, "encoder.embed_tokens", false},                                            \
     {SLOT_EMBED_TOKENS, "decoder.embed_tokens", false},                                            \
     {SLOT_FINAL_NORM, side ".final_layer_norm", false},                                            \
