@@ -16,6 +16,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import argparse
 import json
+import multiprocessing
 import pathlib
 import shutil
 import tempfile
@@ -162,6 +163,20 @@ def make_head(head, out):
     print(f"{head.id}: {len(cases)} cases, seed {seed}, {size // 1024} KiB", flush=True)
 
 
+WORK = []  # (row, folder): a forked worker is handed their numbers, since rows hold functions
+
+
+def work(i):
+    make_head(*WORK[i])
+
+
+def make_all(chosen, out):
+    """All folders, on all cores: they do not depend on each other."""
+    WORK[:] = [(head, out) for head in chosen]
+    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
+        pool.map(work, range(len(WORK)), chunksize=1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", help="family, or family/head")
@@ -174,13 +189,11 @@ def main():
 
     chosen = [h for h in heads.all_heads() if not args.only or h.id in args.only or h.family in args.only]
     if not args.check:
-        for head in chosen:
-            make_head(head, args.out)
+        make_all(chosen, args.out)
         return
     with tempfile.TemporaryDirectory() as folder:
         made = pathlib.Path(folder)
-        for head in chosen:
-            make_head(head, made)
+        make_all(chosen, made)
         families = sorted({h.family for h in heads.all_heads()})
         found = [d for d in fresh.differences(made, args.out, families)
                  if not args.only or any(d.startswith(h.id + "/") for h in chosen)]
