@@ -9,12 +9,6 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
     arch_of_encoder(arch, c, "bert.", &spec);
 }
 
-static void lm_head(struct arch *arch, struct config *c) {
-    head_of_masks(arch, c, "cls.predictions.transform.dense", arch->stacks[0].activation,
-                  "cls.predictions.transform.LayerNorm", "cls.predictions.decoder")
-        ->bias = "cls.predictions.bias";
-}
-
 /* tanh(pooler) of the first token, then the classifier. */
 static void pooled_head(struct arch *arch, const char *classifier, uint32_t outputs) {
     head_of_first(arch, "pooler.dense", ACTIVATION_TANH, classifier, outputs);
@@ -36,10 +30,10 @@ static void next_sentence_head(struct arch *arch, struct config *c) {
 
 const struct head_row bert_heads[] = {
     {"Model", NULL},
-    {"ForMaskedLM", lm_head},
-    {"ForPreTraining", lm_head},
-    {"LMHeadModel", lm_head},
-    {"ForCausalLM", lm_head},
+    {"ForMaskedLM", head_of_bert_masks},
+    {"ForPreTraining", head_of_bert_masks},
+    {"LMHeadModel", head_of_bert_masks},
+    {"ForCausalLM", head_of_bert_masks},
     {"ForSequenceClassification", sequence_head},
     {"ForTokenClassification", head_of_tokens},
     {"ForQuestionAnswering", head_of_spans},

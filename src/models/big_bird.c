@@ -26,21 +26,14 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
     arch->eos = config_token(c, "eos_token_id", 2);
 }
 
-static void lm_head(struct arch *arch, struct config *c) {
-    head_of_masks(arch, c, "cls.predictions.transform.dense", arch->stacks[0].activation,
-                  "cls.predictions.transform.LayerNorm", "cls.predictions.decoder")
-        ->bias = "cls.predictions.bias";
-}
-
 static void sequence_head(struct arch *arch, struct config *c) {
-    head_of_first(arch, "classifier.dense", arch->stacks[0].activation, "classifier.out_proj",
-                  config_labels(c));
+    head_of_dense_classes(arch, c, arch->stacks[0].activation);
 }
 
 static const struct head_row heads[] = {
     {"Model", NULL},
-    {"ForMaskedLM", lm_head},
-    {"ForPreTraining", lm_head},
+    {"ForMaskedLM", head_of_bert_masks},
+    {"ForPreTraining", head_of_bert_masks},
     {"ForSequenceClassification", sequence_head},
     {"ForTokenClassification", head_of_tokens},
     {0},

@@ -29,7 +29,7 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
 
 static const struct head_row heads[] = {
     {"Model", NULL},
-    {"ForCausalLM", gpt_words_untied},
+    {"ForCausalLM", head_of_lm},
     {0},
 };
 

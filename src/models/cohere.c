@@ -14,8 +14,7 @@ static void set_windows(struct config *c, struct stack_spec *spec) {
 static void describe(struct arch *arch, struct config *c, const char *suffix) {
     (void)suffix;
     struct stack_spec spec = config_decoder(c);
-    if (!json_get(c->json, "max_position_embeddings"))
-        spec.max_positions = 8192;
+    config_decoder_defaults(c, &spec, spec.heads, 8192);
     spec.norm_kind = NORM_LAYER;
     spec.norm_place = NORM_PARALLEL;
     spec.norm_eps = config_eps(c, "layer_norm_eps", 1e-5f);

@@ -146,3 +146,27 @@ void head_of_spans(struct arch *arch, struct config *config) {
     head_begin(arch, HEAD_SPAN, ROWS_ALL);
     head_add(arch, "qa_outputs", 2);
 }
+
+static void add_lm(struct arch *arch, struct config *config, bool tied) {
+    head_begin(arch, HEAD_LM, ROWS_LAST);
+    head_add(arch, "lm_head", arch->stacks[arch->head.stack].vocab_size)->tied =
+        config_bool(config, "tie_word_embeddings", tied);
+}
+
+void head_of_lm(struct arch *arch, struct config *config) {
+    add_lm(arch, config, false);
+}
+
+void head_of_tied_lm(struct arch *arch, struct config *config) {
+    add_lm(arch, config, true);
+}
+
+void head_of_text_score(struct arch *arch, struct config *config) {
+    head_begin(arch, HEAD_SEQUENCE, ROWS_LAST);
+    head_add(arch, "score", config_labels(config));
+}
+
+void head_of_token_score(struct arch *arch, struct config *config) {
+    head_begin(arch, HEAD_TOKEN, ROWS_ALL);
+    head_add(arch, "score", config_labels(config));
+}

@@ -19,15 +19,12 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
 /* transformers' legacy head, which all have unless they say otherwise, or the one of the papers'
  * own checkpoints. Its decoder is always the embedding. */
 static void lm_head(struct arch *arch, struct config *c) {
-    const enum activation activation = arch->stacks[0].activation;
     if (config_bool(c, "legacy", true)) {
-        head_of_masks(arch, c, "cls.predictions.transform.dense", activation,
-                      "cls.predictions.transform.LayerNorm", "cls.predictions.decoder")
-            ->bias = "cls.predictions.bias";
+        head_of_bert_masks(arch, c);
         return;
     }
     struct head_step *decoder =
-        head_of_masks(arch, c, "lm_predictions.lm_head.dense", activation,
+        head_of_masks(arch, c, "lm_predictions.lm_head.dense", arch->stacks[0].activation,
                       "lm_predictions.lm_head.LayerNorm", "lm_predictions.lm_head.decoder");
     decoder->tied = true;
     decoder->bias = "lm_predictions.lm_head.bias";

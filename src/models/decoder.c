@@ -4,12 +4,10 @@
 
 const struct slot_name decoder_slots[] = {DECODER_SLOTS, {0}};
 
-/* kv heads share those of queries evenly. */
-static uint32_t kv_heads(struct config *c, uint32_t heads) {
-    const uint32_t kv = config_size_or(c, "num_key_value_heads", heads, LIMIT_HIDDEN_SIZE);
+uint32_t config_kv_heads(struct config *c, const char *key, uint32_t heads) {
+    const uint32_t kv = config_size_or(c, key, heads, LIMIT_HIDDEN_SIZE);
     if (heads % kv != 0)
-        config_fail(c, "\"num_key_value_heads\" is %u, must divide num_attention_heads %u", kv,
-                    heads);
+        config_fail(c, "\"%s\" is %u, must divide num_attention_heads %u", key, kv, heads);
     return heads % kv == 0 ? kv : heads;
 }
 
@@ -31,7 +29,7 @@ struct stack_spec config_decoder(struct config *c) {
         .intermediate_size = config_size(c, "intermediate_size", 8 * LIMIT_HIDDEN_SIZE),
         .layers = config_size(c, "num_hidden_layers", LIMIT_LAYERS),
         .heads = heads,
-        .kv_heads = kv_heads(c, heads),
+        .kv_heads = config_kv_heads(c, "num_key_value_heads", heads),
         .head_size = head_size(c, heads, hidden),
         .max_positions = config_size_or(c, "max_position_embeddings", 2048, LIMIT_POSITIONS),
         .norm_kind = NORM_RMS,
@@ -50,16 +48,15 @@ void config_decoder_defaults(struct config *c, struct stack_spec *spec, uint32_t
         spec->max_positions = max_positions;
 }
 
-/* A name for each layer, or a name that is none. */
-static bool is_local(struct config *c, const struct stack_spec *spec, const struct json *types,
-                     uint32_t layer) {
+bool config_layer_is_local(struct config *c, const struct stack_spec *spec,
+                           const struct json *types, uint32_t layer) {
     const struct json *type = json_at(types, layer);
     const bool local = json_equals(type, "sliding_attention");
     if (!local && !json_equals(type, "full_attention"))
         config_fail(c,
                     "\"layer_types\" must name %u layers \"full_attention\" or "
-                    "\"sliding_attention\"",
-                    spec->layers);
+                    "\"sliding_attention\"; it does not of layer %u",
+                    spec->layers, layer);
     else if (local && spec->window == 0)
         config_fail(c,
                     "\"layer_types\" has \"sliding_attention\", but \"sliding_window\" is not in "
@@ -74,7 +71,8 @@ void config_windows(struct config *c, struct stack_spec *spec) {
     if (config_bool(c, "use_sliding_window", false))
         spec->window = config_size_or(c, "sliding_window", named ? 0 : 4096, LIMIT_POSITIONS);
     for (uint32_t i = 0; i < spec->layers; i++)
-        if (json_is_null(types) ? spec->window > 0 && i >= first : is_local(c, spec, types, i))
+        if (json_is_null(types) ? spec->window > 0 && i >= first
+                                : config_layer_is_local(c, spec, types, i))
             spec->layer_kinds[i] |= LAYER_LOCAL;
 }
 
@@ -87,27 +85,11 @@ void arch_of_decoder(struct arch *arch, struct config *c, const struct stack_spe
     arch->pad = config_token(c, "pad_token_id", -1);
 }
 
-static void lm_head(struct arch *arch, struct config *c) {
-    head_begin(arch, HEAD_LM, ROWS_LAST);
-    head_add(arch, "lm_head", arch->stacks[0].vocab_size)->tied =
-        config_bool(c, "tie_word_embeddings", false);
-}
-
-static void sequence_head(struct arch *arch, struct config *c) {
-    head_begin(arch, HEAD_SEQUENCE, ROWS_LAST);
-    head_add(arch, "score", config_labels(c));
-}
-
-static void token_head(struct arch *arch, struct config *c) {
-    head_begin(arch, HEAD_TOKEN, ROWS_ALL);
-    head_add(arch, "score", config_labels(c));
-}
-
 const struct head_row decoder_heads[] = {
     {"Model", NULL},
-    {"ForCausalLM", lm_head},
-    {"ForSequenceClassification", sequence_head},
-    {"ForTokenClassification", token_head},
+    {"ForCausalLM", head_of_lm},
+    {"ForSequenceClassification", head_of_text_score},
+    {"ForTokenClassification", head_of_token_score},
     {"ForQuestionAnswering", head_of_spans},
     {0},
 };

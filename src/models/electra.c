@@ -18,8 +18,7 @@ static void lm_head(struct arch *arch, struct config *c) {
 }
 
 static void sequence_head(struct arch *arch, struct config *c) {
-    head_of_first(arch, "classifier.dense", ACTIVATION_GELU, "classifier.out_proj",
-                  config_labels(c));
+    head_of_dense_classes(arch, c, ACTIVATION_GELU);
 }
 
 static const struct head_row heads[] = {

@@ -72,3 +72,20 @@ void head_of_first(struct arch *arch, const char *dense, enum activation activat
     head_add(arch, dense, arch->stacks[0].hidden_size)->activation = activation;
     head_add(arch, last, outputs);
 }
+
+void head_of_bert_masks(struct arch *arch, struct config *c) {
+    head_of_masks(arch, c, "cls.predictions.transform.dense", arch->stacks[0].activation,
+                  "cls.predictions.transform.LayerNorm", "cls.predictions.decoder")
+        ->bias = "cls.predictions.bias";
+}
+
+/* The transform's activation is gelu whatever hidden_act says. */
+void head_of_roberta_masks(struct arch *arch, struct config *c) {
+    head_of_masks(arch, c, "lm_head.dense", ACTIVATION_GELU, "lm_head.layer_norm",
+                  "lm_head.decoder")
+        ->bias = "lm_head.bias";
+}
+
+void head_of_dense_classes(struct arch *arch, struct config *c, enum activation activation) {
+    head_of_first(arch, "classifier.dense", activation, "classifier.out_proj", config_labels(c));
+}

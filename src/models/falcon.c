@@ -35,10 +35,7 @@ static const struct gpt_keys keys = {
 static uint32_t kv_heads(struct config *c, uint32_t heads, bool new) {
     if (!new)
         return config_bool(c, "multi_query", true) ? 1 : heads;
-    const uint32_t kv = config_size_or(c, "num_kv_heads", heads, LIMIT_HIDDEN_SIZE);
-    if (heads % kv != 0)
-        config_fail(c, "\"num_kv_heads\" is %u, must divide num_attention_heads %u", kv, heads);
-    return heads % kv == 0 ? kv : heads;
+    return config_kv_heads(c, "num_kv_heads", heads);
 }
 
 static enum norm_place norm_place(struct config *c, bool new) {
@@ -72,8 +69,8 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
 
 static const struct head_row heads[] = {
     {"Model", NULL},
-    {"ForCausalLM", gpt_words_tied},
-    {"ForSequenceClassification", gpt_texts},
+    {"ForCausalLM", head_of_tied_lm},
+    {"ForSequenceClassification", head_of_text_score},
     {"ForTokenClassification", head_of_tokens},
     {"ForQuestionAnswering", head_of_spans},
     {0},

@@ -60,6 +60,12 @@ uint32_t config_labels(const struct config *config); /* classes of this model */
 /* The same in all families: a class of each token, start and end of an answer. */
 void head_of_tokens(struct arch *arch, struct config *config);
 void head_of_spans(struct arch *arch, struct config *config);
+/* The same in most decoders: the next token by "lm_head", tied to the embeddings where config.json
+ * says so, or unless it says otherwise; classes of a text and of its tokens by "score". */
+void head_of_lm(struct arch *arch, struct config *config);
+void head_of_tied_lm(struct arch *arch, struct config *config);
+void head_of_text_score(struct arch *arch, struct config *config);
+void head_of_token_score(struct arch *arch, struct config *config);
 
 /* ---- decoder.c: what most decoders have in common, named as Llama names it ---- */
 /* clang-format off */
@@ -83,11 +89,16 @@ extern const struct slot_name decoder_slots[]; /* these alone */
  * num_key_value_heads, head_dim, max_position_embeddings and rms_norm_eps: pre-norm, gated by
  * hidden_act, with a final norm; positions are left to the family. */
 struct stack_spec config_decoder(struct config *config);
+/* Heads of keys and values, which share those of queries evenly; absent: `heads`. */
+uint32_t config_kv_heads(struct config *config, const char *key, uint32_t heads);
 /* One stack, which is `spec`; reads bos, eos and pad. */
 void arch_of_decoder(struct arch *arch, struct config *config, const struct stack_spec *spec);
 /* What the family takes where num_key_value_heads and max_position_embeddings are absent. */
 void config_decoder_defaults(struct config *config, struct stack_spec *spec, uint32_t kv_heads,
                              uint32_t max_positions);
+/* Whether layer_types says that a layer sees the stack's window; refuses other words. */
+bool config_layer_is_local(struct config *config, const struct stack_spec *spec,
+                           const struct json *types, uint32_t layer);
 /* Which layers see a window, as Qwen says it: use_sliding_window, sliding_window and layer_types,
  * or max_window_layers, the layers before the first that does. */
 void config_windows(struct config *config, struct stack_spec *spec);
@@ -141,6 +152,12 @@ struct head_step *head_of_masks(struct arch *arch, struct config *config, const 
 /* Classes of a text: activation(dense) of the first token, then `last`. */
 void head_of_first(struct arch *arch, const char *dense, enum activation activation,
                    const char *last, uint32_t outputs);
+/* The masks of BERT ("cls.predictions", the stack's activation) and of RoBERTa ("lm_head", gelu).
+ */
+void head_of_bert_masks(struct arch *arch, struct config *config);
+void head_of_roberta_masks(struct arch *arch, struct config *config);
+/* Classes of a text by "classifier.dense", activation and "classifier.out_proj". */
+void head_of_dense_classes(struct arch *arch, struct config *config, enum activation activation);
 /* Heads of families that take BERT's with its names, and RoBERTa's with its. */
 extern const struct head_row bert_heads[], roberta_heads[];
 

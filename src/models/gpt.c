@@ -1,5 +1,5 @@
 /* What decoders of GPT-2's age have in common (gpt.h): sizes by any of their names, rotary
- * positions of neighbouring pairs, heads. */
+ * positions of neighbouring pairs. */
 #include "models/gpt.h"
 
 const struct gpt_keys gpt2_keys = {
@@ -66,23 +66,4 @@ void arch_of_gpt(struct arch *arch, struct config *c, const struct stack_spec *s
     arch->bos = config_token(c, "bos_token_id", tokens[0]);
     arch->eos = config_token(c, "eos_token_id", tokens[1]);
     arch->pad = config_token(c, "pad_token_id", tokens[2]);
-}
-
-/* ---- heads ---- */
-static struct head_step *words(struct arch *arch) {
-    head_begin(arch, HEAD_LM, ROWS_LAST);
-    return head_add(arch, "lm_head", arch->stacks[0].vocab_size);
-}
-
-void gpt_words_tied(struct arch *arch, struct config *c) {
-    words(arch)->tied = config_bool(c, "tie_word_embeddings", true);
-}
-
-void gpt_words_untied(struct arch *arch, struct config *c) {
-    words(arch)->tied = config_bool(c, "tie_word_embeddings", false);
-}
-
-void gpt_texts(struct arch *arch, struct config *c) {
-    head_begin(arch, HEAD_SEQUENCE, ROWS_LAST);
-    head_add(arch, "score", config_labels(c));
 }

@@ -25,10 +25,4 @@ void config_rope_pairs(struct config *config, struct stack_spec *spec);
 void arch_of_gpt(struct arch *arch, struct config *config, const struct stack_spec *spec,
                  const char *prefix, const int32_t tokens[static 3]);
 
-/* lm_head, tied to the embeddings unless config.json says otherwise, or only where it says so. */
-void gpt_words_tied(struct arch *arch, struct config *config);
-void gpt_words_untied(struct arch *arch, struct config *config);
-/* "score" of the last token. */
-void gpt_texts(struct arch *arch, struct config *config);
-
 #endif

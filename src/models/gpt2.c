@@ -42,22 +42,11 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
     arch->pad = config_token(c, "pad_token_id", -1);
 }
 
-static void lm_head(struct arch *arch, struct config *c) {
-    head_begin(arch, HEAD_LM, ROWS_LAST);
-    head_add(arch, "lm_head", arch->stacks[0].vocab_size)->tied =
-        config_bool(c, "tie_word_embeddings", true);
-}
-
-static void sequence_head(struct arch *arch, struct config *c) {
-    head_begin(arch, HEAD_SEQUENCE, ROWS_LAST);
-    head_add(arch, "score", config_labels(c));
-}
-
 static const struct head_row heads[] = {
     {"Model", NULL},
-    {"LMHeadModel", lm_head},
-    {"DoubleHeadsModel", lm_head},
-    {"ForSequenceClassification", sequence_head},
+    {"LMHeadModel", head_of_tied_lm},
+    {"DoubleHeadsModel", head_of_tied_lm},
+    {"ForSequenceClassification", head_of_text_score},
     {"ForTokenClassification", head_of_tokens},
     {"ForQuestionAnswering", head_of_spans},
     {0},

@@ -40,14 +40,14 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
 }
 
 static void words(struct arch *arch, struct config *c) {
-    gpt_words_untied(arch, c);
+    head_of_lm(arch, c);
     arch->head.steps[0].linear = "embed_out";
 }
 
 static const struct head_row heads[] = {
     {"Model", NULL},
     {"ForCausalLM", words},
-    {"ForSequenceClassification", gpt_texts},
+    {"ForSequenceClassification", head_of_text_score},
     {"ForTokenClassification", head_of_tokens},
     {"ForQuestionAnswering", head_of_spans},
     {0},

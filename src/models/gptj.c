@@ -27,8 +27,8 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
 
 static const struct head_row heads[] = {
     {"Model", NULL},
-    {"ForCausalLM", gpt_words_untied},
-    {"ForSequenceClassification", gpt_texts},
+    {"ForCausalLM", head_of_lm},
+    {"ForSequenceClassification", head_of_text_score},
     {"ForQuestionAnswering", head_of_spans},
     {0},
 };

@@ -41,20 +41,13 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
     arch->pad = config_token(c, "pad_token_id", 1);
 }
 
-static void lm_head(struct arch *arch, struct config *c) {
-    head_of_masks(arch, c, "lm_head.dense", ACTIVATION_GELU, "lm_head.layer_norm",
-                  "lm_head.decoder")
-        ->bias = "lm_head.bias";
-}
-
 static void sequence_head(struct arch *arch, struct config *c) {
-    head_of_first(arch, "classifier.dense", ACTIVATION_TANH, "classifier.out_proj",
-                  config_labels(c));
+    head_of_dense_classes(arch, c, ACTIVATION_TANH);
 }
 
 static const struct head_row heads[] = {
     {"Model", NULL},
-    {"ForMaskedLM", lm_head},
+    {"ForMaskedLM", head_of_roberta_masks},
     {"ForSequenceClassification", sequence_head},
     {"ForTokenClassification", head_of_tokens},
     {"ForQuestionAnswering", head_of_spans},

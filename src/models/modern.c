@@ -24,22 +24,6 @@ const struct slot_name sandwich_slots[] = {
     {0},
 };
 
-void head_of_tied_lm(struct arch *arch, struct config *c) {
-    head_begin(arch, HEAD_LM, ROWS_LAST);
-    head_add(arch, "lm_head", arch->stacks[0].vocab_size)->tied =
-        config_bool(c, "tie_word_embeddings", true);
-}
-
-void head_of_text_score(struct arch *arch, struct config *c) {
-    head_begin(arch, HEAD_SEQUENCE, ROWS_LAST);
-    head_add(arch, "score", config_labels(c));
-}
-
-void head_of_token_score(struct arch *arch, struct config *c) {
-    head_begin(arch, HEAD_TOKEN, ROWS_ALL);
-    head_add(arch, "score", config_labels(c));
-}
-
 const struct head_row tied_heads[] = {
     {"Model", NULL},
     {"ForCausalLM", head_of_tied_lm},
@@ -70,24 +54,12 @@ uint32_t config_window(struct config *c, uint32_t otherwise) {
     return config_size_or(c, "sliding_window", named ? 0 : otherwise, LIMIT_POSITIONS);
 }
 
-/* "sliding_attention" or "full_attention"; anything else is refused. */
-static bool is_local(struct config *c, const struct json *types, uint32_t layer) {
-    const struct json *type = json_at(types, layer);
-    if (json_equals(type, "sliding_attention"))
-        return true;
-    if (!json_equals(type, "full_attention"))
-        config_fail(c,
-                    "\"layer_types\" must say \"full_attention\" or \"sliding_attention\" of every "
-                    "layer; it does not of layer %u",
-                    layer);
-    return false;
-}
-
 void config_layer_types(struct config *c, struct stack_spec *spec, uint32_t full_every) {
     const struct json *types = json_get(c->json, "layer_types");
     const uint32_t every = config_size_or(c, "sliding_window_pattern", full_every, LIMIT_LAYERS);
     for (uint32_t i = 0; i < spec->layers; i++) {
-        const bool local = json_is_null(types) ? (i + 1) % every != 0 : is_local(c, types, i);
+        const bool local =
+            json_is_null(types) ? (i + 1) % every != 0 : config_layer_is_local(c, spec, types, i);
         if (local && spec->window == 0)
             config_fail(c, "layers have \"sliding_attention\", but \"sliding_window\" is null");
         if (local)

@@ -12,10 +12,6 @@ extern const struct slot_name sandwich_slots[];
 
 /* decoder_heads of families whose embeddings are tied where config.json does not say. */
 extern const struct head_row tied_heads[];
-void head_of_tied_lm(struct arch *arch, struct config *config);
-/* Classes of a text, of its tokens, by the linear "score". */
-void head_of_text_score(struct arch *arch, struct config *config);
-void head_of_token_score(struct arch *arch, struct config *config);
 
 /* A number over 0; where there is none `otherwise`. */
 float config_scale(struct config *config, const char *key, float otherwise);

@@ -66,8 +66,8 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
 
 static const struct head_row heads[] = {
     {"Model", NULL},
-    {"ForCausalLM", gpt_words_tied},
-    {"ForSequenceClassification", gpt_texts},
+    {"ForCausalLM", head_of_tied_lm},
+    {"ForSequenceClassification", head_of_text_score},
     {"ForTokenClassification", head_of_tokens},
     {"ForQuestionAnswering", head_of_spans},
     {0},

@@ -17,16 +17,8 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
     arch->pad = config_token(c, "pad_token_id", 1);
 }
 
-/* The transform's activation is gelu whatever hidden_act says. */
-static void lm_head(struct arch *arch, struct config *c) {
-    head_of_masks(arch, c, "lm_head.dense", ACTIVATION_GELU, "lm_head.layer_norm",
-                  "lm_head.decoder")
-        ->bias = "lm_head.bias";
-}
-
 static void sequence_head(struct arch *arch, struct config *c) {
-    head_of_first(arch, "classifier.dense", ACTIVATION_TANH, "classifier.out_proj",
-                  config_labels(c));
+    head_of_dense_classes(arch, c, ACTIVATION_TANH);
 }
 
 static void choice_head(struct arch *arch, struct config *c) {
@@ -36,8 +28,8 @@ static void choice_head(struct arch *arch, struct config *c) {
 
 const struct head_row roberta_heads[] = {
     {"Model", NULL},
-    {"ForMaskedLM", lm_head},
-    {"ForCausalLM", lm_head},
+    {"ForMaskedLM", head_of_roberta_masks},
+    {"ForCausalLM", head_of_roberta_masks},
     {"ForSequenceClassification", sequence_head},
     {"ForTokenClassification", head_of_tokens},
     {"ForQuestionAnswering", head_of_spans},

@@ -35,8 +35,7 @@ static void set_windows(struct config *c, struct stack_spec *spec) {
 
 static void describe(struct arch *arch, struct config *c, const char *suffix) {
     struct stack_spec spec = config_decoder(c);
-    if (!json_get(c->json, "max_position_embeddings"))
-        spec.max_positions = 32768;
+    config_decoder_defaults(c, &spec, spec.heads, 32768);
     config_rope_standard(c, &spec, 2e6, 1);
     set_ropes(c, &spec);
     set_windows(c, &spec);

@@ -22,8 +22,7 @@ static const struct slot_name names[] = {
 static void describe(struct arch *arch, struct config *c, const char *suffix) {
     (void)suffix;
     struct stack_spec spec = config_decoder(c);
-    if (!json_get(c->json, "max_position_embeddings"))
-        spec.max_positions = 4096;
+    config_decoder_defaults(c, &spec, spec.heads, 4096);
     spec.names = names;
     spec.norm_kind = NORM_LAYER;
     spec.norm_eps = config_eps(c, "layer_norm_eps", 1e-5f);
