@@ -128,7 +128,6 @@ enum stack_flag {
     STACK_TURN_VALUES = 1 << 9,    /* rotary positions turn values too: RoFormer */
     STACK_ALIBI_BF16 = 1 << 10,    /* ALiBi of the key's position, rounded to bf16: Falcon */
     STACK_TOKEN_DROPOUT = 1 << 11, /* masks are no tokens, the others stand for them: ESM */
-    STACK_NORM_TOKENS = 1 << 12,   /* EMBED_NORM before positions are added: BlenderbotSmall */
 };
 
 struct stack_spec {
