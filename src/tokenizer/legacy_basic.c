@@ -37,18 +37,6 @@ static bool is_punctuation(uint32_t c) {
     return category >= CATEGORY_PC && category <= CATEGORY_PO;
 }
 
-static void drop_marks(struct text *text, struct arena *scratch) {
-    struct writer writer = writer_begin(scratch, text->len);
-    for (size_t pos = 0; pos < text->len;) {
-        size_t next = pos;
-        const uint32_t c = text_next(text->data, text->len, &next);
-        if (unicode_category(c) != CATEGORY_MN)
-            writer_put(&writer, c, text_from(text, pos, next));
-        pos = next;
-    }
-    writer_end(&writer, text);
-}
-
 /* Control characters go, Chinese ones are words of their own; then everything is composed. */
 static void clean(const struct basic *basic, struct text *text, struct arena *scratch) {
     struct writer writer = writer_begin(scratch, text->len + text->len / 2 + 8);
@@ -98,7 +86,7 @@ static void put_word(const struct basic *basic, struct pieces *out, struct text 
         python_lower(&word, scratch);
     if (!whole && basic->strips && !text_is_ascii(word.data, word.len)) {
         normal_form(&word, scratch, (struct normal_form){0});
-        drop_marks(&word, scratch);
+        text_drop_marks(&word, scratch);
     }
     if (text_is_lost(&word))
         out->lost = true;

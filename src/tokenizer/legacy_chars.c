@@ -104,20 +104,25 @@ static const struct slow_kind dia = {.join = concat_join, .destroy = mem_free};
 static const struct slow_kind byt5 = {.join = byt5_join, .destroy = mem_free};
 static const struct slow_kind perceiver = {.join = perceiver_join, .destroy = mem_free};
 
-/* The roles' tokens have the first ids, bytes follow: a byte's token is the Latin-1 character. */
-static void bytes_begin(struct loader *loader, const struct slow_kind *kind,
-                        const enum special_token *roles, uint32_t n_roles, bool strips) {
-    struct tokenizer *tokenizer = loader->tokenizer;
+/* Bytes have the ids from `offset` on: a byte's token is the Latin-1 character. */
+static void bytes_vocab(struct loader *loader, const struct slow_kind *kind, uint32_t offset) {
     struct slow *slow = slow_begin(loader, kind, &slow_bytes_model);
-    uint32_t *offset = mem_alloc(sizeof *offset);
-    *offset = n_roles;
-    slow->state = offset;
+    uint32_t *state = mem_alloc(sizeof *state);
+    *state = offset;
+    slow->state = state;
     slow->base_size = 256;
     slow->keeps_unknown = true;
     for (uint32_t byte = 0; byte < 256; byte++) {
         char utf8[4];
-        vocab_put(&tokenizer->vocab, utf8, utf8_put(utf8, byte), byte + n_roles);
+        vocab_put(&loader->tokenizer->vocab, utf8, utf8_put(utf8, byte), byte + offset);
     }
+}
+
+/* The roles' tokens have the first ids, bytes follow. */
+static void bytes_begin(struct loader *loader, const struct slow_kind *kind,
+                        const enum special_token *roles, uint32_t n_roles, bool strips) {
+    struct tokenizer *tokenizer = loader->tokenizer;
+    bytes_vocab(loader, kind, n_roles);
     for (uint32_t id = 0; id < n_roles; id++) {
         struct added_token token = special_of_role(loader, roles[id]).flags;
         token.special = token.normalized = true;
@@ -152,16 +157,7 @@ enum status legacy_dia(struct loader *loader, struct error *err) {
     if (offset < 0 || offset > LIMIT_VOCAB_SIZE - 256)
         return ERR(err, MODEL, "\"offset\" is %lld, must be 0 to %d", (long long)offset,
                    LIMIT_VOCAB_SIZE - 256);
-    struct slow *slow = slow_begin(loader, &dia, &slow_bytes_model);
-    uint32_t *state = mem_alloc(sizeof *state);
-    *state = (uint32_t)offset;
-    slow->state = state;
-    slow->base_size = 256;
-    slow->keeps_unknown = true;
-    for (uint32_t byte = 0; byte < 256; byte++) {
-        char utf8[4];
-        vocab_put(&tokenizer->vocab, utf8, utf8_put(utf8, byte), byte + *state);
-    }
+    bytes_vocab(loader, &dia, (uint32_t)offset);
     struct added_token pad = special_of_role(loader, TOKEN_PAD).flags;
     pad.special = pad.normalized = true;
     if (pad.len > 0)
@@ -173,7 +169,8 @@ enum status legacy_dia(struct loader *loader, struct error *err) {
             .normalized = true};
         slow_put(tokenizer, speaker, i + 1);
     }
-    slow->extra_count = (uint32_t)offset; /* they take the place of bytes when all are counted */
+    tokenizer->slow->extra_count =
+        (uint32_t)offset; /* they take the place of bytes when all are counted */
     return STATUS_OK;
 }
 

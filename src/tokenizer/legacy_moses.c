@@ -44,19 +44,6 @@ static void join_quotes(struct text *text, struct arena *scratch) {
     writer_end(&writer, text);
 }
 
-/* General category Mn, which is more than BERT drops. */
-static void drop_marks(struct text *text, struct arena *scratch) {
-    struct writer writer = writer_begin(scratch, text->len);
-    for (size_t pos = 0; pos < text->len;) {
-        size_t next = pos;
-        const uint32_t c = text_next(text->data, text->len, &next);
-        if (unicode_category(c) != CATEGORY_MN)
-            writer_put(&writer, c, text_from(text, pos, next));
-        pos = next;
-    }
-    writer_end(&writer, text);
-}
-
 static void prepare(const struct moses *moses, struct text *text, struct arena *scratch) {
     struct moses_line line;
     if (moses->french) {
@@ -77,7 +64,7 @@ static void prepare(const struct moses *moses, struct text *text, struct arena *
     if (moses->strips_accents) {
         python_lower(text, scratch);
         normal_form(text, scratch, (struct normal_form){.compose = false});
-        drop_marks(text, scratch);
+        text_drop_marks(text, scratch);
     }
 }
 

@@ -206,6 +206,18 @@ void text_drop(struct text *text, struct arena *scratch, uint32_t properties) {
     writer_end(&writer, text);
 }
 
+void text_drop_marks(struct text *text, struct arena *scratch) {
+    struct writer writer = writer_begin(scratch, text->len);
+    for (size_t pos = 0; pos < text->len;) {
+        size_t next = pos;
+        const uint32_t code_point = text_next(text->data, text->len, &next);
+        if (unicode_category(code_point) != CATEGORY_MN)
+            writer_put(&writer, code_point, text_from(text, pos, next));
+        pos = next;
+    }
+    writer_end(&writer, text);
+}
+
 /* ---- transform ----------------------------------------------------------------------------- */
 
 struct transform transform_begin(struct arena *arena, const struct text *text) {

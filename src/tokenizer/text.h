@@ -84,6 +84,8 @@ void writer_end(const struct writer *writer, struct text *text);
 /* Every character in lower case, by itself; and without those that have one of the properties. */
 void text_lowercase(struct text *text, struct arena *scratch);
 void text_drop(struct text *text, struct arena *scratch, uint32_t properties);
+/* Without Python's category Mn, which is more than UNICODE_NONSPACING. */
+void text_drop_marks(struct text *text, struct arena *scratch);
 
 /* The library's transform(): characters come with a change that says which characters of the old
  * text they consume: 1 none (inserted), 0 one, -n one and n more. */
