@@ -20,17 +20,7 @@ static const struct param fill_mask_params[] = {
      .type = PARAM_STRINGS,
      .help = "choose among these tokens only",
      .offset = ARG(targets)},
-    {.name = "truncation",
-     .type = PARAM_TRUNCATION,
-     .preset = "true",
-     .help = "false: refuse an input that is too long, rather than cut it",
-     .offset = ARG(truncation)},
-    {.name = "max_length",
-     .type = PARAM_INT,
-     .min = 1,
-     .max = 1e9,
-     .help = "most tokens of the input",
-     .offset = ARG(max_length)},
+    FIT_PARAMS(struct fill_mask_args, NULL, "most tokens of the input"),
 };
 
 struct fill_mask_job {

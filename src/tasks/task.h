@@ -137,6 +137,19 @@ struct fit {
 };
 /* Reads the usual parameters: truncation and max_length. */
 struct fit fit_of(const struct arg *truncation, const struct arg *max_length);
+/* Their two rows in a table of parameters; `args` is the struct that holds both, `other_name` of
+ * truncation may be NULL, `length` says what max_length limits. */
+#define FIT_PARAMS(args, other_name, length)                                                       \
+    {.name = "truncation",                                                                         \
+     .aliases = (other_name),                                                                      \
+     .type = PARAM_TRUNCATION,                                                                     \
+     .preset = "true",                                                                             \
+     .help = "false: refuse an input that is too long, rather than cut it",                        \
+     .offset = offsetof(args, truncation)},                                                        \
+    {                                                                                              \
+        .name = "max_length", .type = PARAM_INT, .min = 1, .max = 1e9, .help = (length),           \
+        .offset = offsetof(args, max_length)                                                       \
+    }
 /* Most tokens of a text: the tokenizer's and the model's limit. */
 uint32_t model_limit(const struct task_model *model);
 /* Encodes, counts tokens and what was cut. INPUT when nothing is left or it is refused. */

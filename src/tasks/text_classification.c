@@ -29,17 +29,7 @@ static const struct param text_classification_params[] = {
      .type = PARAM_BOOL,
      .help = "old: true is top_k null, false is top_k 1",
      .offset = ARG(return_all_scores)},
-    {.name = "truncation",
-     .type = PARAM_TRUNCATION,
-     .preset = "true",
-     .help = "false: refuse an input that is too long, rather than cut it",
-     .offset = ARG(truncation)},
-    {.name = "max_length",
-     .type = PARAM_INT,
-     .min = 1,
-     .max = 1e9,
-     .help = "most tokens of the input",
-     .offset = ARG(max_length)},
+    FIT_PARAMS(struct text_classification_args, NULL, "most tokens of the input"),
 };
 
 static enum status text_classification_supports(const struct task_model *model, struct error *err) {

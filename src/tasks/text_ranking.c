@@ -20,18 +20,7 @@ static const struct param text_ranking_params[] = {
      .preset = "false",
      .help = "the model's numbers as they are; else between 0 and 1",
      .offset = ARG(raw_scores)},
-    {.name = "truncation",
-     .type = PARAM_TRUNCATION,
-     .aliases = "truncate",
-     .preset = "true",
-     .help = "false: refuse an input that is too long, rather than cut it",
-     .offset = ARG(truncation)},
-    {.name = "max_length",
-     .type = PARAM_INT,
-     .min = 1,
-     .max = 1e9,
-     .help = "most tokens of query and text together",
-     .offset = ARG(max_length)},
+    FIT_PARAMS(struct text_ranking_args, "truncate", "most tokens of query and text together"),
 };
 
 struct text_ranking_state {
