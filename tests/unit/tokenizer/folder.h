@@ -60,6 +60,26 @@ static inline struct tokenizer *folder_must_load(const char *tokenizer_json) {
     return tokenizer;
 }
 
+/* The tokenizer of a folder that is there. */
+static inline struct tokenizer *tokenizer_of(const char *path) {
+    struct tokenizer *tokenizer = NULL;
+    struct error err;
+    if (tokenizer_load(&tokenizer, path, &err) != STATUS_OK)
+        fail_msg("%s: %s", path, err.text);
+    return tokenizer;
+}
+
+/* A folder that row `row` wrote, which must not load, and what its error says; it is removed. */
+static inline void folder_is_refused(struct folder *folder, size_t row, const char *reason) {
+    struct tokenizer *tokenizer = NULL;
+    struct error err;
+    if (tokenizer_load(&tokenizer, folder->path, &err) == STATUS_OK)
+        fail_msg("row %zu was accepted", row);
+    if (!strstr(err.text, reason))
+        fail_msg("row %zu: wanted \"%s\" in \"%s\"", row, reason, err.text);
+    folder_destroy(folder);
+}
+
 /* A tokenizer.json, and what its error says. */
 struct refusal {
     const char *json, *reason;
