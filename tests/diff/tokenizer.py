@@ -12,6 +12,7 @@ when one differs, 77 when a library is missing.
 import argparse
 import functools
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -303,13 +304,15 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-sweep", action="store_true", help="not every code point")
     args = parser.parse_intermixed_args()
-    wrong = 0
+    work = []
     with tempfile.TemporaryDirectory() as made:
         for folder in args.folders or default_folders(made):
             # A stage or a language each: fewer strings do.
             share = 1 if args.folders else 8 if "golden" in folder else 3 if "moses-fsmt" in folder else 1
-            wrong += compare(args.brisk, os.path.normpath(folder), args.count // share, args.seed,
-                             share == 1 and not args.no_sweep)
+            work.append((args.brisk, os.path.normpath(folder), args.count // share, args.seed,
+                         share == 1 and not args.no_sweep))
+        with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
+            wrong = sum(pool.starmap(compare, work, chunksize=1))
     sys.exit(1 if wrong else 0)
 
 
