@@ -17,8 +17,11 @@ step() {
     shift
     printf '\n== %s\n' "$title"
     before=$(steps_sum 2)
-    "$@" && return 0
+    began=$(date +%s)
+    "$@"
     code=$?
+    printf '== %s: %s s\n' "$title" "$(($(date +%s) - began))"
+    [ "$code" -ne 0 ] || return 0
     [ "$(steps_sum 2)" -gt "$before" ] || echo "0 1" >>"$TESTS_TALLY"
     echo "== $title: failed (exit $code)"
 }

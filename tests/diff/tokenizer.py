@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unicodedata
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -221,6 +222,7 @@ def show(kind, folder, question, wanted, got):
 
 
 def compare(program, folder, count, seed, full):
+    began = time.monotonic()
     reference = Reference(folder)
     texts = strings(count, seed, reference.specials()) + (sweep() if full else [])
     if type(reference.transformers).__name__ in moses.CLASSES:
@@ -260,7 +262,7 @@ def compare(program, folder, count, seed, full):
     how = "transformers" if reference.transformers else "tokenizers"
     gave_up = f", {given_up} that the library refuses" if given_up else ""
     print(f"{os.path.basename(folder)} ({how}): {len(texts)} strings, {wrong} differ; "
-          f"{len(known)} decoded, {wrong_back} differ{gave_up}", flush=True)
+          f"{len(known)} decoded, {wrong_back} differ{gave_up}; {time.monotonic() - began:.0f} s", flush=True)
     return wrong + wrong_back
 
 
@@ -296,6 +298,14 @@ def default_folders(folder):
     return [f for f in out if f not in absent]
 
 
+def share_of(folder):
+    """The part of the strings that a folder is asked: all of the real tokenizers as published; of what
+    stands for a stage, a class or a language, beside others of its kind, fewer do."""
+    if folder.startswith(SHARED):
+        return 1
+    return 8 if "golden" in folder or "moses" in folder else 4
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("brisk")
@@ -307,8 +317,7 @@ def main():
     work = []
     with tempfile.TemporaryDirectory() as made:
         for folder in args.folders or default_folders(made):
-            # A stage or a language each: fewer strings do.
-            share = 1 if args.folders else 8 if "golden" in folder else 3 if "moses-fsmt" in folder else 1
+            share = 1 if args.folders else share_of(folder)
             work.append((args.brisk, os.path.normpath(folder), args.count // share, args.seed,
                          share == 1 and not args.no_sweep))
         with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
