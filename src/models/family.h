@@ -162,6 +162,26 @@ void head_of_dense_classes(struct arch *arch, struct config *config, enum activa
 extern const struct head_row bert_heads[], roberta_heads[];
 
 /* ---- seq2seq.c: encoder-decoders whose keys and tensors are named as BART's ---- */
+/* The embedding's name depends on which of its tied copies the checkpoint kept. */
+/* clang-format off */
+#define SEQ2SEQ_SLOTS(side)                                                                        \
+    {SLOT_EMBED_TOKENS, "shared", false},                                                          \
+    {SLOT_EMBED_TOKENS, side ".embed_tokens", false},                                              \
+    {SLOT_EMBED_TOKENS, "encoder.embed_tokens", false},                                            \
+    {SLOT_EMBED_TOKENS, "decoder.embed_tokens", false},                                            \
+    {SLOT_EMBED_TOKENS, "lm_head", false},                                                         \
+    {SLOT_EMBED_POSITIONS, side ".embed_positions", false},                                        \
+    {SLOT_EMBED_NORM, side ".layernorm_embedding", false},                                         \
+    {SLOT_FINAL_NORM, side ".layer_norm", false},                                                  \
+    {SLOT_ATTN_Q, side ".layers.%u.self_attn.q_proj", false},                                      \
+    {SLOT_ATTN_K, side ".layers.%u.self_attn.k_proj", false},                                      \
+    {SLOT_ATTN_V, side ".layers.%u.self_attn.v_proj", false},                                      \
+    {SLOT_ATTN_OUT, side ".layers.%u.self_attn.out_proj", false},                                  \
+    {SLOT_ATTN_NORM, side ".layers.%u.self_attn_layer_norm", false},                               \
+    {SLOT_FFN_UP, side ".layers.%u.fc1", false},                                                   \
+    {SLOT_FFN_DOWN, side ".layers.%u.fc2", false},                                                 \
+    {SLOT_FFN_NORM, side ".layers.%u.final_layer_norm", false}
+/* clang-format on */
 /* What such a family is, and what stands where config.json is silent. */
 struct seq2seq {
     enum position_kind positions;

@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-/* A number, or a list with one for each layer, which must be equal. */
-static uint32_t read_window(struct config *c) {
+uint32_t config_attention_window(struct config *c) {
     const struct json *list = json_get(c->json, "attention_window");
     int64_t window = 512, n = 0;
     if (json_is(list, JSON_NUMBER) && !json_to_int(list, &window))
@@ -27,7 +26,7 @@ static uint32_t read_window(struct config *c) {
 static void describe(struct arch *arch, struct config *c, const char *suffix) {
     struct stack_spec spec = config_encoder(c);
     config_positions_after(c, &spec, (uint32_t)(config_token(c, "pad_token_id", 1) + 1));
-    spec.window = read_window(c);
+    spec.window = config_attention_window(c);
     memset(spec.layer_kinds, LAYER_LOCAL, sizeof spec.layer_kinds);
     spec.hook.table = &longformer_attention;
     spec.hook.options[LONGFORMER_SEPARATOR] = (uint32_t)config_token(c, "sep_token_id", 2);

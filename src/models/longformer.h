@@ -14,4 +14,7 @@ enum globals { NO_GLOBALS, FIRST_GLOBAL, QUESTION_GLOBAL };
 
 extern const struct hook_table longformer_attention;
 
+/* attention_window: a number, or a list with one for each layer, which must be equal. */
+uint32_t config_attention_window(struct config *config);
+
 #endif

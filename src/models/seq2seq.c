@@ -5,31 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-/* The embedding's name depends on which of its tied copies the checkpoint kept. */
-/* clang-format off */
-#define STACK(side)                                                                                \
-    {SLOT_EMBED_TOKENS, "shared", false},                                                          \
-    {SLOT_EMBED_TOKENS, side ".embed_tokens", false},                                              \
-    {SLOT_EMBED_TOKENS, "encoder.embed_tokens", false},                                            \
-    {SLOT_EMBED_TOKENS, "decoder.embed_tokens", false},                                            \
-    {SLOT_EMBED_TOKENS, "lm_head", false},                                                         \
-    {SLOT_EMBED_POSITIONS, side ".embed_positions", false},                                        \
-    {SLOT_EMBED_NORM, side ".layernorm_embedding", false},                                         \
-    {SLOT_FINAL_NORM, side ".layer_norm", false},                                                  \
-    {SLOT_ATTN_Q, side ".layers.%u.self_attn.q_proj", false},                                      \
-    {SLOT_ATTN_K, side ".layers.%u.self_attn.k_proj", false},                                      \
-    {SLOT_ATTN_V, side ".layers.%u.self_attn.v_proj", false},                                      \
-    {SLOT_ATTN_OUT, side ".layers.%u.self_attn.out_proj", false},                                  \
-    {SLOT_ATTN_NORM, side ".layers.%u.self_attn_layer_norm", false},                               \
-    {SLOT_FFN_UP, side ".layers.%u.fc1", false},                                                   \
-    {SLOT_FFN_DOWN, side ".layers.%u.fc2", false},                                                 \
-    {SLOT_FFN_NORM, side ".layers.%u.final_layer_norm", false}
-/* clang-format on */
-
-static const struct slot_name encoder_names[] = {STACK("encoder"), {0}};
+static const struct slot_name encoder_names[] = {SEQ2SEQ_SLOTS("encoder"), {0}};
 
 static const struct slot_name decoder_names[] = {
-    STACK("decoder"),
+    SEQ2SEQ_SLOTS("decoder"),
     {SLOT_CROSS_Q, "decoder.layers.%u.encoder_attn.q_proj", false},
     {SLOT_CROSS_K, "decoder.layers.%u.encoder_attn.k_proj", false},
     {SLOT_CROSS_V, "decoder.layers.%u.encoder_attn.v_proj", false},

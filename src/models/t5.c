@@ -1,37 +1,17 @@
 /* T5 (Raffel et al. 2019), as transformers' T5Model, with its children v1.1, FLAN, ByT5, mT5 and
  * umT5: pre-norm encoder and decoder, norms without means or biases, learned distances added to
- * scores that nothing scales. Texts may be of any length; Brisk takes MOST_POSITIONS tokens.
+ * scores that nothing scales. Texts may be of any length; Brisk takes T5_POSITIONS tokens.
  * T5Model gives the encoder's hidden states: transformers' own needs a decoder's input. */
-#include "models/family.h"
+#include "models/t5.h"
 
 #include <math.h>
 #include <string.h>
 
-#define MOST_POSITIONS 2048
-
-/* clang-format off */
-#define STACK(side, ffn)                                                                           \
-    {SLOT_EMBED_TOKENS, "shared", false},                                                          \
-    {SLOT_EMBED_TOKENS, "encoder.embed_tokens", false},                                            \
-    {SLOT_EMBED_TOKENS, "decoder.embed_tokens", false},                                            \
-    {SLOT_FINAL_NORM, side ".final_layer_norm", false},                                            \
-    {SLOT_POSITION_BIAS, side ".block.%u.layer.0.SelfAttention.relative_attention_bias", false},   \
-    {SLOT_ATTN_NORM, side ".block.%u.layer.0.layer_norm", false},                                  \
-    {SLOT_ATTN_Q, side ".block.%u.layer.0.SelfAttention.q", false},                                \
-    {SLOT_ATTN_K, side ".block.%u.layer.0.SelfAttention.k", false},                                \
-    {SLOT_ATTN_V, side ".block.%u.layer.0.SelfAttention.v", false},                                \
-    {SLOT_ATTN_OUT, side ".block.%u.layer.0.SelfAttention.o", false},                              \
-    {SLOT_FFN_NORM, side ".block.%u." ffn ".layer_norm", false},                                   \
-    {SLOT_FFN_GATE, side ".block.%u." ffn ".DenseReluDense.wi_0", false},                          \
-    {SLOT_FFN_UP, side ".block.%u." ffn ".DenseReluDense.wi_1", false},                            \
-    {SLOT_FFN_UP, side ".block.%u." ffn ".DenseReluDense.wi", false},                              \
-    {SLOT_FFN_DOWN, side ".block.%u." ffn ".DenseReluDense.wo", false}
-/* clang-format on */
-
-static const struct slot_name encoder_names[] = {STACK("encoder", "layer.1"), {0}};
+static const struct slot_name encoder_names[] = {T5_SLOTS("encoder", "SelfAttention", "layer.1"),
+                                                 {0}};
 
 static const struct slot_name decoder_names[] = {
-    STACK("decoder", "layer.2"),
+    T5_SLOTS("decoder", "SelfAttention", "layer.2"),
     {SLOT_CROSS_NORM, "decoder.block.%u.layer.1.layer_norm", false},
     {SLOT_CROSS_Q, "decoder.block.%u.layer.1.EncDecAttention.q", false},
     {SLOT_CROSS_K, "decoder.block.%u.layer.1.EncDecAttention.k", false},
@@ -47,8 +27,8 @@ static bool is_type(const struct config *c, const char *type) {
 
 /* "relu", or "gated-<activation>"; of T5, gated gelu is its approximation. */
 static void read_feed_forward(struct config *c, struct stack_spec *spec) {
-    const char *name =
-        json_get_string(c->json, "feed_forward_proj", is_type(c, "t5") ? "relu" : "gated-gelu");
+    const bool gates = is_type(c, "mt5") || is_type(c, "umt5");
+    const char *name = json_get_string(c->json, "feed_forward_proj", gates ? "gated-gelu" : "relu");
     const bool gated = strncmp(name, "gated-", 6) == 0;
     const char *activation = gated ? name + 6 : name;
     spec->flags |= gated ? STACK_GATED : 0;
@@ -85,7 +65,7 @@ static struct stack_spec describe_side(struct config *c, bool decoder) {
         .heads = heads,
         .kv_heads = heads,
         .head_size = config_size_or(c, "d_kv", 64, LIMIT_HIDDEN_SIZE),
-        .max_positions = MOST_POSITIONS,
+        .max_positions = T5_POSITIONS,
         .attention_scale = 1,
         .norm_kind = NORM_RMS,
         .norm_place = NORM_PRE,
@@ -104,7 +84,7 @@ static bool is_encoder(const char *suffix) {
            strcmp(suffix, "ForTokenClassification") == 0;
 }
 
-static void describe(struct arch *arch, struct config *c, const char *suffix) {
+void arch_of_t5(struct arch *arch, struct config *c, const char *suffix) {
     const bool whole = !is_encoder(suffix);
     arch->prefix = "transformer.";
     arch->n_stacks = whole ? 2 : 1;
@@ -120,7 +100,7 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
 }
 
 /* Where the head is the embedding, hidden states are scaled down: here the head is. */
-static void lm_head(struct arch *arch, struct config *c) {
+void head_of_t5(struct arch *arch, struct config *c) {
     const struct stack_spec *stack = &arch->stacks[0];
     head_begin(arch, HEAD_LM, ROWS_LAST);
     struct head_step *step = head_add(arch, "lm_head", stack->vocab_size);
@@ -131,8 +111,8 @@ static void lm_head(struct arch *arch, struct config *c) {
 static const struct head_row heads[] = {
     {"Model", NULL},
     {"EncoderModel", NULL},
-    {"ForConditionalGeneration", lm_head},
-    {"WithLMHeadModel", lm_head}, /* as the first files call it */
+    {"ForConditionalGeneration", head_of_t5},
+    {"WithLMHeadModel", head_of_t5}, /* as the first files call it */
     {"ForSequenceClassification", head_of_last_eos},
     {"ForTokenClassification", head_of_tokens},
     {"ForQuestionAnswering", head_of_spans},
@@ -146,5 +126,5 @@ const struct family family_t5 = {
     .types = types,
     .heads = heads,
     .base = "ForConditionalGeneration",
-    .describe = describe,
+    .describe = arch_of_t5,
 };

@@ -197,14 +197,17 @@ struct fit fit_of(const struct arg *truncation, const struct arg *max_length) {
     return fit;
 }
 
+static uint32_t text_limit(const struct task_model *model) {
+    const uint32_t limit = model->arch->stacks[model->arch->text_stack].max_positions;
+    const uint32_t tokenizer_limit = tokenizer_max_length(model->tokenizer);
+    return tokenizer_limit > 0 && tokenizer_limit < limit ? tokenizer_limit : limit;
+}
+
 uint32_t model_limit(const struct task_model *model) {
     const struct arch *arch = model->arch;
-    uint32_t limit = arch->stacks[arch->text_stack].max_positions;
-    const uint32_t tokenizer_limit = tokenizer_max_length(model->tokenizer);
-    if (arch->shifts_input && arch->stacks[arch->decoder_stack].max_positions < limit) {
-        limit = arch->stacks[arch->decoder_stack].max_positions;
-    }
-    return tokenizer_limit > 0 && tokenizer_limit < limit ? tokenizer_limit : limit;
+    const uint32_t limit = text_limit(model);
+    const uint32_t decoder = arch->stacks[arch->decoder_stack].max_positions;
+    return arch->shifts_input && decoder < limit ? decoder : limit;
 }
 
 enum status check_encoding(const struct part *part, const struct encoding *encoding,
@@ -225,7 +228,7 @@ enum status check_encoding(const struct part *part, const struct encoding *encod
 enum status part_encode(struct part *part, struct text text, const struct text *pair,
                         struct fit fit, struct encoding *out, struct error *err) {
     struct job *job = part->job;
-    uint32_t limit = model_limit(job->model);
+    uint32_t limit = fit.generates ? text_limit(job->model) : model_limit(job->model);
     if (fit.limit > 0 && fit.limit < limit) {
         limit = fit.limit;
     }

@@ -86,7 +86,9 @@ enum status seq2seq_begin(struct part *part, struct error *err) {
         text = (struct text){joined, state->prefix.len + text.len};
     }
     struct encoding encoding;
-    status = part_encode(part, text, NULL, fit_of(&args->truncation, NULL), &encoding, err);
+    struct fit fit = fit_of(&args->truncation, NULL);
+    fit.generates = true;
+    status = part_encode(part, text, NULL, fit, &encoding, err);
     if (status != STATUS_OK) {
         return status;
     }

@@ -16,7 +16,7 @@ DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 # Shares of the scale. At full scale the matrices that add to the residual stream, and what is the
 # same in every text (positions, types), drown the token's own vector: all tokens become alike.
 SHARES = [(re.compile(r"classif"), 1), (re.compile(r"c_proj\.weight$"), 1 / 3),
-          (re.compile(r"(output\.dense|out_lin|lin2|out_proj|fc2|\.o|\.wo)\.weight$"), 1 / 4),
+          (re.compile(r"(output\.dense|self_attn\.output|out_lin|lin2|out_proj|fc2|\.o|\.wo)\.weight$"), 1 / 4),
           (re.compile(r"(position|type)|wpe"), 1 / 2), (re.compile(""), 1)]
 
 
@@ -62,13 +62,15 @@ def build(cls, config, seed, scale, dtype, folder, shards=False, quiet=()):
 
 # transformers' Falcon adds ALiBi twice where attention is "eager".
 ATTENTION = {"falcon": "sdpa"}
+# Their masks are of torch's default type, too narrow for what is written in them.
+NARROW_MASKS = {"led", "mpt"}
 
 
 def load(auto, folder):
     config = json.loads((pathlib.Path(folder) / "config.json").read_text(encoding="utf-8"))
     kind = config.get("model_type")
     model = auto.from_pretrained(folder, dtype=torch.float64, attn_implementation=ATTENTION.get(kind, "eager")).eval()
-    if kind == "mpt":  # its mask is of torch's default type, too narrow for what is written in it
+    if kind in NARROW_MASKS:
         model.register_forward_pre_hook(lambda *_: torch.set_default_dtype(torch.float64))
         model.register_forward_hook(lambda *_: torch.set_default_dtype(torch.float32))
     return model

@@ -1,0 +1,42 @@
+"""The golden folders of encoder-decoders whose encoder is for long texts: windows, blocks and tokens that stand for
+many. Windows are small and of odd sizes, so that even short texts end inside one. transformers pads batches to a
+multiple of the window; what is expected is always the text's answer alone."""
+import transformers as hf
+
+import cases
+import vocabulary
+from heads import NLI, Head, labels
+from seq2seq import LABELS, SMALL, asked, generating, likely_end
+
+
+def led_tokenizer():
+    return vocabulary.byte_bpe(407, vocabulary.ROBERTA_SPECIAL, hf.LEDTokenizerFast)
+
+
+def led_heads():
+    base = {k: v for k, v in SMALL.items() if k != "max_position_embeddings"} | {
+        "attention_window": [6, 6], "max_encoder_position_embeddings": 66, "max_decoder_position_embeddings": 40}
+
+    def make(**more):
+        return hf.LEDConfig(**base | more)
+    tokenizer = led_tokenizer
+    yield generating("led", "text2text-generation", hf.LEDForConditionalGeneration, make(), tokenizer,
+                     finish=likely_end(2))
+    yield generating("led", "summarization", hf.LEDForConditionalGeneration,
+                     make(attention_window=4, activation_function="relu", encoder_layers=1, decoder_layers=2),
+                     tokenizer, task="summarization", rows=asked()[:5], dtype="BF16")
+    # Classifiers hand the text to the decoder too, whose positions hold all of it here.
+    whole = {"max_decoder_position_embeddings": 64}
+    yield Head("led", "feature-extraction", hf.LEDModel, make(**whole), tokenizer,
+               {"feature-extraction": cases.feature_extraction()})
+    yield Head("led", "text-classification", hf.LEDForSequenceClassification, make(**whole | labels(LABELS)), tokenizer,
+               {"text-classification": cases.text_classification()})
+    yield Head("led", "zero-shot-classification", hf.LEDForSequenceClassification, make(**whole | labels(NLI)),
+               tokenizer, {"zero-shot-classification": cases.zero_shot()[:4]})
+    yield Head("led", "question-answering", hf.LEDForQuestionAnswering, make(**whole), tokenizer,
+               {"question-answering": cases.question_answering()})
+
+
+def all_heads():
+    for rows in (led_heads,):
+        yield from rows()
