@@ -65,7 +65,8 @@ enum status loader_absent(const struct loader *l, const char *name, struct error
         l->model->arch.prefix ? l->model->arch.prefix : "");
 }
 
-/* The first of the slot's names that the checkpoint has. */
+/* The first of the slot's names that the checkpoint has; a parameter of a module of its own may
+ * have the bare name. */
 bool loader_find_slot(const struct loader *l, uint32_t stack, enum slot slot, uint32_t layer,
                       struct source *out) {
     char name[NAME_BYTES];
@@ -74,6 +75,8 @@ bool loader_find_slot(const struct loader *l, uint32_t stack, enum slot slot, ui
             continue;
         loader_expand(l, name, n->name, layer);
         const struct tensor *weight = loader_find_either(l, name, ".weight", ".gamma");
+        if (!weight)
+            weight = loader_find(l, name, "");
         if (weight) {
             *out = (struct source){.weight = weight, .transposed = n->transposed != weight->turned};
             out->bias = loader_find_either(l, name, ".bias", ".beta");
@@ -115,8 +118,8 @@ static void print_shape(char *out, size_t size, const struct tensor *tensor) {
 
 enum status loader_check_matrix(const struct tensor *tensor, uint32_t rows, uint32_t cols,
                                 struct error *err) {
-    if (tensor->n_dims == 2 && tensor->dims[0] == rows && tensor->dims[1] == cols)
-        return STATUS_OK;
+    if (tensor->n_dims >= 2 && tensor->dims[0] == rows && tensor->elements == (size_t)rows * cols)
+        return STATUS_OK; /* columns may stand as [heads, head_size] */
     char shape[LIMIT_TENSOR_DIMS * 24] = "";
     print_shape(shape, sizeof shape, tensor);
     return ERR(err, MODEL, "the tensor \"%s\" has the shape [%s], config.json asks for [%u, %u]",
@@ -135,7 +138,7 @@ enum status loader_check_vector(const struct tensor *tensor, uint32_t size, stru
 
 bool loader_is_blocks(const struct source *source, uint32_t in) {
     const struct tensor *w = source->weight;
-    if (w->n_dims != 3 || w->dims[2] != 1 || w->dims[0] != source->outputs || w->dims[1] < 1)
+    if (source->transposed || w->n_dims != 3 || w->dims[2] != 1 || w->dims[0] != source->outputs || w->dims[1] < 1)
         return false;
     return in % w->dims[1] == 0 && source->outputs % (in / w->dims[1]) == 0;
 }

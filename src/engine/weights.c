@@ -273,10 +273,13 @@ static enum status load_positions(struct loader *l, uint32_t stack, uint32_t wid
     return STATUS_OK;
 }
 
+/* A family without names for the table has types that only its hook looks at. */
 static enum status load_types(struct loader *l, uint32_t stack, uint32_t width, struct error *err) {
     const struct stack_spec *spec = &l->model->arch.stacks[stack];
     struct stack *to = &l->model->stacks[stack];
     char name[LOADER_NAME_BYTES];
+    if (!loader_first_name(l, stack, SLOT_EMBED_TYPES, 0, name))
+        return STATUS_OK;
     if (loader_pack_table(l, &to->types, stack, SLOT_EMBED_TYPES, spec->token_types, width, err) !=
         STATUS_OK)
         return STATUS_ERROR;

@@ -236,14 +236,16 @@ static enum status question_answering_begin(struct part *part, struct error *err
 
 /* ---- spans of a window ---- */
 
-/* 1 for tokens that an answer may begin or end with: the context's, and the CLS token. */
+/* 1 for tokens that an answer may begin or end with: the context's, and the CLS token. Where the
+ * context comes first the pipeline masks none, not even the question's. */
 static uint8_t *allowed_tokens(const struct part *part, const struct encoding *encoding) {
     const struct question_answering_state *state = part->state;
     const int8_t context = state->question_first ? 1 : 0;
     const int32_t cls = tokenizer_special(part->job->model->tokenizer, TOKEN_CLS);
     uint8_t *allowed = arena_alloc(&part->job->arena, encoding->n);
     for (size_t i = 0; i < encoding->n; i++) {
-        allowed[i] = encoding->sequence[i] == context || (cls >= 0 && encoding->ids[i] == cls);
+        allowed[i] = !state->question_first || encoding->sequence[i] == context ||
+                     (cls >= 0 && encoding->ids[i] == cls);
     }
     return allowed;
 }
@@ -329,10 +331,10 @@ static size_t best_spans(const struct part *part, const struct window *window, s
 
 /* ---- answers ---- */
 
-/* First (or last) token of the context in this window that belongs to the word. */
+/* First (or last) token of the context in this window that belongs to the word; e->n: none does. */
 static size_t word_edge(const struct encoding *e, int8_t context, size_t token, bool first) {
-    size_t edge = token;
-    for (size_t i = 0; i < e->n; i++) {
+    size_t edge = e->n;
+    for (size_t i = 0; i < e->n && e->words[token] >= 0; i++) {
         if (e->sequence[i] == context && e->words[i] == e->words[token]) {
             if (first) {
                 return i;
@@ -343,15 +345,24 @@ static size_t word_edge(const struct encoding *e, int8_t context, size_t token, 
     return edge;
 }
 
+/* A candidate's first and last token, where both have words those of the whole words. */
+static void align_to_words(const struct encoding *e, int8_t context, size_t *first, size_t *last) {
+    const size_t start = word_edge(e, context, *first, true);
+    const size_t end = word_edge(e, context, *last, false);
+    if (start < e->n && end < e->n) {
+        *first = start;
+        *last = end;
+    }
+}
+
 static void add_answer(const struct part *part, const struct encoding *e,
                        struct candidate candidate, struct answers *answers) {
     const struct question_answering_args *args = part->job->args;
     const struct question_answering_state *state = part->state;
     const int8_t context = state->question_first ? 1 : 0;
     size_t first = candidate.start, last = candidate.end;
-    if (arg_bool(&args->align_to_words, true) && e->words[first] >= 0 && e->words[last] >= 0) {
-        first = word_edge(e, context, first, true);
-        last = word_edge(e, context, last, false);
+    if (arg_bool(&args->align_to_words, true)) {
+        align_to_words(e, context, &first, &last);
     }
     const size_t start = e->offsets[first].start, end = e->offsets[last].end;
     const struct text text = characters_slice(&state->characters, start, end);

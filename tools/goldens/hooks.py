@@ -1,8 +1,14 @@
 """The golden folders of encoder families whose attention is their own: what no description of layers can say, and
 src/models has a hook for."""
+import functools
+import pathlib
+import tempfile
+
 import transformers as hf
 
 import cases
+import pieces
+import vocabulary
 from encoders import byte_bpe, rows_of, wordpiece
 from heads import NLI, Head, labels
 
@@ -52,6 +58,39 @@ def big_bird_heads():
     yield from rows_of("big_bird", "BigBird", hf.BigBirdConfig, ("mask", "sequence", "token"), base)
 
 
+@functools.cache
+def xlnet_pieces():
+    """With the places of XLNet's own: <unk> 0, <s> 1, </s> 2, <cls> 3, <sep> 4, <pad> 5, <mask> 6."""
+    return pieces.train(vocabulary.CORPUS.read_text(encoding="utf-8"), "unigram", 300, unk_id=0, bos_id=1, eos_id=2,
+                        control_symbols=["<cls>", "<sep>", "<pad>", "<mask>"])
+
+
+def xlnet_tokenizer():
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "spiece.model"
+        path.write_bytes(xlnet_pieces())
+        return hf.XLNetTokenizerFast(vocab_file=str(path), model_max_length=64)
+
+
+def xlnet_heads():
+    base = {"d_model": 24, "n_layer": 2, "n_head": 3, "d_inner": 44, "vocab_size": 300, "pad_token_id": 5,
+            "use_mems_eval": False}
+    drop = {"hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings"}
+
+    def config(**values):
+        return hf.XLNetConfig(**{key: value for key, value in values.items() if key not in drop})
+    suffixes = {"span": "ForQuestionAnsweringSimple"}
+    yield from rows_of("xlnet", "XLNet", config, ("sequence", "token", "span", "hidden"), base, xlnet_tokenizer,
+                       suffixes=suffixes)
+    yield from rows_of("xlnet", "XLNet", config, ("sequence", "hidden"), base | {
+        "clamp_len": 9, "ff_activation": "relu", "layer_norm_eps": 1e-3, "summary_type": "mean",
+        "summary_activation": None, "n_layer": 1, "use_mems_eval": True}, xlnet_tokenizer, head="clamped",
+        suffixes={"hidden": "LMHeadModel"}, dtype="BF16")
+    yield Head("xlnet", "zero-shot-classification", hf.XLNetForSequenceClassification,
+               config(**base | labels(NLI) | {"summary_type": "first", "n_layer": 1}), xlnet_tokenizer,
+               {"zero-shot-classification": cases.zero_shot()[:4]})
+
+
 def all_heads():
-    for rows in (deberta_v2_heads, deberta_heads, longformer_heads, big_bird_heads):
+    for rows in (deberta_v2_heads, deberta_heads, longformer_heads, big_bird_heads, xlnet_heads):
         yield from rows()

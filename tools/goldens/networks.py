@@ -70,6 +70,8 @@ def load(auto, folder):
     config = json.loads((pathlib.Path(folder) / "config.json").read_text(encoding="utf-8"))
     kind = config.get("model_type")
     model = auto.from_pretrained(folder, dtype=torch.float64, attn_implementation=ATTENTION.get(kind, "eager")).eval()
+    for p in model.parameters():  # XLNet's keep single precision whatever is asked for
+        p.data = p.data.double()
     if kind in NARROW_MASKS:
         model.register_forward_pre_hook(lambda *_: torch.set_default_dtype(torch.float64))
         model.register_forward_hook(lambda *_: torch.set_default_dtype(torch.float32))

@@ -5,6 +5,8 @@
 #define OF(type) "{\"model_type\":\"" type "\"," BERT_SIZES
 #define XLM(more)                                                                                  \
     "{\"model_type\":\"xlm\",\"vocab_size\":97,\"emb_dim\":40,\"n_layers\":2,\"n_heads\":4" more
+#define XLNET(more)                                                                                \
+    "{\"model_type\":\"xlnet\",\"vocab_size\":97,\"d_model\":40,\"n_layer\":2,\"n_head\":4,\"d_inner\":64" more
 
 static const struct {
     const char *config, *family;
@@ -35,6 +37,14 @@ static const struct {
          "ModernBertForSequenceClassification") "}",
      "modernbert", HEAD_SEQUENCE, ROWS_MEAN, 2, 40, 2, "text-classification"},
     {XLM(CLASS("XLMWithLMHeadModel") "}"), "xlm", HEAD_LM, ROWS_ALL, 1, 97, 97, "fill-mask"},
+    {XLNET(CLASS("XLNetLMHeadModel") "}"), "xlnet", HEAD_NONE, ROWS_ALL, 0, 0, 0,
+     "feature-extraction"},
+    {XLNET(CLASS("XLNetForSequenceClassification") "}"), "xlnet", HEAD_SEQUENCE, ROWS_LAST, 2, 40, 2,
+     "text-classification"},
+    {XLNET(",\"summary_type\":\"first\"" CLASS("XLNetForSequenceClassification") "}"), "xlnet",
+     HEAD_SEQUENCE, ROWS_FIRST, 2, 40, 2, "text-classification"},
+    {XLNET(CLASS("XLNetForQuestionAnsweringSimple") "}"), "xlnet", HEAD_SPAN, ROWS_ALL, 1, 2, 2,
+     "question-answering"},
     {OF("esm") CLASS("EsmForMaskedLM") "}", "esm", HEAD_LM, ROWS_ALL, 2, 40, 97, "fill-mask"},
 };
 
@@ -72,6 +82,17 @@ static const struct {
     {XLM(",\"asm\":true" CLASS("XLMWithLMHeadModel") "}"), "\"asm\""},
     {XLM(",\"summary_type\":\"last\"" CLASS("XLMForSequenceClassification") "}"),
      "\"summary_type\" is \"last\""},
+    {XLNET(",\"attn_type\":\"uni\"}"), "\"attn_type\" is \"uni\""},
+    {XLNET(",\"bi_data\":true}"), "\"bi_data\" is true"},
+    {XLNET(",\"clamp_len\":2.5}"), "\"clamp_len\" is 2.5"},
+    {XLNET(",\"clamp_len\":1e300}"), "\"clamp_len\" is 1e+300"},
+    {XLNET(",\"d_head\":8}"), "\"d_head\" must be d_model / n_head = 10"},
+    {XLNET(",\"summary_type\":\"attn\"" CLASS("XLNetForSequenceClassification") "}"),
+     "\"summary_type\" is \"attn\""},
+    {XLNET(",\"summary_use_proj\":false" CLASS("XLNetForSequenceClassification") "}"),
+     "\"summary_use_proj\""},
+    {XLNET(CLASS("XLNetForQuestionAnswering") "}"),
+     "architectures[0] is \"XLNetForQuestionAnswering\""},
 };
 
 static void what_is_not_run_is_refused_by_name(void **state) {
