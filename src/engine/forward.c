@@ -82,6 +82,8 @@ static void embed_with_dropout(struct walk *w, const struct stack *stack, float 
     w->device->add(w->lane, w->t, w->x, (size_t)w->rows * w->hidden);
 }
 
+static void embed_sides(struct walk *w, const struct stack *stack);
+
 static void embed(struct walk *w, const struct stack *stack) {
     const struct stack_spec *spec = w->spec;
     const float scale = spec->embed_scale != 0 ? spec->embed_scale : 1.0f;
@@ -97,6 +99,7 @@ static void embed(struct walk *w, const struct stack *stack) {
         embed_with_dropout(w, stack, scale);
     else
         embed_rows(w, stack, true, scale, y, stack_embed_size(spec));
+    embed_sides(w, stack);
     if (stack_has(spec, STACK_EMBED_NORM))
         apply_norm(w, &stack->embed_norm, y, y);
     if (projects)
@@ -241,17 +244,25 @@ static struct hook_pass hook_pass_of(struct walk *w, const struct stack *stack, 
         .spec = w->spec,
         .layer = i,
         .rows = w->pass->rows,
+        .first_side = w->pass->n_tokens,
         .seqs = w->step->seqs,
         .n_seqs = w->pass->n_seqs,
+        .n_kept = w->pass->n_kept,
+        .kept_offset = i * kv_page_floats(w->spec->kv_heads, w->spec->head_size),
+        .sides = w->step->sides,
         .shape = self_shape(stack, i),
         .tokens = w->step->tokens,
         .types = w->step->types,
+        .positions = w->step->positions,
+        .position_table = stack->positions,
+        .qkv_linear = &stack->layers[i].qkv,
         .x = x,
         .qkv = w->step->wide,
         .ldqkv = stack_qkv_size(w->spec),
         .y = w->attn,
         .ldy = stack_attn_size(w->spec),
         .own = w->step->hook,
+        .first = stack_hook_layer(stack, 0),
     };
 }
 
@@ -260,15 +271,30 @@ static const void *hook_layer_of(const struct stack *stack, uint32_t i) {
     return stack_hook_layer(stack, i / (stack->spec->layers / stack_groups(stack->spec)));
 }
 
+/* The hook's own rows begin. */
+static void embed_sides(struct walk *w, const struct stack *stack) {
+    if (w->pass->n_tokens == w->pass->rows)
+        return;
+    const struct hook_pass pass = hook_pass_of(w, stack, 0, NULL);
+    w->spec->hook.table->embed(&pass, stack_hook_layer(stack, 0), w->x);
+}
+
 /* The stack's own attention, in place of the next function's. */
 static void hooked_attention(struct walk *w, const struct stack *stack, uint32_t i, bool last) {
     const struct layer *layer = &stack->layers[i];
+    const struct hook_table *hook = w->spec->hook.table;
     const float *x = block_in(w, &layer->attn_norm);
-    ASSERT(w->pass->n_kept == 0);
+    const struct hook_pass pass = hook_pass_of(w, stack, i, x);
+    ASSERT(w->pass->n_kept == 0 || hook->keeps);
+    if (hook->norm_sides)
+        hook->norm_sides(&pass, hook_layer_of(stack, i), w->x, w->t);
     product(w, &layer->qkv, x, w->hidden, w->step->wide, ACTIVATION_NONE, NULL);
     prepare_qk(w, layer, i);
-    const struct hook_pass pass = hook_pass_of(w, stack, i, x);
-    w->spec->hook.table->attention(&pass, hook_layer_of(stack, i));
+    hook->attention(&pass, hook_layer_of(stack, i));
+    if (last && drops_rows(w->pass) && w->pass->n_wanted == 0) {
+        w->rows = 0; /* as in the next function */
+        return;
+    }
     attention_out(w, layer, &layer->attn_out, &layer->attn_norm, last);
 }
 

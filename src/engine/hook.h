@@ -1,12 +1,16 @@
 /* A family's own self-attention, for what no description can say: DeBERTa's positions that meet
- * contents, Longformer's global tokens. A stack's `hook` names it; the family's file owns it.
+ * contents, Longformer's global tokens, ProphetNet's second stream. A stack's `hook` names it; the
+ * family's file owns it.
  *
  * At load it packs tensors of its own into the model's image, layer by layer: load is called to
  * measure, then to pack or to take, and must ask for the same things in the same order each time.
  * In a pass it is given the fused q, k, v of all rows and writes what attention gives; every lane
  * calls it with the same arguments, and it is written like an operation of ops/ops.h: lanes divide
- * rows, columns or heads, and a row's bits depend on nothing but its text. Its texts are never
- * kept: a stack with a hook is not one that generates. */
+ * rows, columns or heads, and a row's bits depend on nothing but its text.
+ *
+ * A hook may have rows of its own beside those of the tokens (`side_rows`). They stand behind the
+ * tokens of all texts, are embedded by the hook, and go through all layers as tokens do; only
+ * attention tells them apart. */
 #ifndef BRISK_ENGINE_HOOK_H
 #define BRISK_ENGINE_HOOK_H
 
@@ -65,6 +69,8 @@ enum status hook_made_linear(const struct hook_loader *l, struct linear *linear,
 /* n floats; `fill` is called once, for all of them as one output. */
 enum status hook_made_floats(const struct hook_loader *l, const float **floats, uint32_t n,
                              const struct hook_made *made, struct error *err) MUST_CHECK;
+/* T5's bucket of key - query, as the stack's buckets say. */
+uint32_t hook_bucket(const struct stack_spec *spec, int64_t distance);
 enum precision hook_precision(const struct hook_loader *l);
 
 /* ---- a pass ---- */
@@ -74,16 +80,25 @@ struct hook_pass {
     struct scratch *scratch; /* of the operations */
     const struct stack_spec *spec;
     uint32_t layer, rows; /* rows of the whole pass */
+    uint32_t first_side;  /* [first_side, rows) are side rows */
     const struct attention_seq *seqs;
     uint32_t n_seqs;
-    struct attention_shape shape; /* as the description has it */
+    /* Texts that are kept come first; their pages of this layer are at kept_offset. */
+    uint32_t n_kept;
+    size_t kept_offset;
+    const struct attention_seq *sides; /* [n_seqs] their side rows, if the hook has any */
+    struct attention_shape shape;      /* as the description has it */
     const int32_t *tokens, *types;
+    const int32_t *positions; /* [rows] rows of the table; a side row's is its text's first */
+    const float *position_table;
+    const struct linear *qkv_linear;
     const float *x; /* [rows, hidden] what q, k and v were made of */
     float *qkv;     /* [rows, ldqkv] all q, all k, all v; may be changed */
     size_t ldqkv;
     float *y; /* [rows, heads * head_size] */
     size_t ldy;
-    float *own; /* what scratch_floats asked for; kept between the layers of a pass */
+    float *own;        /* what scratch_floats asked for; kept between the layers of a pass */
+    const void *first; /* what the hook keeps of layer 0 */
 };
 
 /* Behind a layer: the stream itself. */
@@ -103,6 +118,21 @@ struct hook_table {
     void (*attention)(const struct hook_pass *pass, const void *layer);
     void (*after_layer)(const struct hook_pass *pass, const void *layer,
                         const struct hook_stream *stream); /* or NULL */
+
+    /* The rest is not there in most. Keys that stand behind those of a text's tokens in its pages,
+     * where there is room for so many; of texts that are not kept. */
+    uint32_t (*extra_keys)(const struct stack_spec *spec, uint32_t tokens);
+    /* Side rows of a text, a new piece of a kept one: sides[i] says where, and where their keys go:
+     * behind those of the tokens as extra ones, or by `side_pages` into pages that only this pass
+     * has, the first at past % KV_PAGE_TOKENS. */
+    uint32_t (*side_rows)(const struct stack_spec *spec, uint32_t tokens);
+    bool side_pages;
+    bool side_heads; /* a side row a token, and it is this row that the head looks at */
+    bool keeps;      /* knows of kept texts: the stack may generate */
+    /* Writes the side rows of x [rows, hidden], before EMBED_NORM. */
+    void (*embed)(const struct hook_pass *pass, const void *first, float *x);
+    /* The side rows of t, the norm of x, once more where their norm is another; or NULL. */
+    void (*norm_sides)(const struct hook_pass *pass, const void *layer, const float *x, float *t);
 };
 
 #endif

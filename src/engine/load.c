@@ -126,7 +126,7 @@ enum precision model_precision(const struct model *model) {
 }
 
 uint32_t model_max_rows(const struct model *model) {
-    return model->step.max_rows;
+    return model->step.max_tokens;
 }
 
 static size_t expert_bytes(const struct expert *expert) {

@@ -94,10 +94,13 @@ struct block_copy {
 
 struct step {
     struct scratch *scratch; /* of the operations */
-    uint32_t max_rows, max_pages;
+    uint32_t max_tokens; /* of a pass */
+    uint32_t max_rows;   /* and their side rows */
+    uint32_t max_pages;
     uint32_t head_rows;                            /* rows the head runs at once */
     int32_t *tokens, *positions, *types;           /* [max_rows] */
-    struct attention_seq *seqs, *cross, *remember; /* [LIMIT_BATCH_SEQS] */
+    struct attention_seq *seqs, *sides, *remember; /* [LIMIT_BATCH_SEQS] */
+    struct attention_seq *cross;                   /* [2 * LIMIT_BATCH_SEQS] */
     float **pages; /* [max_pages] of page_data: keys of texts that are not kept */
     float *page_data;
     uint32_t *wanted;                 /* [max_rows] rows of the batch */
@@ -161,7 +164,9 @@ uint32_t stack_groups(const struct stack_spec *spec);     /* layers with weights
 size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables); /* of its linears */
 size_t head_elements(const struct arch *arch);
 bool head_step_is_fp32(const struct head_spec *head, uint32_t step);
-uint32_t arch_max_rows(const struct arch *arch);
+uint32_t stack_side_rows(const struct stack_spec *spec, uint32_t tokens); /* of the hook's own */
+uint32_t stack_extra_keys(const struct stack_spec *spec, uint32_t tokens);
+uint32_t arch_max_tokens(const struct arch *arch);
 uint32_t arch_max_in(const struct arch *arch); /* largest K of a linear */
 
 /* ---- step.c ---- */
@@ -181,7 +186,7 @@ void pages_extend(struct pages *pages, uint32_t length, uint32_t n, struct block
 struct pass {
     struct model *model;
     uint32_t stack;
-    uint32_t rows;
+    uint32_t rows, n_tokens; /* side rows of the hook's follow those of the tokens */
     uint32_t n_pages;        /* of the scratch's */
     uint32_t n_seqs, n_kept; /* step.seqs: first those with pages of their own */
     uint32_t n_cross, n_remember, n_copies;

@@ -9,11 +9,18 @@ static uint32_t pages_for(uint32_t tokens) {
     return (tokens + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS;
 }
 
-/* Segments from the front that fit one pass together. */
-static uint32_t count_fitting(const struct step *step, const struct segment *segments, uint32_t n) {
+/* Segments from the front that fit one pass together, with their side rows; *tokens: of them. */
+static uint32_t count_fitting(const struct step *step, const struct stack_spec *spec,
+                              const struct segment *segments, uint32_t n, uint32_t *tokens) {
     uint32_t rows = 0, i = 0;
-    while (i < n && i < LIMIT_BATCH_SEQS && segments[i].n <= step->max_rows - rows)
-        rows += segments[i++].n;
+    *tokens = 0;
+    for (; i < n && i < LIMIT_BATCH_SEQS; i++) {
+        const uint32_t more = segments[i].n + stack_side_rows(spec, segments[i].n);
+        if (more > step->max_rows - rows)
+            break;
+        rows += more;
+        *tokens += segments[i].n;
+    }
     ASSERT(i > 0); /* a segment longer than model_max_rows */
     return i;
 }
@@ -32,20 +39,23 @@ static void plan_rows(struct pass *pass, const struct segment *segment, uint32_t
     }
 }
 
-/* Rows that someone looks at, and where they are to be written. */
-static void plan_outputs(struct pass *pass, const struct segment *segment) {
+/* Rows that someone looks at, and where they are to be written. What the head makes of side rows is
+ * asked for by the tokens' rows, and `side` is the first of this segment's. */
+static void plan_outputs(struct pass *pass, const struct segment *segment, uint32_t side) {
     struct step *step = &pass->model->step;
+    const struct hook_table *hook = pass->model->stacks[pass->stack].spec->hook.table;
     const struct arch *arch = &pass->model->arch;
     const size_t hidden_size = arch->stacks[pass->stack].hidden_size;
     const bool has_logits =
         segment->logits && arch->head.n_steps > 0 && arch->head.stack == pass->stack;
+    const uint32_t first = has_logits && hook && hook->side_heads ? side : pass->rows;
     ASSERT(segment->n_rows <= segment->n && (segment->rows || segment->n_rows % segment->n == 0));
     for (uint32_t i = 0; i < segment->n_rows; i++) {
         const uint32_t row = segment->rows ? segment->rows[i] : i, at = pass->n_wanted;
         ASSERT(row < segment->n);
-        if (pass->rows + row != at)
+        if (first + row != at)
             pass->all_wanted = false;
-        step->wanted[at] = pass->rows + row;
+        step->wanted[at] = first + row;
         step->hidden_out[at] = segment->hidden ? segment->hidden + i * hidden_size : NULL;
         if (has_logits) {
             step->head_ids[pass->n_head] = at;
@@ -77,7 +87,8 @@ static struct attention_seq plan_kept(struct pass *pass, const struct segment *s
 static struct attention_seq plan_passing(struct pass *pass, const struct segment *segment) {
     struct step *step = &pass->model->step;
     const uint32_t page = pass->n_pages;
-    pass->n_pages += pages_for(segment->n);
+    const uint32_t extra = stack_extra_keys(pass->model->stacks[pass->stack].spec, segment->n);
+    pass->n_pages += pages_for(segment->n + extra);
     ASSERT(pass->n_pages <= step->max_pages);
     return (struct attention_seq){
         .row = pass->rows,
@@ -115,6 +126,36 @@ static void plan_memory(struct pass *pass, const struct segment *segment) {
     }
 }
 
+/* The rows beside a segment's, from `row` on; seq is where the tokens' are. */
+static void plan_sides(struct pass *pass, const struct segment *segment, uint32_t seq,
+                       uint32_t row) {
+    struct step *step = &pass->model->step;
+    const struct stack_spec *spec = pass->model->stacks[pass->stack].spec;
+    const struct attention_seq *text = &step->seqs[seq];
+    const bool own = spec->hook.table->side_pages;
+    const uint32_t past = own ? text->past % KV_PAGE_TOKENS : text->keys;
+    struct attention_seq side = {
+        .row = row,
+        .rows = stack_side_rows(spec, segment->n),
+        .past = past,
+        .pages = own ? step->pages + pass->n_pages : text->pages,
+    };
+    side.keys = past + side.rows;
+    pass->n_pages += own ? pages_for(side.keys) : 0;
+    ASSERT(pass->n_pages <= step->max_pages);
+    for (uint32_t i = 0; i < side.rows; i++) { /* the hook embeds them */
+        step->tokens[row + i] = step->types[row + i] = 0;
+        step->positions[row + i] = step->positions[text->row];
+    }
+    if (stack_has(spec, STACK_CROSS)) {
+        struct attention_seq cross = step->cross[pass->n_cross - 1];
+        cross.row = row;
+        cross.rows = side.rows;
+        step->cross[pass->n_cross++] = cross;
+    }
+    step->sides[seq] = side;
+}
+
 /* Pointers into page_data for pages of this stack's size. */
 static void point_pages(struct step *step, const struct stack_spec *spec) {
     const size_t floats = kv_page_floats(spec->kv_heads, spec->head_size);
@@ -134,23 +175,33 @@ static uint32_t count_kept(const struct segment *segments, uint32_t n) {
 uint32_t pass_plan(struct pass *pass, struct model *model, uint32_t stack,
                    const struct segment *segments, uint32_t n) {
     struct step *step = &model->step;
-    const uint32_t taken = count_fitting(step, segments, n);
-    *pass = (struct pass){.model = model, .stack = stack, .n_seqs = taken, .all_wanted = true};
+    const struct stack_spec *spec = model->stacks[stack].spec;
+    uint32_t tokens;
+    const uint32_t taken = count_fitting(step, spec, segments, n, &tokens);
+    *pass = (struct pass){.model = model,
+                          .stack = stack,
+                          .n_tokens = tokens,
+                          .n_seqs = taken,
+                          .all_wanted = true};
     pass->n_kept = count_kept(segments, taken);
-    if (pass->n_kept < taken)
-        point_pages(step, model->stacks[stack].spec);
-    uint32_t kept = 0, passing = pass->n_kept;
+    const bool has_sides = spec->hook.table && spec->hook.table->side_rows;
+    if (pass->n_kept < taken || has_sides)
+        point_pages(step, spec);
+    uint32_t kept = 0, passing = pass->n_kept, side = tokens;
     for (uint32_t i = 0; i < taken; i++) {
         const struct segment *segment = &segments[i];
         plan_rows(pass, segment, segment->sequence ? segment->sequence->length : 0);
-        if (segment->sequence)
-            step->seqs[kept++] = plan_kept(pass, segment);
-        else
-            step->seqs[passing++] = plan_passing(pass, segment);
+        const uint32_t seq = segment->sequence ? kept++ : passing++;
+        step->seqs[seq] =
+            segment->sequence ? plan_kept(pass, segment) : plan_passing(pass, segment);
         plan_memory(pass, segment);
-        plan_outputs(pass, segment);
+        plan_outputs(pass, segment, side);
+        if (has_sides)
+            plan_sides(pass, segment, seq, side);
+        side += stack_side_rows(spec, segment->n);
         pass->rows += segment->n;
     }
+    pass->rows = side;
     if (pass->n_wanted != pass->rows)
         pass->all_wanted = false;
     pass->pools = model->arch.head.rows == ROWS_MEAN && pass->n_head > 0;

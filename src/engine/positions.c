@@ -58,6 +58,10 @@ static uint32_t bucket_of(int64_t distance, uint32_t buckets, uint32_t reach, bo
     return first + (bucket < buckets ? bucket : buckets - 1);
 }
 
+uint32_t hook_bucket(const struct stack_spec *spec, int64_t distance) {
+    return bucket_of(distance, spec->buckets, spec->bucket_reach, stack_has(spec, STACK_CAUSAL));
+}
+
 /* The slope of head `head` (transformers' build_alibi_tensor, MPT's too): powers of 2^(-8 / n) for
  * the largest power of two n, then the odd powers of its root. */
 static float slope_of(const struct stack_spec *spec, uint32_t head) {
@@ -94,8 +98,7 @@ static void fill_buckets(const struct stack_spec *spec, const struct tensor *ten
     float *learned = mem_alloc((size_t)spec->buckets * spec->heads * sizeof *learned);
     tensor_to_floats(tensor, 0, (size_t)spec->buckets * spec->heads, learned);
     for (int64_t d = 1 - reach; d < reach; d++) {
-        const uint32_t bucket =
-            bucket_of(d, spec->buckets, spec->bucket_reach, stack_has(spec, STACK_CAUSAL));
+        const uint32_t bucket = hook_bucket(spec, d);
         for (uint32_t h = 0; h < spec->heads; h++)
             bias[(size_t)h * (size_t)(2 * reach - 1) + (size_t)(d + reach - 1)] =
                 learned[(size_t)bucket * spec->heads + h];

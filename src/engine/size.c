@@ -83,8 +83,18 @@ bool head_step_is_fp32(const struct head_spec *head, uint32_t step) {
     return head->kind != HEAD_LM && step + 1 == head->n_steps;
 }
 
+uint32_t stack_side_rows(const struct stack_spec *spec, uint32_t tokens) {
+    const struct hook_table *hook = spec->hook.table;
+    return hook && hook->side_rows ? hook->side_rows(spec, tokens) : 0;
+}
+
+uint32_t stack_extra_keys(const struct stack_spec *spec, uint32_t tokens) {
+    const struct hook_table *hook = spec->hook.table;
+    return hook && hook->extra_keys ? hook->extra_keys(spec, tokens) : 0;
+}
+
 /* A text that attention must see whole fits in one pass; causal ones come in chunks. */
-uint32_t arch_max_rows(const struct arch *arch) {
+uint32_t arch_max_tokens(const struct arch *arch) {
     uint32_t rows = LIMIT_BATCH_TOKENS;
     for (uint32_t i = 0; i < arch->n_stacks; i++)
         if (!stack_has(&arch->stacks[i], STACK_CAUSAL) && arch->stacks[i].max_positions > rows)

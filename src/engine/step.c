@@ -6,7 +6,7 @@
 #define HEAD_SCRATCH (32 * MiB)
 
 struct widths {
-    size_t rows, pages, page_floats, hidden, wide, attn;
+    size_t tokens, rows, pages, page_floats, hidden, wide, attn;
     size_t routed, per_token, experts;
     size_t angles[ARCH_ROPES];
     size_t hook; /* floats */
@@ -34,12 +34,26 @@ static void add_stack(struct widths *w, const struct arch *arch, uint32_t stack)
     w->page_floats = larger(w->page_floats, kv_page_floats(spec->kv_heads, spec->head_size));
 }
 
+/* Rows of the largest pass, and pages of texts that are not kept: each may begin and end within a
+ * page, where side rows' keys begin anywhere twice. */
+static void add_rows(struct widths *w, const struct arch *arch) {
+    size_t sides = 0, extra = 0, broken = 1;
+    for (uint32_t i = 0; i < arch->n_stacks; i++) {
+        const struct stack_spec *spec = &arch->stacks[i];
+        sides = larger(sides, stack_side_rows(spec, (uint32_t)w->tokens));
+        extra = larger(extra, stack_extra_keys(spec, (uint32_t)w->tokens));
+        broken = spec->hook.table && spec->hook.table->side_pages ? 3 : broken;
+    }
+    w->rows = w->tokens + sides;
+    w->pages = (w->rows + extra) / KV_PAGE_TOKENS + broken * LIMIT_BATCH_SEQS;
+}
+
 static struct widths widths_of(const struct arch *arch) {
-    struct widths w = {.rows = arch_max_rows(arch)};
+    struct widths w = {.tokens = arch_max_tokens(arch)};
+    add_rows(&w, arch);
     for (uint32_t i = 0; i < arch->n_stacks; i++)
         add_stack(&w, arch, i);
     w.wide = larger(w.wide, larger(w.hidden, w.attn)); /* gathered rows of both pass through it */
-    w.pages = w.rows / KV_PAGE_TOKENS + LIMIT_BATCH_SEQS;
     size_t largest = 1;
     for (uint32_t i = 0; i < arch->head.n_steps; i++) {
         const size_t outputs = arch->head.steps[i].outputs;
@@ -91,7 +105,8 @@ static size_t layout(struct step *s, const struct widths *w, char *base) {
     s->logits_out = carve(base, &used, w->rows, sizeof *s->logits_out);
     s->pages = carve(base, &used, w->pages, sizeof *s->pages);
     s->seqs = carve(base, &used, LIMIT_BATCH_SEQS, sizeof *s->seqs);
-    s->cross = carve(base, &used, LIMIT_BATCH_SEQS, sizeof *s->cross);
+    s->sides = carve(base, &used, LIMIT_BATCH_SEQS, sizeof *s->sides);
+    s->cross = carve(base, &used, 2 * LIMIT_BATCH_SEQS, sizeof *s->cross);
     s->remember = carve(base, &used, LIMIT_BATCH_SEQS, sizeof *s->remember);
     s->copies = carve(base, &used, LIMIT_BATCH_SEQS, sizeof *s->copies);
     return used;
@@ -103,17 +118,24 @@ size_t step_estimate_bytes(const struct arch *arch) {
     return layout(&none, &w, NULL) + w.rows * arch_max_in(arch); /* and what the operations make */
 }
 
+/* With extra ones in pages of their own, whose first and last are not full. */
 static uint32_t max_keys(const struct arch *arch) {
-    uint32_t keys = arch_max_rows(arch);
-    for (uint32_t i = 0; i < arch->n_stacks; i++)
-        if (arch->stacks[i].max_positions > keys)
-            keys = arch->stacks[i].max_positions;
-    return keys;
+    uint32_t keys = arch_max_tokens(arch), extra = 0;
+    for (uint32_t i = 0; i < arch->n_stacks; i++) {
+        const struct stack_spec *spec = &arch->stacks[i];
+        keys = spec->max_positions > keys ? spec->max_positions : keys;
+        if (spec->hook.table && (spec->hook.table->extra_keys || spec->hook.table->side_pages))
+            extra = 4 * KV_PAGE_TOKENS;
+    }
+    for (uint32_t i = 0, most = keys; i < arch->n_stacks; i++)
+        keys = (uint32_t)larger(keys, most + stack_extra_keys(&arch->stacks[i], most));
+    return keys + extra;
 }
 
 enum status step_create(struct model *model, struct error *err) {
     struct step *s = &model->step;
     const struct widths w = widths_of(&model->arch);
+    s->max_tokens = (uint32_t)w.tokens;
     s->max_rows = (uint32_t)w.rows;
     s->max_pages = (uint32_t)w.pages;
     s->head_rows = (uint32_t)w.head_rows;

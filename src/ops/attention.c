@@ -176,12 +176,16 @@ static void write_token(const struct attention_shape *shape, float *page, uint32
     }
 }
 
-/* The values behind a text's last token become zero when it begins their page: masked or not they
- * are multiplied, and what another text left there need not be finite. */
+/* What stands behind a text's last token becomes zero when it begins the page: masked or not it is
+ * multiplied, and what another text left there need not be finite. */
 static void clear_behind(const struct attention_shape *shape, float *page, uint32_t last) {
     const size_t head_floats = (size_t)shape->head_size * KV_PAGE_TOKENS;
     float *values = page + shape->kv_heads * head_floats + (size_t)(last + 1) * shape->head_size;
     const size_t bytes = (KV_PAGE_TOKENS - 1 - last) * (size_t)shape->head_size * sizeof(float);
+    for (size_t i = 0; i < (size_t)shape->kv_heads * shape->head_size; i++) {
+        memset(page + i * KV_PAGE_TOKENS + last + 1, 0,
+               (KV_PAGE_TOKENS - 1 - last) * sizeof(float));
+    }
     for (uint32_t h = 0; h < shape->kv_heads; h++) {
         memset(values + h * head_floats, 0, bytes);
     }

@@ -6,11 +6,20 @@ import transformers as hf
 import cases
 import vocabulary
 from heads import NLI, Head, labels
-from seq2seq import LABELS, SMALL, asked, generating, likely_end
+from seq2seq import LABELS, SMALL, T5, asked, generating, likely_end, size_of, t5_tokenizer
 
 
 def led_tokenizer():
     return vocabulary.byte_bpe(407, vocabulary.ROBERTA_SPECIAL, hf.LEDTokenizerFast)
+
+
+def longer(tokenizer, most=100):
+    """Texts of more tokens than attention takes at once."""
+    def make():
+        made = tokenizer()
+        made.model_max_length = most
+        return made
+    return make
 
 
 def led_heads():
@@ -37,6 +46,21 @@ def led_heads():
                {"question-answering": cases.question_answering()})
 
 
+def longt5_heads():
+    def make(**more):
+        return hf.LongT5Config(**T5 | {"vocab_size": size_of(t5_tokenizer()), "local_radius": 5} | more)
+    # Most texts end inside a block of 7, "Rain." in the first.
+    blocks = {"encoder_attention_type": "transient-global", "global_block_size": 7}
+    gated = {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
+    yield generating("longt5", "text2text-generation", hf.LongT5ForConditionalGeneration, make(), t5_tokenizer)
+    yield generating("longt5", "global", hf.LongT5ForConditionalGeneration, make(**blocks), t5_tokenizer)
+    yield generating("longt5", "gated", hf.LongT5ForConditionalGeneration,
+                     make(**blocks | gated | {"global_block_size": 4, "local_radius": 3}), t5_tokenizer,
+                     task="summarization", rows=asked()[:5], dtype="BF16")
+    yield Head("longt5", "feature-extraction", hf.LongT5EncoderModel, make(**blocks), longer(t5_tokenizer),
+               {"feature-extraction": cases.feature_extraction()})
+
+
 def all_heads():
-    for rows in (led_heads,):
+    for rows in (led_heads, longt5_heads):
         yield from rows()

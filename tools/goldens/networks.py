@@ -39,7 +39,7 @@ def fill(model, seed, scale):
             if name == "final_logits_bias":
                 buffer.copy_(0.3 * torch.randn(buffer.shape, generator=generator))
         for module in model.modules():
-            if type(module).__name__ in ("T5LayerNorm", "UMT5LayerNorm"):
+            if type(module).__name__ in ("T5LayerNorm", "UMT5LayerNorm", "LongT5LayerNorm"):
                 module.weight.add_(1)
 
 

@@ -6,10 +6,11 @@ JSON of the service comes out. Input that is too long is truncated as the servic
 import copy
 
 import torch
+import transformers
 from transformers import (AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM,
                           AutoModelForQuestionAnswering, AutoModelForSeq2SeqLM,
-                          AutoModelForSequenceClassification, AutoModelForTextEncoding,
-                          AutoModelForTokenClassification, pipeline)
+                          AutoModelForSequenceClassification, AutoModelForTokenClassification,
+                          pipeline)
 
 import networks
 
@@ -104,9 +105,9 @@ def general(task):
 
 def auto_of(task, folder):
     """A T5EncoderModel's config alone would make a T5Model, which needs a decoder's input."""
-    config = AutoConfig.from_pretrained(folder)
-    encoder = task == "feature-extraction" and (config.architectures or [""])[0].endswith("EncoderModel")
-    return AutoModelForTextEncoding if encoder else AUTO[task]
+    name = (AutoConfig.from_pretrained(folder).architectures or [""])[0]
+    encoder = task == "feature-extraction" and name.endswith("EncoderModel")
+    return getattr(transformers, name) if encoder else AUTO[task]
 
 
 class Pipelines:
