@@ -56,8 +56,8 @@ uniq    = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1))
 suffix_isa = $(strip $(if $(filter %_avx512_vnni,$(1)),avx512_vnni,$(if $(filter %_avx512,$(1)),avx512,$(if \
               $(filter %_avx2,$(1)),avx2))))
 
-.PHONY: all release debug asan tsan run test test-unit test-golden test-http test-tsan test-diff \
-        test-clients check format fuzz bench clean install help compile_commands.json
+.PHONY: all release debug asan tsan run test test-unit test-golden test-http test-mixed test-tsan \
+        test-diff test-clients check format fuzz bench clean install help compile_commands.json
 .SECONDARY:
 
 all: release
@@ -113,6 +113,10 @@ test-golden: $(BUILD)/tests/runtime/golden_test
 
 test-http: $(BUILD)/brisk
 	@python3 tests/http/run.py $(BUILD)/brisk
+
+# Ten thousand requests to many families within a memory limit; test-http has a small form of it.
+test-mixed: $(BUILD)/brisk
+	@python3 tests/mixed.py $(BUILD)/brisk
 
 test-tsan:
 	@$(MAKE) --no-print-directory CONFIG=tsan test-unit M=base

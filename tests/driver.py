@@ -1,6 +1,6 @@
 """Starts a `brisk serve` of its own for a test, waits until it answers, and ends it by its own
 process id. Also asks it things over one kept connection. Standard library only; used by tests/http,
-tests/clients and tests/soak.py.
+tests/clients, tests/mixed.py and tests/soak.py.
 """
 import atexit
 import http.client
@@ -30,6 +30,26 @@ def golden_cases():
         cases = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(cases, list):
             yield f"{path.parent.parent.name}/{path.parent.name}", cases
+
+
+def difference(got, wanted, tolerance, path="answer"):
+    """Where an answer is not the expected one, in words; None when it is. Warnings may come on top:
+    goldens know none. Numbers with a fraction may differ by the tolerance, or that share of them."""
+    if isinstance(wanted, float):
+        near = isinstance(got, (int, float)) and abs(got - wanted) <= tolerance * max(1, abs(wanted))
+        return None if near else f"{path}: got {got!r}, wanted {wanted!r}"
+    if isinstance(wanted, dict) and isinstance(got, dict):
+        keys = sorted(set(got) - ({"warnings"} - set(wanted)))
+        if keys != sorted(wanted):
+            return f"keys of {path}: got {keys!r}, wanted {sorted(wanted)!r}"
+        pairs = [(got[key], wanted[key], f"{path}.{key}") for key in wanted]
+    elif isinstance(wanted, list) and isinstance(got, list):
+        if len(got) != len(wanted):
+            return f"length of {path}: got {len(got)}, wanted {len(wanted)}"
+        pairs = [(*pair, f"{path}[{i}]") for i, pair in enumerate(zip(got, wanted))]
+    else:
+        return None if got == wanted else f"{path}: got {got!r}, wanted {wanted!r}"
+    return next(filter(None, (difference(a, b, tolerance, where) for a, b, where in pairs)), None)
 
 
 def slowness(binary):

@@ -20,12 +20,13 @@ import test_command_line
 import test_connections
 import test_inputs
 import test_lifecycle
+import test_mixed
 import test_models
 import test_packed
 import test_routes
 
 assert all((test_answers, test_chats, test_command_line, test_connections, test_inputs, test_lifecycle,
-            test_models, test_packed, test_routes))  # imported for the tests they register
+            test_mixed, test_models, test_packed, test_routes))  # imported for the tests they register
 
 
 class Context:

@@ -14,22 +14,6 @@ def golden(model):
     return json.loads((driver.GOLDEN / model / "cases.json").read_text(encoding="utf-8"))
 
 
-def close(got, wanted, tolerance, path="answer"):
-    if isinstance(wanted, float):
-        true(isinstance(got, (int, float)) and abs(got - wanted) <= tolerance * max(1, abs(wanted)),
-             f"{path}: got {got!r}, wanted {wanted!r}")
-    elif isinstance(wanted, dict) and isinstance(got, dict):
-        equal(sorted(got), sorted(wanted), f"keys of {path}")
-        for key in wanted:
-            close(got[key], wanted[key], tolerance, f"{path}.{key}")
-    elif isinstance(wanted, list) and isinstance(got, list):
-        equal(len(got), len(wanted), f"length of {path}")
-        for i, pair in enumerate(zip(got, wanted)):
-            close(*pair, tolerance, f"{path}[{i}]")
-    else:
-        equal(got, wanted, path)
-
-
 MODELS = ["gpt2/text-generation", "bert/fill-mask", "distilbert/text-classification", "roberta/token-classification",
           "bert/question-answering", "roberta/feature-extraction", "bert/sentence-mean",
           "bart/zero-shot-classification", "bart/summarization"]
@@ -41,7 +25,7 @@ def golden_answers(context, model):
     for case in golden(model)[:4]:
         answer = context.client.call("POST", f"/pipeline/{case['task']}/{model}", case["body"], NO_CACHE)
         equal(answer.status, 200, f"{case['name']}: status ({answer!r})")
-        close(answer.json, case["answer"], case["tolerance"], case["name"])
+        equal(driver.difference(answer.json, case["answer"], case["tolerance"]), None, case["name"])
 
 
 @test
