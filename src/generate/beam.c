@@ -2,15 +2,16 @@
  * (number of EOS tokens + 1) * num_beams candidates a step, of which the best num_beams may finish
  * and the best unfinished go on; length penalty on finished texts; the three kinds of early
  * stopping. Scores are floats and empty places have -1e9, as there, so that equal inputs make equal
- * choices. It knows nothing of the model: lines hand it their logits. */
+ * choices. It knows nothing of the model: lines hand it their logits.
+ *
+ * Diverse beam search (Vijayakumar et al. 2016; groups.c) is several of these searches side by
+ * side. */
 #include "generate/parts.h"
 
 #include <math.h>
 
-void beams_create(struct generation *generation) {
-    struct beams *beams = &generation->beams;
+void beams_create(struct generation *generation, struct beams *beams, uint32_t first, uint32_t n) {
     struct arena *arena = &generation->arena;
-    const uint32_t n = generation->config.num_beams;
     const uint32_t n_eos = generation->config.n_eos;
     const size_t room = generation->max_length - generation->n_prompt;
     *beams = (struct beams){.n = n, .n_running = n};
@@ -23,13 +24,14 @@ void beams_create(struct generation *generation) {
     beams->done = arena_zalloc(arena, n, sizeof(*beams->done));
     beams->taken = arena_alloc(arena, n * sizeof(*beams->taken));
     for (uint32_t i = 0; i < n; i++) {
-        beams->order[i] = &generation->lines[i];
+        struct line *line = &generation->lines[first + i];
+        beams->order[i] = line;
         beams->done[i].ids = arena_alloc(arena, room * sizeof(int32_t));
         beams->done[i].score = BEAM_NO_SCORE;
         /* All begin alike, so that only the first may count at first. */
-        generation->lines[i].score = i == 0 ? 0 : BEAM_NO_SCORE;
+        line->score = i == 0 ? 0 : BEAM_NO_SCORE;
     }
-    beams->random = generation->lines[0].random;
+    beams->random = generation->lines[first].random;
 }
 
 /* ---- candidates ---- */
@@ -48,9 +50,8 @@ static uint32_t keep_best(struct beams *beams, const float *scores, uint32_t voc
 
 /* Draws without replacement from the softmax over all beams' candidates: the largest of
  * log p + Gumbel noise, in that order (Kool et al. 2019), which is torch.multinomial's law. */
-static uint32_t keep_drawn(struct generation *generation, const float *scores, uint32_t beam,
-                           uint32_t n) {
-    struct beams *beams = &generation->beams;
+static uint32_t keep_drawn(struct generation *generation, struct beams *beams, const float *scores,
+                           uint32_t beam, uint32_t n) {
     struct candidates *c = &generation->candidates;
     const float before = beams->order[beam]->score;
     candidates_fill(c, scores, generation->vocab_size);
@@ -66,16 +67,14 @@ static uint32_t keep_drawn(struct generation *generation, const float *scores, u
     return n;
 }
 
-/* Fills ranked and values, in the order in which they count; returns how many. */
-static uint32_t find_candidates(struct generation *generation) {
-    struct beams *beams = &generation->beams;
+uint32_t beams_find(struct generation *generation, struct beams *beams) {
     const uint32_t vocab_size = generation->vocab_size;
     uint32_t n = 0;
     for (uint32_t beam = 0; beam < beams->n_running; beam++) {
         struct line *line = beams->order[beam];
         ops_log_softmax(line->logits, vocab_size);
         generation_score(generation, line, beam);
-        n = generation->config.do_sample ? keep_drawn(generation, line->logits, beam, n)
+        n = generation->config.do_sample ? keep_drawn(generation, beams, line->logits, beam, n)
                                          : keep_best(beams, line->logits, vocab_size, beam, n);
     }
     ranked_sort(beams->ranked, n);
@@ -88,13 +87,12 @@ static uint32_t find_candidates(struct generation *generation) {
 
 /* ---- finished texts ---- */
 
-static float penalized(float score, uint32_t length, float length_penalty) {
+float beams_penalized(float score, uint32_t length, float length_penalty) {
     return score / (float)pow(length, (double)length_penalty);
 }
 
-/* Keeps ids[n] + last among the best, if it is one of them; those before win ties. */
-static void add_done(struct beams *beams, const int32_t *ids, uint32_t n, int32_t last, float score,
-                     enum finish_reason reason) {
+void beams_keep(struct beams *beams, const int32_t *ids, uint32_t n, float score,
+                enum finish_reason reason) {
     uint32_t at = beams->n;
     while (at > 0 && score > beams->done[at - 1].score) {
         at--;
@@ -105,14 +103,13 @@ static void add_done(struct beams *beams, const int32_t *ids, uint32_t n, int32_
     struct hypothesis dropped = beams->done[beams->n - 1];
     memmove(&beams->done[at + 1], &beams->done[at], (beams->n - 1 - at) * sizeof(dropped));
     memcpy(dropped.ids, ids, n * sizeof(*ids));
-    dropped.ids[n] = last;
-    dropped.n = n + 1;
+    dropped.n = n;
     dropped.score = score;
     dropped.reason = reason;
     beams->done[at] = dropped;
 }
 
-static bool all_done(const struct beams *beams) {
+bool beams_all_done(const struct beams *beams) {
     for (uint32_t i = 0; i < beams->n; i++) {
         if (beams->done[i].reason == FINISH_NONE) {
             return false;
@@ -123,15 +120,15 @@ static bool all_done(const struct beams *beams) {
 
 /* Whether the best running text could still beat the worst finished one. `length`: new tokens. */
 static bool can_improve(const struct generation *generation, uint32_t length) {
-    const struct beams *beams = &generation->beams;
+    const struct beams *beams = generation->groups;
     const struct generation_config *config = &generation->config;
-    if (!all_done(beams)) {
+    if (!beams_all_done(beams)) {
         return true;
     }
     if (config->early_stopping == EARLY_STOPPING_NEVER && config->length_penalty > 0) {
         length = generation->max_length - generation->n_prompt;
     }
-    return penalized(beams->order[0]->score, length, config->length_penalty) >
+    return beams_penalized(beams->order[0]->score, length, config->length_penalty) >
            beams->done[beams->n - 1].score;
 }
 
@@ -139,8 +136,7 @@ static bool can_improve(const struct generation *generation, uint32_t length) {
 
 /* Gives chosen beam j a line that holds what its parent's holds: the parent's own for its first
  * child, a free line made a copy for the others. */
-static void assign_lines(struct generation *generation, const uint32_t *parents, uint32_t n) {
-    struct beams *beams = &generation->beams;
+static void assign_lines(struct beams *beams, const uint32_t *parents, uint32_t n) {
     uint32_t free_line = 0;
     memset(beams->taken, 0, beams->n * sizeof(*beams->taken));
     for (uint32_t j = 0; j < n; j++) {
@@ -170,9 +166,7 @@ static void assign_lines(struct generation *generation, const uint32_t *parents,
     beams->next = order;
 }
 
-/* The best unfinished candidates become the running beams. */
-static void go_on(struct generation *generation, uint32_t n_candidates) {
-    struct beams *beams = &generation->beams;
+void beams_go_on(const struct generation *generation, struct beams *beams, uint32_t n_candidates) {
     uint32_t parents[LIMIT_BEAMS];
     uint32_t chosen[LIMIT_BEAMS];
     uint32_t n = 0;
@@ -195,7 +189,7 @@ static void go_on(struct generation *generation, uint32_t n_candidates) {
     for (uint32_t j = 0; j < n; j++) {
         parents[j] = beams->ranked[chosen[j]].index / generation->vocab_size;
     }
-    assign_lines(generation, parents, n);
+    assign_lines(beams, parents, n);
     for (uint32_t j = 0; j < n; j++) {
         struct line *line = beams->order[j];
         line->ids[line->n++] = (int32_t)(beams->ranked[chosen[j]].index % generation->vocab_size);
@@ -205,12 +199,12 @@ static void go_on(struct generation *generation, uint32_t n_candidates) {
 }
 
 bool beams_step(struct generation *generation, bool out_of_time) {
-    struct beams *beams = &generation->beams;
+    struct beams *beams = generation->groups;
     const struct generation_config *config = &generation->config;
-    const uint32_t n = find_candidates(generation);
+    const uint32_t n = beams_find(generation, beams);
     bool all_hit = true;
     for (uint32_t i = 0; i < n; i++) {
-        const struct line *line = beams->order[beams->ranked[i].index / generation->vocab_size];
+        struct line *line = beams->order[beams->ranked[i].index / generation->vocab_size];
         const int32_t token = (int32_t)(beams->ranked[i].index % generation->vocab_size);
         enum finish_reason hit = stopping_check(&generation->stopping, line->ids, line->n, token);
         if (hit == FINISH_NONE && out_of_time) {
@@ -219,22 +213,23 @@ bool beams_step(struct generation *generation, bool out_of_time) {
         beams->hits[i] = hit;
         all_hit = all_hit && hit != FINISH_NONE;
         if (hit != FINISH_NONE && i < beams->n) {
-            const uint32_t length = line->n - generation->n_prompt;
-            add_done(beams, line->ids + generation->n_prompt, length, token,
-                     penalized(beams->values[i], length + 1, config->length_penalty), hit);
+            const uint32_t length = line->n - generation->n_prompt + 1;
+            line->ids[line->n] = token; /* a free place: the line goes on with another one */
+            beams_keep(beams, line->ids + generation->n_prompt, length,
+                       beams_penalized(beams->values[i], length, config->length_penalty), hit);
         }
     }
     if (all_hit) {
         return true;
     }
-    go_on(generation, n);
+    beams_go_on(generation, beams, n);
     const uint32_t length = beams->order[0]->n - generation->n_prompt;
     return !can_improve(generation, length) ||
-           (config->early_stopping == EARLY_STOPPING_TRUE && all_done(beams));
+           (config->early_stopping == EARLY_STOPPING_TRUE && beams_all_done(beams));
 }
 
 void beams_finish(struct generation *generation, enum finish_reason reason) {
-    struct beams *beams = &generation->beams;
+    struct beams *beams = generation->groups;
     for (uint32_t i = 0; i < generation->n_outputs; i++) {
         struct hypothesis *done = &beams->done[i];
         if (done->reason == FINISH_NONE && i < beams->n_running) {

@@ -61,6 +61,7 @@ static const struct key keys[] = {
     KEY("bos_token_id", TOKEN, bos),
     KEY("constraints", PRESENT, constraints),
     KEY("decoder_start_token_id", TOKEN, decoder_start),
+    KEY("diversity_penalty", FLOAT, diversity_penalty),
     KEY("do_sample", BOOL, do_sample),
     KEY("dola_layers", PRESENT, dola_layers),
     KEY("early_stopping", EARLY_STOPPING, early_stopping),
@@ -369,7 +370,6 @@ static enum status check_ways(const struct generation_config *config, struct err
         bool asked;
         const char *key, *what;
     } ways[] = {
-        {config->num_beam_groups > 1, "num_beam_groups", "diverse beam search"},
         {config->constraints, "constraints", "beam search under constraints"},
         {config->force_words, "force_words_ids", "beam search under constraints"},
         {config->guidance_scale != 1, "guidance_scale", "classifier-free guidance"},
@@ -386,6 +386,31 @@ static enum status check_ways(const struct generation_config *config, struct err
             return ERR(err, INPUT, "%s asks for %s, which Brisk does not have: leave it out",
                        ways[i].key, ways[i].what);
         }
+    }
+    return STATUS_OK;
+}
+
+/* Diverse beam search. Without beams the groups mean nothing, as in `transformers`. */
+static enum status check_groups(const struct generation_config *config, struct error *err) {
+    const uint32_t groups = config->num_beam_groups;
+    if (config->num_beams == 1 || groups == 1) {
+        return STATUS_OK;
+    }
+    if (groups == 0 || config->num_beams % groups != 0) {
+        return ERR(err, INPUT, "num_beam_groups is %u, must divide num_beams, which is %u", groups,
+                   config->num_beams);
+    }
+    if (config->do_sample) {
+        return ERR(err, INPUT,
+                   "num_beam_groups is %u, but groups of beams draw no tokens: set do_sample to "
+                   "false",
+                   groups);
+    }
+    if (!(config->diversity_penalty > 0)) {
+        return ERR(
+            err, INPUT,
+            "diversity_penalty is %g, must be above 0: else the %u groups of beams are alike",
+            (double)config->diversity_penalty, groups);
     }
     return STATUS_OK;
 }
@@ -432,5 +457,6 @@ enum status generation_config_check(const struct generation_config *config, stru
     if (config->max_time_s < 0) {
         return ERR(err, INPUT, "max_time is %g, must not be negative", config->max_time_s);
     }
-    return check_ways(config, err);
+    const enum status status = check_groups(config, err);
+    return status == STATUS_OK ? check_ways(config, err) : status;
 }

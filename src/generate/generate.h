@@ -5,7 +5,8 @@
  *     generation_create -> { generation_plan -> (one pass of the model) -> generation_advance }*
  *
  * The reference is `transformers`' GenerationMixin (4.57): greedy, sample, beam search and beam
- * sampling, with the same order of logits processors and the same stopping rules.
+ * sampling, with the same order of logits processors and the same stopping rules; and diverse beam
+ * search as it was there before.
  * It knows no text but through struct generation_text, no queues, no threads. */
 #ifndef BRISK_GENERATE_GENERATE_H
 #define BRISK_GENERATE_GENERATE_H
@@ -35,6 +36,8 @@ struct generation_config {
     float encoder_repetition_penalty;                            /* 1: off */
     uint32_t no_repeat_ngram_size, encoder_no_repeat_ngram_size; /* 0: off */
     uint32_t num_beams, num_return_sequences;
+    uint32_t num_beam_groups; /* 1: plain beam search; counts with num_beams > 1 only */
+    float diversity_penalty;
     float length_penalty;
     enum early_stopping early_stopping;
     /* Lengths count tokens; 0: not given. max_length and min_length include the prompt in
@@ -61,9 +64,8 @@ struct generation_config {
     uint32_t n_stop;
     /* Ways of generating that Brisk has not; generation_config_check refuses them by name, as
      * `transformers` 4.57 does, which has moved most of them out of the library. */
-    uint32_t num_beam_groups; /* 1: off */
-    float penalty_alpha;      /* 0: off */
-    float guidance_scale;     /* 1: off */
+    float penalty_alpha;  /* 0: off */
+    float guidance_scale; /* 1: off */
     bool constraints, force_words, dola_layers, token_healing, watermarking;
 };
 

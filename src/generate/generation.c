@@ -140,7 +140,7 @@ enum status generation_create(struct generation **out, const struct generation_i
         return status;
     }
     if (generation->config.num_beams > 1) {
-        beams_create(generation);
+        groups_create(generation);
     }
     generation->memory = input->memory ? memory_ref(input->memory) : NULL;
     *out = generation;
@@ -209,8 +209,11 @@ uint32_t generation_plan(struct generation *generation, uint32_t budget, struct 
     } else if (!generation->prefilled) {
         n = plan_prompt(generation, budget, segments);
     } else if (generation->config.num_beams > 1) {
-        for (; n < generation->beams.n_running; n++) {
-            segments[n] = token_segment(generation, generation->beams.order[n]);
+        for (uint32_t g = 0; g < generation->n_groups; g++) {
+            const struct beams *beams = &generation->groups[g];
+            for (uint32_t i = 0; i < beams->n_running && !beams->over; i++) {
+                segments[n++] = token_segment(generation, beams->order[i]);
+            }
         }
     } else {
         for (uint32_t i = 0; i < generation->n_lines; i++) {
@@ -236,6 +239,8 @@ void generation_score(struct generation *generation, struct line *line, uint32_t
         .encoder_ids = generation->encoder_ids,
         .n_encoder_ids = generation->n_encoder_ids,
         .beam = beam,
+        .chosen = generation->chosen,
+        .n_chosen = generation->n_chosen,
         .scores = line->logits,
         .vocab_size = generation->vocab_size,
         .seen = generation->seen,
@@ -265,8 +270,8 @@ static void step_line(struct generation *generation, struct line *line, bool out
 
 static enum status finish(struct generation *generation, enum finish_reason reason) {
     generation->finished = true;
-    if (generation->config.num_beams > 1) {
-        beams_finish(generation, reason);
+    if (generation->n_groups > 0) {
+        (generation->n_groups > 1 ? groups_finish : beams_finish)(generation, reason);
         return STATUS_OK;
     }
     for (uint32_t i = 0; i < generation->n_outputs; i++) {
@@ -313,9 +318,10 @@ enum status generation_advance(struct generation *generation) {
     const struct generation_config *config = &generation->config;
     const bool out_of_time =
         config->max_time_s > 0 && clock_seconds_since(generation->start_ns) > config->max_time_s;
-    if (config->num_beams > 1) {
-        return beams_step(generation, out_of_time) ? finish(generation, FINISH_LENGTH)
-                                                   : STATUS_AGAIN;
+    if (generation->n_groups > 0) {
+        const bool over =
+            (generation->n_groups > 1 ? groups_step : beams_step)(generation, out_of_time);
+        return over ? finish(generation, FINISH_LENGTH) : STATUS_AGAIN;
     }
     bool live = false;
     for (uint32_t i = 0; i < generation->n_lines; i++) {

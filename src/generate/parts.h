@@ -18,7 +18,9 @@ struct scoring {
     uint32_t min_length;
     const int32_t *encoder_ids; /* the input text's: encoder's, or the prompt itself */
     uint32_t n_encoder_ids;
-    uint32_t beam; /* 0: the best one, or no beams */
+    uint32_t beam;         /* 0: the best one (of its group), or no beams */
+    const int32_t *chosen; /* [n_chosen] what earlier groups of beams have chosen in this step */
+    uint32_t n_chosen;
     float *scores; /* [vocab_size] changed in place */
     uint32_t vocab_size;
     uint8_t *seen; /* [vocab_size] zero before and after */
@@ -89,7 +91,7 @@ bool stopping_is_eos(const struct generation_config *config, int32_t id);
 enum finish_reason stopping_check(struct stopping *stopping, const int32_t *ids, uint32_t n,
                                   int32_t last);
 
-/* ---- generation.c and beam.c ---- */
+/* ---- generation.c, beam.c and groups.c ---- */
 /* One live text: a sequence of its own in the engine. */
 struct line {
     struct sequence *sequence;
@@ -112,8 +114,9 @@ struct hypothesis {
 };
 #define BEAM_NO_SCORE (-1e9f) /* as `transformers` marks empty places */
 
+/* One beam search; diverse beam search has several, a group each. */
 struct beams {
-    uint32_t n;               /* num_beams */
+    uint32_t n;               /* num_beams, or those of a group */
     uint32_t n_running;       /* <= n: lines in order[0, n_running) go on */
     uint32_t n_candidates;    /* kept a step: (number of EOS + 1, at least 2) * num_beams */
     struct line **order;      /* [n] all lines; the running ones first, best first */
@@ -124,6 +127,7 @@ struct beams {
     struct hypothesis *done;  /* [n] best first */
     bool *taken;              /* [n] scratch */
     struct random random;
+    bool over; /* groups: none of its texts can become better */
 };
 
 struct generation {
@@ -146,17 +150,34 @@ struct generation {
     uint8_t *seen; /* [vocab_size] */
     struct candidates candidates;
     struct stopping stopping;
-    struct beams beams;
+    struct beams *groups; /* [n_groups]; with num_beams 1: none */
+    uint32_t n_groups;
+    int32_t *chosen; /* [num_beams] tokens of the groups before, in this step */
+    uint32_t n_chosen;
     struct generation_output *outputs;
     uint32_t n_outputs;
 };
 
-void beams_create(struct generation *generation);
+/* A search over lines[first, first + n). */
+void beams_create(struct generation *generation, struct beams *beams, uint32_t first, uint32_t n);
+/* Fills ranked and values, in the order in which they count; returns how many. */
+uint32_t beams_find(struct generation *generation, struct beams *beams);
+/* Keeps ids[n] among the finished texts, if it is one of the best; those before win ties. */
+void beams_keep(struct beams *beams, const int32_t *ids, uint32_t n, float score,
+                enum finish_reason reason);
+float beams_penalized(float score, uint32_t length, float length_penalty);
+bool beams_all_done(const struct beams *beams); /* as many finished texts as beams */
+/* The best candidates without a hit become the running beams. */
+void beams_go_on(const struct generation *generation, struct beams *beams, uint32_t n_candidates);
 /* One step of beam search from the lines' logits; true when the search is over. out_of_time: every
  * candidate is finished. */
 bool beams_step(struct generation *generation, bool out_of_time);
 /* Writes the outputs; places without a finished text get a running one. */
 void beams_finish(struct generation *generation, enum finish_reason reason);
+/* The same three for diverse beam search. */
+void groups_create(struct generation *generation);
+bool groups_step(struct generation *generation, bool out_of_time);
+void groups_finish(struct generation *generation, enum finish_reason reason);
 /* Runs the processors on the line's logits; it is the beam-th best running one. */
 void generation_score(struct generation *generation, struct line *line, uint32_t beam);
 

@@ -12,6 +12,15 @@ static void ban(const struct scoring *s, int32_t id) {
     }
 }
 
+/* `seen` is zero again behind a processor that marked these. */
+static void forget(const struct scoring *s, const int32_t *ids, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        if (ids[i] >= 0 && (uint32_t)ids[i] < s->vocab_size) {
+            s->seen[ids[i]] = 0;
+        }
+    }
+}
+
 /* Applies the penalty once to each token of ids, however often it stands there. */
 static void penalize(const struct scoring *s, const int32_t *ids, uint32_t n, float penalty) {
     for (uint32_t i = 0; i < n; i++) {
@@ -22,11 +31,7 @@ static void penalize(const struct scoring *s, const int32_t *ids, uint32_t n, fl
         s->seen[id] = 1;
         s->scores[id] = s->scores[id] < 0 ? s->scores[id] * penalty : s->scores[id] / penalty;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        if (ids[i] >= 0 && (uint32_t)ids[i] < s->vocab_size) {
-            s->seen[ids[i]] = 0;
-        }
-    }
+    forget(s, ids, n);
 }
 
 static bool sequence_bias_applies(const struct generation_config *config) {
@@ -44,6 +49,26 @@ static void sequence_bias(const struct scoring *s) {
             s->scores[last] += b->bias;
         }
     }
+}
+
+static bool diversity_applies(const struct generation_config *config) {
+    return config->num_beams > 1 && config->num_beam_groups > 1;
+}
+
+/* A token costs the penalty for each beam of the groups before that has chosen it. */
+static void diversity(const struct scoring *s) {
+    for (uint32_t i = 0; i < s->n_chosen; i++) {
+        const int32_t id = s->chosen[i];
+        uint32_t times = 0;
+        for (uint32_t j = 0; j < s->n_chosen; j++) {
+            times += s->chosen[j] == id;
+        }
+        if (id >= 0 && (uint32_t)id < s->vocab_size && !s->seen[id]) {
+            s->scores[id] -= s->config->diversity_penalty * (float)times;
+            s->seen[id] = 1;
+        }
+    }
+    forget(s, s->chosen, s->n_chosen);
 }
 
 static bool encoder_repetition_applies(const struct generation_config *config) {
@@ -238,6 +263,7 @@ static void renormalize(const struct scoring *s) {
 
 const struct processor generation_processors[] = {
     {"sequence_bias", sequence_bias_applies, sequence_bias},
+    {"diversity_penalty", diversity_applies, diversity},
     {"encoder_repetition_penalty", encoder_repetition_applies, encoder_repetition},
     {"repetition_penalty", repetition_applies, repetition},
     {"no_repeat_ngram_size", no_repeat_ngram_applies, no_repeat_ngram},

@@ -204,7 +204,7 @@ struct generation_args {
     struct arg do_sample, temperature, top_k, top_p, min_p, typical_p, epsilon_cutoff, eta_cutoff;
     struct arg repetition_penalty, no_repeat_ngram_size, length_penalty, early_stopping;
     struct arg max_new_tokens, max_length, min_length, min_new_tokens, max_time;
-    struct arg num_beams, num_beam_groups, num_return_sequences;
+    struct arg num_beams, num_beam_groups, diversity_penalty, num_return_sequences;
     struct arg encoder_repetition_penalty, encoder_no_repeat_ngram_size, bad_words_ids;
     struct arg sequence_bias, exponential_decay_length_penalty, suppress_tokens;
     struct arg begin_suppress_tokens, forced_bos_token_id, forced_eos_token_id, eos_token_id;

@@ -226,6 +226,31 @@ def processors(greedy, beams):
     ]
 
 
+def groups(greedy, end):
+    """Diverse beam search."""
+    def of(beams, count, penalty, returned=1, **more):
+        return greedy | {"num_beams": beams, "num_beam_groups": count, "diversity_penalty": penalty,
+                         "num_return_sequences": returned} | more
+
+    return [
+        ("two of two", SHORT, of(4, 2, 1.5, 4)),
+        ("a group a beam", FIRST, of(3, 3, 2.0, 3)),
+        ("a small penalty", ODD, of(6, 2, 0.1, 6)),
+        ("a large penalty", FIRST, of(6, 3, 40.0, 6)),
+        ("the best only", MIXED, of(4, 2, 1.0)),
+        ("long ones", SHORT, of(4, 2, 1.0, 4, length_penalty=3.0)),
+        ("short ones", FIRST, of(4, 2, 1.0, 4, length_penalty=-2.0)),
+        ("early", FIRST, of(6, 3, 2.5, 6, early_stopping=True)),
+        ("never early", SHORT, of(6, 3, 2.5, 6, early_stopping="never", length_penalty=1.5)),
+        ("several ends", FIRST, of(6, 2, 2.0, 6, eos_token_id=every(29))),
+        ("many ends, early", FIRST, of(6, 3, 6.0, 6, eos_token_id=every(26), pad_token_id=40, early_stopping=True)),
+        ("a pad that is an end", TINY, of(5, 5, 1.0, 5, pad_token_id=end)),
+        ("other processors", FIRST, of(4, 2, 1.0, 4, repetition_penalty=1.6, encoder_repetition_penalty=1.8,
+                                       no_repeat_ngram_size=2, sequence_bias=[[[i], 2.0] for i in every(5)])),
+        ("groups without beams", SHORT, greedy | {"num_beams": 1, "num_beam_groups": 1, "diversity_penalty": 0.5}),
+    ]
+
+
 def chat():
     hello = [{"role": "user", "content": TINY}]
     turns = [{"role": "system", "content": "Be é."}, *hello, {"role": "assistant", "content": " A cup. "},

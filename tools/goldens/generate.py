@@ -70,7 +70,18 @@ ROWS = [
     ("renormalize_logits of what is drawn", {"renormalize_logits": True, "do_sample": True, "top_k": 5},
      lambda s, r: lp.LogitsProcessorList([lp.TopKLogitsWarper(s["top_k"], min_tokens_to_keep=r["keep"]),
                                           lp.LogitNormalization()])),
+    ("diversity_penalty", {"diversity_penalty": 1.3, "num_beams": 6, "num_beam_groups": 3},
+     lambda s, r: last_group(lp.HammingDiversityLogitsProcessor(s["diversity_penalty"], 6, 3), chosen(r))),
 ]
+
+
+def chosen(row):
+    """What two groups of two beams have chosen: some of it more than once."""
+    return (row["encoder_ids"] * 4)[:4]
+
+
+def last_group(processor, tokens):
+    return lambda ids, scores: processor(ids, scores, torch.tensor(tokens + [0, 0]), beam_group_idx=2)
 
 
 def make(rng):
@@ -101,6 +112,7 @@ def main():
             scores = torch.tensor([row["before"]], dtype=torch.float32)
             after = build(settings, given)(torch.tensor([row["ids"]]), scores.clone())
             cases.append({"name": name, "settings": settings | {"eos_token_id": EOS}} | row
+                         | ({"chosen": chosen(row)} if name == "diversity_penalty" else {})
                          | {"before": numbers(row["before"]), "after": numbers(after[0].tolist())})
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")

@@ -153,6 +153,8 @@ def gpt2_heads():
     yield Head("gpt2", "processors", hf.GPT2LMHeadModel, gpt2(n_layer=1), tokenizer,
                {"text-generation": cases.processors(cases.GREEDY, cases.GREEDY | {"num_beams": 3})}, readable=True,
                generation=generate, finish=some_eos)
+    yield Head("gpt2", "groups", hf.GPT2LMHeadModel, gpt2(n_layer=1), tokenizer,
+               {"text-generation": cases.groups(cases.GREEDY, 0)}, readable=True, generation=generate, finish=some_eos)
     yield Head("gpt2", "chat", hf.GPT2LMHeadModel, gpt2(n_layer=1), tokenizer,
                {"text-generation": cases.chat()}, readable=True, generation=generate, finish=with_chat_template)
     yield Head("gpt2", "odd", hf.GPT2LMHeadModel,
@@ -247,6 +249,9 @@ def bart_heads():
     yield Head("bart", "processors", hf.BartForConditionalGeneration, bart(), tokenizer,
                {"summarization": cases.processors(greedy, greedy | {"num_beams": 3})}, readable=True,
                generation=BEAM_DEFAULTS, finish=likely_eos)
+    yield Head("bart", "groups", hf.BartForConditionalGeneration, bart(), tokenizer,
+               {"summarization": cases.groups({"max_length": 14}, 2)}, readable=True, generation=BEAM_DEFAULTS,
+               finish=likely_eos)
     yield Head("bart", "legacy", hf.BartForConditionalGeneration, bart(scale_embedding=True, activation_function="relu"),
                tokenizer, {"summarization": cases.summarization()[:4]}, legacy=True, readable=True,
                finish=beams_in_config)

@@ -12,6 +12,7 @@ from transformers import (AutoConfig, AutoModel, AutoModelForCausalLM, AutoModel
                           AutoModelForSequenceClassification, AutoModelForTokenClassification,
                           pipeline)
 
+import groups
 import networks
 
 AUTO = {
@@ -64,8 +65,16 @@ def feature_extraction(pipe, inputs, parameters):
     return each(inputs, lambda x: pipe(x, truncation=True, **parameters)[0])
 
 
-def text_generation(pipe, inputs, parameters):
+def generating(parameters):
+    """What generate() takes of a request's parameters."""
     options = {k: v for k, v in parameters.items() if k != "seed"}
+    if options.get("num_beam_groups", 1) > 1:
+        options["custom_generate"] = groups.search
+    return options
+
+
+def text_generation(pipe, inputs, parameters):
+    options = generating(parameters)
     if "stop" in options:
         options |= {"stop_strings": options.pop("stop"), "tokenizer": pipe.tokenizer}
     if "max_length" in options:
@@ -76,7 +85,7 @@ def text_generation(pipe, inputs, parameters):
 
 
 def summarization(pipe, inputs, parameters):
-    options = {k: v for k, v in parameters.items() if k != "seed"}
+    options = generating(parameters)
     if "max_length" in options:
         options["max_new_tokens"] = None
     answers = each(inputs, lambda x: pipe(x, truncation=True, **options))

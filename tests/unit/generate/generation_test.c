@@ -114,17 +114,20 @@ struct mode {
     uint32_t num_beams, num_return_sequences, n_eos;
     float length_penalty;
     enum early_stopping early_stopping;
+    uint32_t num_beam_groups;
 };
 
 static const struct mode modes[] = {
-    {"greedy", false, 1, 1, 0, 1, EARLY_STOPPING_FALSE},
-    {"greedy with end", false, 1, 1, 3, 1, EARLY_STOPPING_FALSE},
-    {"sampling", true, 1, 1, 0, 1, EARLY_STOPPING_FALSE},
-    {"sampling five", true, 1, 5, 2, 1, EARLY_STOPPING_FALSE},
-    {"beams", false, 4, 2, 0, 1, EARLY_STOPPING_FALSE},
-    {"beams with ends", false, 5, 5, 3, 1, EARLY_STOPPING_TRUE},
-    {"beams, never early", false, 3, 3, 2, 2, EARLY_STOPPING_NEVER},
-    {"beam sampling", true, 3, 2, 2, 0.5f, EARLY_STOPPING_FALSE},
+    {"greedy", false, 1, 1, 0, 1, EARLY_STOPPING_FALSE, 1},
+    {"greedy with end", false, 1, 1, 3, 1, EARLY_STOPPING_FALSE, 1},
+    {"sampling", true, 1, 1, 0, 1, EARLY_STOPPING_FALSE, 1},
+    {"sampling five", true, 1, 5, 2, 1, EARLY_STOPPING_FALSE, 1},
+    {"beams", false, 4, 2, 0, 1, EARLY_STOPPING_FALSE, 1},
+    {"beams with ends", false, 5, 5, 3, 1, EARLY_STOPPING_TRUE, 1},
+    {"beams, never early", false, 3, 3, 2, 2, EARLY_STOPPING_NEVER, 1},
+    {"beam sampling", true, 3, 2, 2, 0.5f, EARLY_STOPPING_FALSE, 1},
+    {"groups", false, 6, 4, 0, 1, EARLY_STOPPING_FALSE, 3},
+    {"groups with ends", false, 6, 6, 3, 1, EARLY_STOPPING_TRUE, 2},
 };
 
 static struct generation_config config_of(const struct mode *mode) {
@@ -135,6 +138,8 @@ static struct generation_config config_of(const struct mode *mode) {
     config.length_penalty = mode->length_penalty;
     config.early_stopping = mode->early_stopping;
     config.n_eos = mode->n_eos;
+    config.num_beam_groups = mode->num_beam_groups;
+    config.diversity_penalty = config.num_beam_groups > 1 ? 1.5f : 0;
     for (uint32_t i = 0; i < mode->n_eos; i++) {
         config.eos[i] = (int32_t)(11 + 29 * i);
     }
@@ -300,8 +305,8 @@ static void beam_scores_are_those_of_the_texts(void **state) {
     for (size_t m = 0; m < ARRAY_LEN(modes); m++) {
         struct generation_config config = config_of(&modes[m]);
         config.repetition_penalty = 1;
-        if (config.num_beams == 1 || config.do_sample) {
-            continue;
+        if (config.num_beams == 1 || config.do_sample || config.num_beam_groups > 1) {
+            continue; /* groups' scores have their penalties in them */
         }
         const struct generation_input input = input_of(f, &config);
         struct generation *generation = create(&input);

@@ -64,7 +64,8 @@ static void run_row(const struct json *row, uint32_t index) {
     struct arena arena = {0};
     struct error err;
     struct generation_config config;
-    int32_t ids[VOCAB_MAX], encoder[VOCAB_MAX];
+    int32_t ids[VOCAB_MAX], encoder[VOCAB_MAX], chosen[VOCAB_MAX];
+    const struct json *groups = json_get(row, "chosen");
     float scores[VOCAB_MAX];
     uint8_t seen[VOCAB_MAX] = {0};
     generation_config_default(&config);
@@ -87,6 +88,8 @@ static void run_row(const struct json *row, uint32_t index) {
         .min_length = config.min_length,
         .encoder_ids = encoder,
         .n_encoder_ids = read_ids(json_get(row, "encoder_ids"), encoder),
+        .chosen = chosen,
+        .n_chosen = groups ? read_ids(groups, chosen) : 0,
         .scores = scores,
         .vocab_size = before->len,
         .seen = seen,
