@@ -61,6 +61,19 @@ def longt5_heads():
                {"feature-extraction": cases.feature_extraction()})
 
 
+def pegasus_x_heads():
+    def make(**more):
+        return hf.PegasusXConfig(**SMALL | {"vocab_size": size_of(t5_tokenizer()), "encoder_layers": 3,
+                                            "bos_token_id": None, "pad_token_id": 0, "eos_token_id": 1,
+                                            "decoder_start_token_id": 0, "num_global_tokens": 3, "block_size": 10} | more)
+    yield generating("pegasus_x", "text2text-generation", hf.PegasusXForConditionalGeneration, make(), t5_tokenizer)
+    yield generating("pegasus_x", "summarization", hf.PegasusXForConditionalGeneration,
+                     make(scale_embedding=False, activation_function="relu", block_size=6, num_global_tokens=19),
+                     t5_tokenizer, task="summarization", dtype="BF16")
+    yield generating("pegasus_x", "even", hf.PegasusXForConditionalGeneration,
+                     make(stagger_local_blocks=False, block_size=7, encoder_layers=2), t5_tokenizer)
+
+
 def all_heads():
-    for rows in (led_heads, longt5_heads):
+    for rows in (led_heads, longt5_heads, pegasus_x_heads):
         yield from rows()
