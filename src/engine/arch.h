@@ -22,7 +22,7 @@
     SLOT(EMBED_POSITIONS) /* [max_positions + position_offset, hidden_size] */                     \
     SLOT(EMBED_TYPES)     /* [token_types, hidden_size] */                                         \
     SLOT(EMBED_SHARED)    /* its first row is added to all of EMBED_TYPES: ERNIE's task */         \
-    SLOT(EMBED_PROJECT)   /* [hidden_size, embed_size] */                                          \
+    SLOT(EMBED_PROJECT)   /* [hidden_size, embed_size or, of trigrams, 3 * embed_size] */          \
     SLOT(EMBED_NORM)                                                                               \
     SLOT(POSITION_BIAS) /* [buckets, heads]; of the first layer, or of each */                     \
     SLOT(FINAL_NORM)                                                                               \
@@ -128,6 +128,7 @@ enum stack_flag {
     STACK_TURN_VALUES = 1 << 9,    /* rotary positions turn values too: RoFormer */
     STACK_ALIBI_BF16 = 1 << 10,    /* ALiBi of the key's position, rounded to bf16: Falcon */
     STACK_TOKEN_DROPOUT = 1 << 11, /* masks are no tokens, the others stand for them: ESM */
+    STACK_TRIGRAMS = 1 << 12, /* EMBED_PROJECT reads the token behind, itself, the one before */
 };
 
 struct stack_spec {
@@ -186,6 +187,7 @@ struct head_step {
     const char *linear; /* checkpoint name without ".weight"; may be NULL when tied */
     bool tied;          /* the weights are the token embedding's, whatever <linear>.weight holds */
     const char *bias;   /* full name where it is not <linear>.bias (final_logits_bias) */
+    const char *rest;   /* <rest>.weight [*, outputs]: of the inputs beyond the weights' width */
     uint32_t outputs;
     float scale; /* of weights and bias; 0: 1 */
     enum activation activation;

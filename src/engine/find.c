@@ -144,6 +144,13 @@ bool loader_is_blocks(const struct source *source, uint32_t in) {
 }
 
 enum status loader_check_source(const struct source *source, uint32_t in, struct error *err) {
+    if (source->rest) {
+        const int64_t width = source->weight->n_dims == 2 ? source->weight->dims[1] : 0;
+        const uint32_t own = width > 0 && width < in ? (uint32_t)width : in;
+        if (loader_check_matrix(source->rest, in - own, source->outputs, err) != STATUS_OK)
+            return STATUS_ERROR;
+        in = own;
+    }
     const uint32_t rows = source->transposed ? in : source->outputs;
     const uint32_t cols = source->transposed ? source->outputs : in;
     if (!loader_is_blocks(source, in) &&

@@ -38,12 +38,42 @@ static void embed_rows(struct walk *w, const struct stack *stack, bool tokens, f
     w->device->embed(w->lane, tables, ids, n, scale, y, w->rows, size);
 }
 
+/* The rows of a text's tokens [from, to) of the batch in wide: each stands between those of the
+ * token behind it and the one before it, zeros beyond the text's ends. */
+static void write_trigrams(struct walk *w, const float *table, const struct attention_seq *text,
+                           size_t from, size_t to, float scale) {
+    const size_t size = w->spec->embed_size, first = text->row, end = first + text->rows;
+    for (size_t r = from > first ? from : first; r < to && r < end; r++)
+        for (size_t part = 0; part < 3; part++) {
+            const size_t at = r + 2 - part; /* of the token, one further on */
+            float *out = w->step->wide + (3 * r + part) * size;
+            if (at == first || at > end) {
+                memset(out, 0, size * sizeof *out);
+                continue;
+            }
+            const float *row = table + (size_t)w->step->tokens[at - 1] * size;
+            for (size_t i = 0; i < size; i++)
+                out[i] = row[i] * scale;
+        }
+}
+
+static void embed_trigrams(struct walk *w, const float *table, float scale) {
+    size_t from, to;
+    lane_range(w->lane, w->rows, 1, &from, &to);
+    for (uint32_t i = 0; i < w->pass->n_seqs; i++)
+        write_trigrams(w, table, &w->step->seqs[i], from, to, scale);
+    lane_barrier(w->lane);
+}
+
 /* Only the tokens' rows are of another size: they become hidden ones before the others are added
  * to them. */
 static void embed_projected(struct walk *w, const struct stack *stack, float scale) {
-    const uint32_t size = w->spec->embed_size;
+    const uint32_t size = stack_project_in(w->spec);
     const int32_t *ids[1] = {w->step->tokens};
-    w->device->embed(w->lane, &stack->tokens, ids, 1, scale, w->step->wide, w->rows, size);
+    if (stack_has(w->spec, STACK_TRIGRAMS))
+        embed_trigrams(w, stack->tokens, scale);
+    else
+        w->device->embed(w->lane, &stack->tokens, ids, 1, scale, w->step->wide, w->rows, size);
     const bool more = stack->positions || stack->types;
     if (more)
         embed_rows(w, stack, false, 1, w->x, w->hidden);
@@ -366,19 +396,34 @@ static void feed_forward(struct walk *w, const struct layer *layer) {
               &layer->ffn_out_norm);
 }
 
+/* All rows stay to the end. */
+static void hooked_layer(struct walk *w, const struct stack *stack, uint32_t i) {
+    const struct hook_stream stream = {w->x, w->t, NULL, w->rows};
+    const struct hook_pass pass = hook_pass_of(w, stack, i, w->x);
+    ASSERT(w->pass->n_kept == 0);
+    w->spec->hook.table->layer(&pass, hook_layer_of(stack, i), &stream);
+}
+
+static void run_layer(struct walk *w, const struct stack *stack, uint32_t i) {
+    const bool last = i + 1 == w->spec->layers, cross = stack_has(w->spec, STACK_CROSS);
+    if (w->spec->hook.table)
+        hooked_attention(w, stack, i, last && !cross);
+    else
+        self_attention(w, stack, i, last && !cross);
+    if (cross)
+        cross_attention(w, &stack->layers[i], i, last);
+    if (w->rows > 0)
+        feed_forward(w, &stack->layers[i]);
+    if (w->spec->hook.table && w->rows > 0)
+        hooked_after(w, stack, i);
+}
+
 static void run_layers(struct walk *w, const struct stack *stack) {
     for (uint32_t i = 0; i < w->spec->layers && w->rows > 0; i++) {
-        const bool last = i + 1 == w->spec->layers, cross = stack_has(w->spec, STACK_CROSS);
-        if (w->spec->hook.table)
-            hooked_attention(w, stack, i, last && !cross);
+        if (stack_has_own_layers(w->spec))
+            hooked_layer(w, stack, i);
         else
-            self_attention(w, stack, i, last && !cross);
-        if (cross)
-            cross_attention(w, &stack->layers[i], i, last);
-        if (w->rows > 0)
-            feed_forward(w, &stack->layers[i]);
-        if (w->spec->hook.table && w->rows > 0)
-            hooked_after(w, stack, i);
+            run_layer(w, stack, i);
     }
 }
 

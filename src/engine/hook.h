@@ -1,6 +1,6 @@
 /* A family's own self-attention, for what no description can say: DeBERTa's positions that meet
- * contents, Longformer's global tokens, ProphetNet's second stream. A stack's `hook` names it; the
- * family's file owns it.
+ * contents, Longformer's global tokens, ProphetNet's second stream; or a whole layer, where the
+ * stream itself is another: MobileBERT's. A stack's `hook` names it; the family's file owns it.
  *
  * At load it packs tensors of its own into the model's image, layer by layer: load is called to
  * measure, then to pack or to take, and must ask for the same things in the same order each time.
@@ -133,6 +133,10 @@ struct hook_table {
     void (*embed)(const struct hook_pass *pass, const void *first, float *x);
     /* The side rows of t, the norm of x, once more where their norm is another; or NULL. */
     void (*norm_sides)(const struct hook_pass *pass, const void *layer, const float *x, float *t);
+    /* In place of all the above and of the engine's own layers, whose slots are not loaded then:
+     * a whole layer, from stream to stream. NULL: layers are the engine's. */
+    void (*layer)(const struct hook_pass *pass, const void *layer,
+                  const struct hook_stream *stream);
 };
 
 #endif

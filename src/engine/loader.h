@@ -34,6 +34,7 @@ struct loader {
 /* A linear or a norm as the checkpoint holds it. */
 struct source {
     const struct tensor *weight, *bias; /* bias may be NULL */
+    const struct tensor *rest;          /* [*, outputs]: of the inputs behind weight's; or NULL */
     uint32_t outputs;
     bool transposed;                  /* weight is [in, outputs] */
     float scale;                      /* of weight and bias; 0: 1 */

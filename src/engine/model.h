@@ -160,7 +160,9 @@ uint32_t stack_attn_size(const struct stack_spec *spec); /* heads * head_size */
 uint32_t stack_ffn_size(const struct stack_spec *spec);  /* outputs of the widest ffn_up */
 bool stack_has_experts(const struct stack_spec *spec, uint32_t layer);
 uint32_t stack_embed_size(const struct stack_spec *spec); /* of the embedding of tokens */
+uint32_t stack_project_in(const struct stack_spec *spec); /* inputs of EMBED_PROJECT, or 0 */
 uint32_t stack_groups(const struct stack_spec *spec);     /* layers with weights of their own */
+bool stack_has_own_layers(const struct stack_spec *spec); /* its hook's in place of the engine's */
 size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables); /* of its linears */
 size_t head_elements(const struct arch *arch);
 bool head_step_is_fp32(const struct head_spec *head, uint32_t step);

@@ -46,6 +46,8 @@ static void plan_source(struct loader *l, const struct source *source) {
     if (l->plan)
         buf_printf(l->plan, " %u %d %a %d;", source->outputs, source->transposed,
                    (double)source->scale, source->grouped ? (int)source->grouped->qkv_layout : -1);
+    if (source->rest)
+        loader_plan_tensor(l, source->rest);
     if (source->bias)
         loader_plan_tensor(l, source->bias);
 }
@@ -105,10 +107,26 @@ static void read_blocks(const struct source *s, uint32_t in, uint32_t from, uint
     }
 }
 
+/* The same of weights in two tensors, the second turned: a row of the first, a column of it. */
+static void read_parts(const struct source *s, uint32_t in, uint32_t from, uint32_t n,
+                       float *rows) {
+    const uint32_t own = (uint32_t)s->weight->dims[1];
+    float column[PIECE_OUTPUTS];
+    for (uint32_t i = 0; i < n; i++)
+        tensor_to_floats(s->weight, (size_t)(from + i) * own, own, rows + (size_t)i * in);
+    for (uint32_t k = own; k < in; k++) {
+        tensor_to_floats(s->rest, (size_t)(k - own) * s->outputs + from, n, column);
+        for (uint32_t i = 0; i < n; i++)
+            rows[(size_t)i * in + k] = column[i];
+    }
+}
+
 /* Outputs [from, from + n) of one source, n <= PIECE_OUTPUTS, as rows of `in` floats. */
 static void read_run(const struct source *s, uint32_t in, uint32_t from, uint32_t n, float *rows) {
     if (loader_is_blocks(s, in))
         read_blocks(s, in, from, n, rows);
+    else if (s->rest)
+        read_parts(s, in, from, n, rows);
     else if (s->transposed)
         read_transposed(s, in, from, n, rows);
     else

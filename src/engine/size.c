@@ -38,6 +38,14 @@ uint32_t stack_groups(const struct stack_spec *spec) {
     return spec->groups > 0 ? spec->groups : spec->layers;
 }
 
+uint32_t stack_project_in(const struct stack_spec *spec) {
+    return stack_has(spec, STACK_TRIGRAMS) ? 3 * spec->embed_size : spec->embed_size;
+}
+
+bool stack_has_own_layers(const struct stack_spec *spec) {
+    return spec->hook.table && spec->hook.table->layer;
+}
+
 /* Elements of all feed-forwards of a stack. */
 static size_t ffn_elements(const struct stack_spec *spec) {
     const size_t experts = spec->routing.experts;
@@ -63,7 +71,9 @@ size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables) {
     if (spec->positions == POSITIONS_LEARNED)
         rows += spec->max_positions + spec->position_offset;
     *tables = rows * stack_embed_size(spec);
-    return layer * stack_groups(spec) + ffn_elements(spec) + hidden * spec->embed_size;
+    const size_t layers =
+        stack_has_own_layers(spec) ? 0 : layer * stack_groups(spec) + ffn_elements(spec);
+    return layers + hidden * stack_project_in(spec);
 }
 
 static size_t step_in(const struct arch *arch, uint32_t step) {
@@ -107,7 +117,7 @@ uint32_t arch_max_in(const struct arch *arch) {
     for (uint32_t i = 0; i < arch->n_stacks; i++) {
         const struct stack_spec *spec = &arch->stacks[i];
         in = larger(in, larger(spec->hidden_size, larger(stack_attn_size(spec), inner_size(spec))));
-        in = larger(in, larger(spec->embed_size, spec->hook.max_in));
+        in = larger(in, larger(stack_project_in(spec), spec->hook.max_in));
     }
     for (uint32_t i = 0; i + 1 < arch->head.n_steps; i++)
         in = larger(in, arch->head.steps[i].outputs);

@@ -22,7 +22,7 @@ static void add_stack(struct widths *w, const struct arch *arch, uint32_t stack)
     w->hidden = larger(w->hidden, spec->hidden_size);
     w->attn = larger(w->attn, stack_attn_size(spec));
     w->wide = larger(w->wide, larger(stack_qkv_size(spec), stack_ffn_size(spec)));
-    w->wide = larger(w->wide, larger(spec->embed_size, spec->routing.experts));
+    w->wide = larger(w->wide, larger(stack_project_in(spec), spec->routing.experts));
     w->experts = larger(w->experts, spec->routing.experts);
     w->per_token = larger(w->per_token, spec->routing.per_token);
     if (spec->routing.experts > 0)

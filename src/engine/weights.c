@@ -302,8 +302,8 @@ static enum status load_embeddings(struct loader *l, uint32_t stack, struct erro
     if (stack_has(spec, STACK_EMBED_NORM) &&
         load_norm(l, &to->embed_norm, stack, SLOT_EMBED_NORM, 0, width, err) != STATUS_OK)
         return STATUS_ERROR;
-    if (spec->embed_size > 0 && load_one(l, &to->embed_project, stack, 0, SLOT_EMBED_PROJECT, size,
-                                         hidden, err) != STATUS_OK)
+    if (spec->embed_size > 0 && load_one(l, &to->embed_project, stack, 0, SLOT_EMBED_PROJECT,
+                                         stack_project_in(spec), hidden, err) != STATUS_OK)
         return STATUS_ERROR;
     return stack_has(spec, STACK_FINAL_NORM)
                ? load_norm(l, &to->final_norm, stack, SLOT_FINAL_NORM, 0, hidden, err)
@@ -327,7 +327,8 @@ static enum status load_stack(struct loader *l, uint32_t stack, struct error *er
     if (load_embeddings(l, stack, err) != STATUS_OK)
         return STATUS_ERROR;
     for (uint32_t i = 0; i < groups; i++)
-        if (load_layer(l, stack, i, err) != STATUS_OK || load_hook(l, stack, i, err) != STATUS_OK)
+        if ((!stack_has_own_layers(spec) && load_layer(l, stack, i, err) != STATUS_OK) ||
+            load_hook(l, stack, i, err) != STATUS_OK)
             return STATUS_ERROR;
     for (uint32_t i = spec->layers; groups < spec->layers && i-- > 0;)
         layers[i] = layers[i / (spec->layers / groups)];
@@ -349,6 +350,11 @@ static enum status load_step(struct loader *l, uint32_t i, uint32_t in, struct e
         source.bias = loader_find(l, step->bias, "");
     if (!source.bias && step->linear)
         source.bias = loader_find(l, step->linear, ".bias");
+    if (step->rest) {
+        source.rest = loader_find(l, step->rest, ".weight");
+        if (!source.rest)
+            return loader_absent(l, step->rest, err);
+    }
     const enum precision precision =
         head_step_is_fp32(head, i) ? PRECISION_FP32 : l->model->precision;
     if (loader_pack(l, &l->model->head.linear[i], precision, in, &source, 1, err) != STATUS_OK)
@@ -359,8 +365,12 @@ static enum status load_step(struct loader *l, uint32_t i, uint32_t in, struct e
                                 .bias = loader_find_either(l, step->norm, ".bias", ".beta")};
     if (!norm.weight)
         return loader_absent(l, step->norm, err);
-    return loader_pack_norm(l, &l->model->head.norm[i], &l->model->arch.stacks[head->stack],
-                            step->outputs, &norm, err);
+    struct norm *to = &l->model->head.norm[i];
+    const enum status status =
+        loader_pack_norm(l, to, &l->model->arch.stacks[head->stack], step->outputs, &norm, err);
+    if (to->kind == NORM_AFFINE)
+        to->kind = NORM_LAYER; /* a head's is one whatever the layers' are */
+    return status;
 }
 
 static enum status load_head(struct loader *l, struct error *err) {

@@ -19,8 +19,7 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
         spec.activation = ACTIVATION_GELU_TANH;
     if (config_bool(c, "rescale_embeddings", false))
         spec.embed_scale = sqrtf((float)spec.hidden_size);
-    if (config_bool(c, "is_decoder", false))
-        config_fail(c, "\"is_decoder\" is true; Brisk runs only BigBird's encoders");
+    config_encoder_only(c);
     arch_of_encoder(arch, c, "bert.", &spec);
     arch->bos = config_token(c, "bos_token_id", 1);
     arch->eos = config_token(c, "eos_token_id", 2);

@@ -7,16 +7,21 @@ const struct slot_name encoder_slots[] = {BERT_SLOTS, {0}};
 struct stack_spec config_encoder(struct config *c) {
     const uint32_t hidden = config_size(c, "hidden_size", LIMIT_HIDDEN_SIZE);
     const uint32_t heads = config_size(c, "num_attention_heads", LIMIT_HIDDEN_SIZE);
+    return config_encoder_of(
+        c, heads, config_head_size(c, "num_attention_heads", heads, "hidden_size", hidden));
+}
+
+struct stack_spec config_encoder_of(struct config *c, uint32_t heads, uint32_t head_size) {
     return (struct stack_spec){
         .name = "encoder",
         .names = encoder_slots,
         .vocab_size = config_size(c, "vocab_size", LIMIT_VOCAB_SIZE),
-        .hidden_size = hidden,
+        .hidden_size = config_size(c, "hidden_size", LIMIT_HIDDEN_SIZE),
         .intermediate_size = config_size(c, "intermediate_size", 8 * LIMIT_HIDDEN_SIZE),
         .layers = config_size(c, "num_hidden_layers", LIMIT_LAYERS),
         .heads = heads,
         .kv_heads = heads,
-        .head_size = config_head_size(c, "num_attention_heads", heads, "hidden_size", hidden),
+        .head_size = head_size,
         .max_positions = config_size_or(c, "max_position_embeddings", 512, LIMIT_POSITIONS),
         .positions = POSITIONS_LEARNED,
         .token_types = config_size_or(c, "type_vocab_size", 2, LIMIT_VOCAB_SIZE),
@@ -26,6 +31,11 @@ struct stack_spec config_encoder(struct config *c) {
         .norm_eps = config_eps(c, "layer_norm_eps", 1e-12f),
         .activation = config_activation(c, "hidden_act", ACTIVATION_GELU),
     };
+}
+
+void config_encoder_only(struct config *c) {
+    if (config_bool(c, "is_decoder", false))
+        config_fail(c, "\"is_decoder\" is true; Brisk runs only encoders of this family");
 }
 
 void config_embed_size(struct config *c, struct stack_spec *spec, const char *key,

@@ -137,6 +137,10 @@ extern const struct slot_name encoder_slots[]; /* these alone */
  * max_position_embeddings, type_vocab_size, hidden_act and layer_norm_eps, with learned positions
  * and token types; causal where is_decoder. */
 struct stack_spec config_encoder(struct config *config);
+/* The same with heads of the family's own. */
+struct stack_spec config_encoder_of(struct config *config, uint32_t heads, uint32_t head_size);
+/* Refuses is_decoder, of families that have it but are run as encoders alone. */
+void config_encoder_only(struct config *config);
 /* Embeddings of the size under `key`, projected where it is not hidden_size. */
 void config_embed_size(struct config *config, struct stack_spec *spec, const char *key,
                        uint32_t otherwise);

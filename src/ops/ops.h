@@ -133,7 +133,11 @@ enum status scratch_create(struct scratch **out, const struct device *device, ui
 void scratch_destroy(struct scratch *scratch); /* NULL is fine */
 size_t scratch_bytes(const struct scratch *scratch);
 
-enum norm_kind { NORM_LAYER, NORM_RMS };
+enum norm_kind {
+    NORM_LAYER,
+    NORM_RMS,
+    NORM_AFFINE, /* weight * x + bias alone (MobileBERT's NoNorm) */
+};
 
 struct norm {
     enum norm_kind kind;

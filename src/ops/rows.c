@@ -71,12 +71,25 @@ void activation_apply(const struct kernels *kernels, enum activation activation,
     }
 }
 
+static void affine_row(const float *weight, const float *bias, const float *x, float *y,
+                       uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        y[i] = (weight ? weight[i] * x[i] : x[i]) + (bias ? bias[i] : 0);
+    }
+}
+
 void norm_row(const struct kernels *kernels, const struct norm *norm, const float *weight,
               const float *bias, const float *x, float *y) {
-    if (norm->kind == NORM_LAYER) {
+    switch (norm->kind) {
+    case NORM_LAYER:
         kernels->norm_layer(y, x, weight, bias, norm->eps, norm->size);
-    } else {
+        break;
+    case NORM_RMS:
         kernels->norm_rms(y, x, weight, bias, norm->eps, norm->size);
+        break;
+    case NORM_AFFINE:
+        affine_row(weight, bias, x, y, norm->size);
+        break;
     }
 }
 

@@ -91,6 +91,24 @@ def xlnet_heads():
                {"zero-shot-classification": cases.zero_shot()[:4]})
 
 
+def mobilebert_heads():
+    base = {"embedding_size": 14, "intra_bottleneck_size": 15, "num_attention_heads": 3, "intermediate_size": 20,
+            "num_feedforward_networks": 3}
+    name, config = "MobileBert", hf.MobileBertConfig
+    yield from rows_of("mobilebert", name, config, ("mask", "sequence", "token", "span", "hidden"), base)
+    yield from rows_of("mobilebert", name, config, ("mask",), base | {"num_hidden_layers": 1},
+                       suffixes={"mask": "ForPreTraining"}, head="pretraining")
+    # Keys and values from the narrow stream, and norms that are norms, with two epsilons.
+    yield from rows_of("mobilebert", name, config, ("mask", "sequence"), base | {
+        "normalization_type": "layer_norm", "layer_norm_eps": 0.3, "use_bottleneck_attention": True,
+        "trigram_input": False, "classifier_activation": False, "num_feedforward_networks": 1}, head="norms")
+    # One stream; and one that is narrowed to its own width, with queries and keys of what comes in.
+    yield from rows_of("mobilebert", name, config, ("mask",), base | {
+        "use_bottleneck": False, "embedding_size": 24, "trigram_input": False, "hidden_act": "gelu"}, head="one-stream")
+    yield from rows_of("mobilebert", name, config, ("sequence",), base | {
+        "key_query_shared_bottleneck": False, "intra_bottleneck_size": 24}, head="apart")
+
+
 def all_heads():
-    for rows in (deberta_v2_heads, deberta_heads, longformer_heads, big_bird_heads, xlnet_heads):
+    for rows in (deberta_v2_heads, deberta_heads, longformer_heads, big_bird_heads, xlnet_heads, mobilebert_heads):
         yield from rows()

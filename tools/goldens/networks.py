@@ -24,7 +24,7 @@ def fill(model, seed, scale):
     """Matrices get a deviation of `scale`, norms stay near one, biases are small."""
     generator = torch.Generator().manual_seed(seed)
     norms = {id(p) for m in model.modules() for p in m.parameters()
-             if isinstance(m, torch.nn.LayerNorm) or type(m).__name__ == "DebertaLayerNorm"}
+             if isinstance(m, torch.nn.LayerNorm) or type(m).__name__ in ("DebertaLayerNorm", "NoNorm")}
     with torch.no_grad():
         for name, p in sorted(model.named_parameters()):
             noise = torch.randn(p.shape, generator=generator)

@@ -76,6 +76,25 @@ static void norm_has_mean_0_and_variance_1(void **state) {
     }
 }
 
+static void an_affine_norm_only_scales_and_shifts(void **state) {
+    float *x = random_floats(ROWS * SIZE, -1, 4), y[ROWS * SIZE];
+    float *weight = random_floats(SIZE, -2, 2), *bias = random_floats(SIZE, -1, 1);
+    for (uint32_t i = 0; i < 4; i++) {
+        const bool scales = i & 1, shifts = i & 2;
+        struct call c = {.x = x, .y = y};
+        c.norm =
+            (struct norm){NORM_AFFINE, SIZE, 0.5f, scales ? weight : NULL, shifts ? bias : NULL};
+        run_lanes(2, run_norm, &c);
+        for (uint32_t r = 0; r < ROWS * SIZE; r++) {
+            const double scaled = (double)x[r] * (scales ? weight[r % SIZE] : 1);
+            near(y[r], scaled + (shifts ? bias[r % SIZE] : 0), 1e-6, "affine", r);
+        }
+    }
+    mem_free(x);
+    mem_free(weight);
+    mem_free(bias);
+}
+
 static void embed_sums_rows_of_tables(void **state) {
     float *a = random_floats(5 * SIZE, -1, 1), *b = random_floats(3 * SIZE, -1, 1);
     int32_t ids[2][ROWS];
@@ -304,6 +323,7 @@ static void vector_math_of_one_row(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(norm_has_mean_0_and_variance_1),
+        cmocka_unit_test(an_affine_norm_only_scales_and_shifts),
         cmocka_unit_test(embed_sums_rows_of_tables),
         cmocka_unit_test(gather_copies_rows),
         cmocka_unit_test(activations_are_as_named_and_gated),
