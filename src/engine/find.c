@@ -138,9 +138,18 @@ enum status loader_check_vector(const struct tensor *tensor, uint32_t size, stru
 
 bool loader_is_blocks(const struct source *source, uint32_t in) {
     const struct tensor *w = source->weight;
-    if (source->transposed || w->n_dims != 3 || w->dims[2] != 1 || w->dims[0] != source->outputs || w->dims[1] < 1)
+    if (source->transposed || w->n_dims != 3 || w->dims[2] != 1 || w->dims[0] != source->outputs ||
+        w->dims[1] < 1)
         return false;
     return in % w->dims[1] == 0 && source->outputs % (in / w->dims[1]) == 0;
+}
+
+bool loader_is_groups(const struct source *source, uint32_t in) {
+    const struct tensor *w = source->weight;
+    if (source->transposed || w->n_dims != 3 || w->dims[0] > in || w->dims[1] > in ||
+        w->dims[2] > source->outputs)
+        return false;
+    return w->dims[0] * w->dims[1] == in && w->dims[0] * w->dims[2] == source->outputs;
 }
 
 enum status loader_check_source(const struct source *source, uint32_t in, struct error *err) {
@@ -153,7 +162,7 @@ enum status loader_check_source(const struct source *source, uint32_t in, struct
     }
     const uint32_t rows = source->transposed ? in : source->outputs;
     const uint32_t cols = source->transposed ? source->outputs : in;
-    if (!loader_is_blocks(source, in) &&
+    if (!loader_is_blocks(source, in) && !loader_is_groups(source, in) &&
         loader_check_matrix(source->weight, rows, cols, err) != STATUS_OK)
         return STATUS_ERROR;
     return source->bias ? loader_check_vector(source->bias, source->outputs, err) : STATUS_OK;

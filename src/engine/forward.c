@@ -175,7 +175,7 @@ static struct attention_shape self_shape(const struct stack *stack, uint32_t lay
 
 /* Rows that are not wanted go no further: x and attn shrink to those that are. */
 static void drop_rows(struct walk *w) {
-    const uint32_t n = w->pass->n_wanted, attn_size = stack_attn_size(w->spec);
+    const uint32_t n = w->pass->n_wanted, attn_size = stack_attn_out(w->spec);
     const uint32_t *ids = w->step->wanted;
     w->device->gather(w->lane, w->attn, attn_size, ids, n, attn_size, w->step->wide, attn_size);
     w->device->gather(w->lane, w->x, w->hidden, ids, n, w->hidden, w->t, w->hidden);
@@ -290,7 +290,7 @@ static struct hook_pass hook_pass_of(struct walk *w, const struct stack *stack, 
         .qkv = w->step->wide,
         .ldqkv = stack_qkv_size(w->spec),
         .y = w->attn,
-        .ldy = stack_attn_size(w->spec),
+        .ldy = stack_attn_out(w->spec),
         .own = w->step->hook,
         .first = stack_hook_layer(stack, 0),
     };

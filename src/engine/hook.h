@@ -28,6 +28,7 @@ struct hook {
     const struct hook_table *table; /* NULL: there is none */
     uint32_t options[HOOK_OPTIONS]; /* the table's own */
     uint32_t max_in;                /* largest K of its linears */
+    uint32_t more_out;              /* numbers a row that it gives behind those of the heads */
 };
 
 /* ---- loading ---- */
@@ -95,7 +96,7 @@ struct hook_pass {
     const float *x; /* [rows, hidden] what q, k and v were made of */
     float *qkv;     /* [rows, ldqkv] all q, all k, all v; may be changed */
     size_t ldqkv;
-    float *y; /* [rows, heads * head_size] */
+    float *y; /* [rows, heads * head_size + more_out] */
     size_t ldy;
     float *own;        /* what scratch_floats asked for; kept between the layers of a pass */
     const void *first; /* what the hook keeps of layer 0 */

@@ -66,9 +66,10 @@ enum status loader_check_matrix(const struct tensor *tensor, uint32_t rows, uint
                                 struct error *err) MUST_CHECK;
 enum status loader_check_vector(const struct tensor *tensor, uint32_t size,
                                 struct error *err) MUST_CHECK;
-/* A 1x1 convolution [outputs, in / groups, 1]: a matrix whose groups are blocks along its diagonal
- * (SqueezeBERT). */
+/* A matrix of blocks along its diagonal: as a 1x1 convolution [outputs, in / groups, 1]
+ * (SqueezeBERT), or [groups, in / groups, outputs / groups] (ConvBERT). */
 bool loader_is_blocks(const struct source *source, uint32_t in);
+bool loader_is_groups(const struct source *source, uint32_t in);
 enum status loader_check_source(const struct source *source, uint32_t in,
                                 struct error *err) MUST_CHECK;
 

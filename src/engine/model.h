@@ -157,6 +157,7 @@ void weights_take(struct model *model, const struct checkpoint *checkpoint);
 uint32_t stack_qkv_size(const struct stack_spec *spec);  /* outputs of the fused q, k, v */
 uint32_t stack_kv_size(const struct stack_spec *spec);   /* kv_heads * head_size */
 uint32_t stack_attn_size(const struct stack_spec *spec); /* heads * head_size */
+uint32_t stack_attn_out(const struct stack_spec *spec);  /* and what a hook gives besides */
 uint32_t stack_ffn_size(const struct stack_spec *spec);  /* outputs of the widest ffn_up */
 bool stack_has_experts(const struct stack_spec *spec, uint32_t layer);
 uint32_t stack_embed_size(const struct stack_spec *spec); /* of the embedding of tokens */

@@ -107,6 +107,23 @@ static void read_blocks(const struct source *s, uint32_t in, uint32_t from, uint
     }
 }
 
+/* The same of [groups, width, each]. */
+static void read_groups(const struct source *s, uint32_t in, uint32_t from, uint32_t n,
+                        float *rows) {
+    const uint32_t width = (uint32_t)s->weight->dims[1], each = (uint32_t)s->weight->dims[2];
+    float column[PIECE_OUTPUTS];
+    memset(rows, 0, (size_t)n * in * sizeof *rows);
+    for (uint32_t done = 0, run; done < n; done += run) {
+        const uint32_t group = (from + done) / each, first = (from + done) % each;
+        run = n - done < each - first ? n - done : each - first;
+        for (uint32_t k = group * width; k < (group + 1) * width; k++) {
+            tensor_to_floats(s->weight, (size_t)k * each + first, run, column);
+            for (uint32_t i = 0; i < run; i++)
+                rows[(size_t)(done + i) * in + k] = column[i];
+        }
+    }
+}
+
 /* The same of weights in two tensors, the second turned: a row of the first, a column of it. */
 static void read_parts(const struct source *s, uint32_t in, uint32_t from, uint32_t n,
                        float *rows) {
@@ -125,6 +142,8 @@ static void read_parts(const struct source *s, uint32_t in, uint32_t from, uint3
 static void read_run(const struct source *s, uint32_t in, uint32_t from, uint32_t n, float *rows) {
     if (loader_is_blocks(s, in))
         read_blocks(s, in, from, n, rows);
+    else if (loader_is_groups(s, in))
+        read_groups(s, in, from, n, rows);
     else if (s->rest)
         read_parts(s, in, from, n, rows);
     else if (s->transposed)

@@ -10,6 +10,10 @@ uint32_t stack_attn_size(const struct stack_spec *spec) {
     return spec->heads * spec->head_size;
 }
 
+uint32_t stack_attn_out(const struct stack_spec *spec) {
+    return stack_attn_size(spec) + spec->hook.more_out;
+}
+
 uint32_t stack_qkv_size(const struct stack_spec *spec) {
     return stack_attn_size(spec) + 2 * stack_kv_size(spec);
 }
@@ -63,7 +67,7 @@ static size_t ffn_elements(const struct stack_spec *spec) {
 size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables) {
     const struct stack_spec *spec = &arch->stacks[stack];
     const size_t hidden = spec->hidden_size;
-    size_t layer = hidden * (stack_qkv_size(spec) + stack_attn_size(spec));
+    size_t layer = hidden * (stack_qkv_size(spec) + stack_attn_out(spec));
     if (stack_has(spec, STACK_CROSS))
         layer += hidden * 2 * stack_attn_size(spec) +
                  (size_t)arch->stacks[spec->cross_from].hidden_size * 2 * stack_kv_size(spec);
@@ -116,7 +120,7 @@ uint32_t arch_max_in(const struct arch *arch) {
     uint32_t in = 0;
     for (uint32_t i = 0; i < arch->n_stacks; i++) {
         const struct stack_spec *spec = &arch->stacks[i];
-        in = larger(in, larger(spec->hidden_size, larger(stack_attn_size(spec), inner_size(spec))));
+        in = larger(in, larger(spec->hidden_size, larger(stack_attn_out(spec), inner_size(spec))));
         in = larger(in, larger(stack_project_in(spec), spec->hook.max_in));
     }
     for (uint32_t i = 0; i + 1 < arch->head.n_steps; i++)

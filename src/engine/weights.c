@@ -239,7 +239,8 @@ static enum status load_layer(struct loader *l, uint32_t stack, uint32_t layer, 
                          SLOT_ATTN_OUT_NORM, err) != STATUS_OK ||
         load_linear(l, &to->qkv, stack, layer, hidden, &qkv, err) != STATUS_OK ||
         load_qk_norms(l, to, stack, layer, err) != STATUS_OK ||
-        load_branch(l, &to->attn_out, stack, layer, SLOT_ATTN_OUT, attn, err) != STATUS_OK ||
+        load_branch(l, &to->attn_out, stack, layer, SLOT_ATTN_OUT, stack_attn_out(spec), err) !=
+            STATUS_OK ||
         (stack_has(spec, STACK_CROSS) && load_cross(l, to, stack, layer, err) != STATUS_OK))
         return STATUS_ERROR;
     return load_ffn(l, to, stack, layer, err);

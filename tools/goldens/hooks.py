@@ -109,6 +109,17 @@ def mobilebert_heads():
         "key_query_shared_bottleneck": False, "intra_bottleneck_size": 24}, head="apart")
 
 
+def convbert_heads():
+    # Six heads become three of four numbers, and as many of the convolution.
+    base = {"num_attention_heads": 6, "conv_kernel_size": 5, "embedding_size": 14}
+    name, config = "ConvBert", hf.ConvBertConfig
+    yield from rows_of("convbert", name, config, ("mask", "sequence", "token", "hidden"), base)
+    yield from rows_of("convbert", name, config, ("span", "sequence"), base | {
+        "num_groups": 4, "head_ratio": 5, "embedding_size": 24, "conv_kernel_size": 3, "hidden_act": "relu"},
+        head="groups")
+
+
 def all_heads():
-    for rows in (deberta_v2_heads, deberta_heads, longformer_heads, big_bird_heads, xlnet_heads, mobilebert_heads):
+    for rows in (deberta_v2_heads, deberta_heads, longformer_heads, big_bird_heads, xlnet_heads, mobilebert_heads,
+                 convbert_heads):
         yield from rows()
