@@ -1,10 +1,21 @@
-/* BigBird (Zaheer et al. 2020), as transformers' BigBirdModel: BERT's layers. Every text is
- * attended to in full, as transformers does up to (5 + 2 num_random_blocks) * block_size tokens;
- * beyond them its block_sparse attention leaves keys out by chance. */
-#include "models/family.h"
+/* BigBird (Zaheer et al. 2020), as transformers' BigBirdModel: BERT's layers, with blocks left out
+ * of the attention to texts of more than (5 + 2 num_random_blocks) * block_size tokens.
+ *
+ * transformers never leaves blocks out again once it was given a shorter text; Brisk answers each
+ * as if it was the first. */
+#include "models/big_bird.h"
 
 #include <math.h>
 #include <string.h>
+
+/* Blocks are left out of some texts, if any is that long. */
+static void read_blocks(struct config *c, struct stack_spec *spec) {
+    struct hook hook = {.table = &big_bird_attention};
+    hook.options[BIG_BIRD_BLOCK] = config_size_or(c, "block_size", 64, LIMIT_POSITIONS);
+    hook.options[BIG_BIRD_RANDOM] = config_size_or(c, "num_random_blocks", 3, LIMIT_POSITIONS);
+    if (big_bird_full_tokens(hook.options) < spec->max_positions)
+        spec->hook = hook;
+}
 
 static void describe(struct arch *arch, struct config *c, const char *suffix) {
     (void)suffix;
@@ -15,6 +26,8 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
     if (strcmp(type, "block_sparse") != 0 && strcmp(type, "original_full") != 0)
         config_fail(c, "\"attention_type\" is \"%.40s\", must be block_sparse or original_full",
                     type);
+    if (strcmp(type, "block_sparse") == 0)
+        read_blocks(c, &spec);
     if (!json_get(c->json, "hidden_act"))
         spec.activation = ACTIVATION_GELU_TANH;
     if (config_bool(c, "rescale_embeddings", false))

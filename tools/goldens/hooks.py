@@ -56,6 +56,11 @@ def big_bird_heads():
     base = {"attention_type": "block_sparse", "block_size": 8, "num_random_blocks": 2, "rescale_embeddings": True,
             "max_position_embeddings": 72, "use_bias": False}
     yield from rows_of("big_bird", "BigBird", hf.BigBirdConfig, ("mask", "sequence", "token"), base)
+    # Blocks are left out of texts of 36 tokens on: (5 + 2 * 1) * 5; the last may not be full.
+    blocks = base | {"block_size": 5, "num_random_blocks": 1}
+    yield from rows_of("big_bird", "BigBird", hf.BigBirdConfig, ("mask", "sequence"), blocks, head="blocks")
+    yield Head("big_bird", "blocks-feature-extraction", hf.BigBirdModel, hf.BigBirdConfig(**SMALL | blocks),
+               wordpiece, {"feature-extraction": cases.feature_extraction()[2:4]})
 
 
 @functools.cache

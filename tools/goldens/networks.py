@@ -75,6 +75,8 @@ def load(auto, folder):
     if kind in NARROW_MASKS:
         model.register_forward_pre_hook(lambda *_: torch.set_default_dtype(torch.float64))
         model.register_forward_hook(lambda *_: torch.set_default_dtype(torch.float32))
+    if getattr(model.config, "attention_type", None) == "block_sparse":  # a short text switches it off for good
+        model.register_forward_pre_hook(lambda *_: model.base_model.set_attention_type("block_sparse"))
     return model
 
 
