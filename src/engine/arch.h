@@ -26,8 +26,9 @@
     SLOT(EMBED_NORM)                                                                               \
     SLOT(POSITION_BIAS) /* [buckets, heads]; of the first layer, or of each */                     \
     SLOT(FINAL_NORM)                                                                               \
-    SLOT(ATTN_NORM) /* of a layer from here on */                                                  \
-    SLOT(ATTN_QKV)  /* fused: q, k, v one after the other along the outputs */                     \
+    SLOT(OUT_PROJECT) /* [embed_size, hidden_size] */                                              \
+    SLOT(ATTN_NORM)   /* of a layer from here on */                                                \
+    SLOT(ATTN_QKV)    /* fused: q, k, v one after the other along the outputs */                   \
     SLOT(ATTN_Q)                                                                                   \
     SLOT(ATTN_K)                                                                                   \
     SLOT(ATTN_V)                                                                                   \
@@ -128,7 +129,8 @@ enum stack_flag {
     STACK_TURN_VALUES = 1 << 9,    /* rotary positions turn values too: RoFormer */
     STACK_ALIBI_BF16 = 1 << 10,    /* ALiBi of the key's position, rounded to bf16: Falcon */
     STACK_TOKEN_DROPOUT = 1 << 11, /* masks are no tokens, the others stand for them: ESM */
-    STACK_TRIGRAMS = 1 << 12, /* EMBED_PROJECT reads the token behind, itself, the one before */
+    STACK_TRIGRAMS = 1 << 12,    /* EMBED_PROJECT reads the token behind, itself, the one before */
+    STACK_PROJECT_OUT = 1 << 13, /* what the stack gives goes through OUT_PROJECT: OPT */
 };
 
 struct stack_spec {
@@ -222,6 +224,11 @@ struct arch {
 
 static inline bool stack_has(const struct stack_spec *spec, enum stack_flag flag) {
     return (spec->flags & flag) != 0;
+}
+
+/* Of what the stack gives. */
+static inline uint32_t stack_out_size(const struct stack_spec *spec) {
+    return stack_has(spec, STACK_PROJECT_OUT) ? spec->embed_size : spec->hidden_size;
 }
 
 #endif

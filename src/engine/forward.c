@@ -445,6 +445,21 @@ static void remember(struct walk *w) {
     }
 }
 
+/* x and t change places. */
+static void swap_streams(struct walk *w) {
+    float *x = w->x;
+    w->x = w->t;
+    w->t = x;
+}
+
+/* What the stack gives is of another size than its stream. */
+static void project_out(struct walk *w, const struct stack *stack) {
+    w->rows = w->pass->n_wanted;
+    product(w, &stack->out_project, w->x, w->hidden, w->t, ACTIVATION_NONE, NULL);
+    w->hidden = stack->out_project.out;
+    swap_streams(w);
+}
+
 /* Each lane writes its share of the rows that were asked for. */
 static void write_hidden(struct walk *w) {
     size_t from, to;
@@ -482,10 +497,10 @@ void pass_run(struct lane *lane, void *arg) {
     if (w.rows != pass->n_wanted) { /* all were needed until here, or there is no layer */
         model->device->gather(lane, w.x, w.hidden, model->step.wanted, pass->n_wanted, w.hidden,
                               w.t, w.hidden);
-        float *x = w.x;
-        w.x = w.t;
-        w.t = x;
+        swap_streams(&w);
     }
+    if (stack_has(w.spec, STACK_PROJECT_OUT) && pass->n_wanted > 0)
+        project_out(&w, stack);
     write_hidden(&w);
     head_run(lane, pass, w.x, w.t);
 }

@@ -71,7 +71,7 @@ void head_run(struct lane *lane, const struct pass *pass, const float *x, float 
     const struct model *model = pass->model;
     const struct step *step = &model->step;
     const size_t outputs = model->arch.head.outputs;
-    const size_t hidden = model->stacks[pass->stack].spec->hidden_size;
+    const size_t hidden = stack_out_size(model->stacks[pass->stack].spec);
     if (pass->n_head == 0)
         return;
     if (pass->n_head < pass->n_wanted) {

@@ -69,6 +69,7 @@ struct stack {
     const float *tokens, *positions, *types; /* tables [*, embed_size or hidden], or NULL */
     const float *position_bias;  /* [1 or layers, heads, 2 * max_positions - 1], or NULL */
     struct linear embed_project; /* [hidden, embed_size], if there is one */
+    struct linear out_project;   /* [embed_size, hidden], if there is one */
     struct norm embed_norm, final_norm;
     char *hook_layers;      /* [spec->layers] of the hook's layer_bytes, or NULL */
     struct layer *layers;   /* [spec->layers] */

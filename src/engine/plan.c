@@ -45,7 +45,7 @@ static void plan_outputs(struct pass *pass, const struct segment *segment, uint3
     struct step *step = &pass->model->step;
     const struct hook_table *hook = pass->model->stacks[pass->stack].spec->hook.table;
     const struct arch *arch = &pass->model->arch;
-    const size_t hidden_size = arch->stacks[pass->stack].hidden_size;
+    const size_t out_size = stack_out_size(&arch->stacks[pass->stack]);
     const bool has_logits =
         segment->logits && arch->head.n_steps > 0 && arch->head.stack == pass->stack;
     const uint32_t first = has_logits && hook && hook->side_heads ? side : pass->rows;
@@ -56,7 +56,7 @@ static void plan_outputs(struct pass *pass, const struct segment *segment, uint3
         if (first + row != at)
             pass->all_wanted = false;
         step->wanted[at] = first + row;
-        step->hidden_out[at] = segment->hidden ? segment->hidden + i * hidden_size : NULL;
+        step->hidden_out[at] = segment->hidden ? segment->hidden + i * out_size : NULL;
         if (has_logits) {
             step->head_ids[pass->n_head] = at;
             step->logits_out[pass->n_head++] = segment->logits + (size_t)i * arch->head.outputs;

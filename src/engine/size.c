@@ -77,11 +77,12 @@ size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables) {
     *tables = rows * stack_embed_size(spec);
     const size_t layers =
         stack_has_own_layers(spec) ? 0 : layer * stack_groups(spec) + ffn_elements(spec);
-    return layers + hidden * stack_project_in(spec);
+    const size_t out = stack_has(spec, STACK_PROJECT_OUT) ? spec->embed_size : 0;
+    return layers + hidden * (stack_project_in(spec) + out);
 }
 
 static size_t step_in(const struct arch *arch, uint32_t step) {
-    return step == 0 ? arch->stacks[arch->head.stack].hidden_size
+    return step == 0 ? stack_out_size(&arch->stacks[arch->head.stack])
                      : arch->head.steps[step - 1].outputs;
 }
 

@@ -19,7 +19,7 @@ static size_t larger(size_t a, size_t b) {
 
 static void add_stack(struct widths *w, const struct arch *arch, uint32_t stack) {
     const struct stack_spec *spec = &arch->stacks[stack];
-    w->hidden = larger(w->hidden, spec->hidden_size);
+    w->hidden = larger(w->hidden, larger(spec->hidden_size, stack_out_size(spec)));
     w->attn = larger(w->attn, stack_attn_out(spec));
     w->wide = larger(w->wide, larger(stack_qkv_size(spec), stack_ffn_size(spec)));
     w->wide = larger(w->wide, larger(stack_project_in(spec), spec->routing.experts));

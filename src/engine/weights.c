@@ -306,6 +306,9 @@ static enum status load_embeddings(struct loader *l, uint32_t stack, struct erro
     if (spec->embed_size > 0 && load_one(l, &to->embed_project, stack, 0, SLOT_EMBED_PROJECT,
                                          stack_project_in(spec), hidden, err) != STATUS_OK)
         return STATUS_ERROR;
+    if (stack_has(spec, STACK_PROJECT_OUT) &&
+        load_one(l, &to->out_project, stack, 0, SLOT_OUT_PROJECT, hidden, size, err) != STATUS_OK)
+        return STATUS_ERROR;
     return stack_has(spec, STACK_FINAL_NORM)
                ? load_norm(l, &to->final_norm, stack, SLOT_FINAL_NORM, 0, hidden, err)
                : STATUS_OK;
@@ -376,7 +379,7 @@ static enum status load_step(struct loader *l, uint32_t i, uint32_t in, struct e
 
 static enum status load_head(struct loader *l, struct error *err) {
     const struct head_spec *head = &l->model->arch.head;
-    uint32_t in = l->model->arch.stacks[head->stack].hidden_size;
+    uint32_t in = stack_out_size(&l->model->arch.stacks[head->stack]);
     for (uint32_t i = 0; i < head->n_steps; i++) {
         if (load_step(l, i, in, err) != STATUS_OK)
             return STATUS_ERROR;

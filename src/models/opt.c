@@ -1,6 +1,6 @@
 /* OPT (Zhang et al. 2022), as transformers' OPTModel: learned positions from row 2 on, norms before
  * or behind (OPT-350M) each block, ReLU, and embeddings that may be narrower than the stream, which
- * then is projected back before the head. */
+ * then is projected back to their size. */
 #include "models/gpt.h"
 
 static const struct slot_name names[] = {
@@ -10,6 +10,7 @@ static const struct slot_name names[] = {
     {SLOT_EMBED_TOKENS, "decoder.embed_tokens", false},
     {SLOT_EMBED_POSITIONS, "decoder.embed_positions", false},
     {SLOT_EMBED_PROJECT, "decoder.project_in", false},
+    {SLOT_OUT_PROJECT, "decoder.project_out", false},
     {SLOT_ATTN_Q, "decoder.layers.%u.self_attn.q_proj", false},
     {SLOT_ATTN_K, "decoder.layers.%u.self_attn.k_proj", false},
     {SLOT_ATTN_V, "decoder.layers.%u.self_attn.v_proj", false},
@@ -43,50 +44,18 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
         spec.flags &= ~(uint32_t)STACK_FINAL_NORM;
     if (embed != spec.hidden_size) {
         spec.embed_size = embed;
-        spec.flags |= STACK_PROJECT_TOKENS;
+        spec.flags |= STACK_PROJECT_TOKENS | STACK_PROJECT_OUT;
     }
     if (!config_bool(c, "layer_norm_elementwise_affine", true))
         config_fail(c, "\"layer_norm_elementwise_affine\" is false; Brisk runs only true");
     arch_of_gpt(arch, c, &spec, "model.", (const int32_t[]){2, 2, 1});
 }
 
-/* ---- heads: they read what has been projected back ---- */
-static struct head_step *add(struct arch *arch, enum head_kind kind, enum head_rows rows,
-                             const char *linear, uint32_t outputs) {
-    head_begin(arch, kind, rows);
-    if (arch->stacks[0].embed_size > 0)
-        head_add(arch, "decoder.project_out", arch->stacks[0].embed_size);
-    return head_add(arch, linear, outputs);
-}
-
-/* OPTModel gives the projected states, which Brisk does not. */
-static void features(struct arch *arch, struct config *c) {
-    if (arch->stacks[0].embed_size > 0)
-        config_fail(c,
-                    "OPTModel with \"word_embed_proj_dim\" %u; Brisk runs it only where that is "
-                    "hidden_size %u",
-                    arch->stacks[0].embed_size, arch->stacks[0].hidden_size);
-}
-
-static void words(struct arch *arch, struct config *c) {
-    add(arch, HEAD_LM, ROWS_LAST, "lm_head", arch->stacks[0].vocab_size)->tied =
-        config_bool(c, "tie_word_embeddings", true);
-}
-
-static void texts(struct arch *arch, struct config *c) {
-    add(arch, HEAD_SEQUENCE, ROWS_LAST, "score", config_labels(c));
-}
-
-static void spans(struct arch *arch, struct config *c) {
-    (void)c;
-    add(arch, HEAD_SPAN, ROWS_ALL, "qa_outputs", 2);
-}
-
 static const struct head_row heads[] = {
-    {"Model", features},
-    {"ForCausalLM", words},
-    {"ForSequenceClassification", texts},
-    {"ForQuestionAnswering", spans},
+    {"Model", NULL},
+    {"ForCausalLM", head_of_tied_lm},
+    {"ForSequenceClassification", head_of_text_score},
+    {"ForQuestionAnswering", head_of_spans},
     {0},
 };
 

@@ -68,7 +68,7 @@ static struct item *make_item(struct bench *bench, struct random *random, uint32
     uint32_t *row = arena_zalloc(&bench->arena, 1, sizeof(*row));
     item->rows = row;
     item->n_rows = 1;
-    item->hidden = arena_zalloc(&bench->arena, last->hidden_size, sizeof(float));
+    item->hidden = arena_zalloc(&bench->arena, stack_out_size(last), sizeof(float));
     if (arch->head.kind != HEAD_NONE)
         item->logits = arena_zalloc(&bench->arena, arch->head.outputs, sizeof(float));
     return item;

@@ -85,7 +85,8 @@ enum status described_check(struct described *described, const struct checkpoint
     struct repository *repository = &described->repository;
     const struct arch *arch = &described->arch;
     if (check_generation(repository, arch, err) != STATUS_OK ||
-        sentence_check(repository, arch->stacks[arch->text_stack].hidden_size, err) != STATUS_OK)
+        sentence_check(repository, stack_out_size(&arch->stacks[arch->text_stack]), err) !=
+            STATUS_OK)
         return STATUS_ERROR;
     return model_check(arch, checkpoint, err);
 }
@@ -157,7 +158,7 @@ static enum status load_all(struct loaded *loaded, const struct load *load, stru
         check_generation(repository, &loaded->arch, err) != STATUS_OK ||
         loaded_tokenizer(&loaded->tokenizer, repository, err) != STATUS_OK)
         return STATUS_ERROR;
-    const uint32_t hidden_size = loaded->arch.stacks[loaded->arch.text_stack].hidden_size;
+    const uint32_t hidden_size = stack_out_size(&loaded->arch.stacks[loaded->arch.text_stack]);
     if (sentence_read(&loaded->task_model.sentence, repository, hidden_size, err) != STATUS_OK ||
         load_weights(loaded, load, err) != STATUS_OK)
         return STATUS_ERROR;

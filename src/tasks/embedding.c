@@ -154,7 +154,7 @@ static void pool_weighted(const float *x, size_t first, size_t n, size_t size, f
 }
 
 static size_t hidden_size(const struct task_model *model) {
-    return model->arch->stacks[model->arch->head.stack].hidden_size;
+    return stack_out_size(&model->arch->stacks[model->arch->head.stack]);
 }
 
 static size_t pooled_size(const struct task_model *model) {

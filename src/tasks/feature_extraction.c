@@ -50,7 +50,7 @@ static enum status feature_extraction_supports(const struct task_model *model, s
 
 static size_t vector_size(const struct task_model *model) {
     return model->sentence.present ? embedding_size(model)
-                                   : model->arch->stacks[model->arch->head.stack].hidden_size;
+                                   : stack_out_size(&model->arch->stacks[model->arch->head.stack]);
 }
 
 static enum status feature_extraction_open(struct job *job, struct error *err) {

@@ -318,7 +318,7 @@ enum status part_want(struct part *part, struct item *item, const uint32_t *rows
                       bool hidden, bool logits, struct error *err) {
     struct job *job = part->job;
     const struct arch *arch = job->model->arch;
-    const size_t n_hidden = hidden ? arch->stacks[arch->head.stack].hidden_size : 0;
+    const size_t n_hidden = hidden ? stack_out_size(&arch->stacks[arch->head.stack]) : 0;
     const size_t n_logits = logits ? arch->head.outputs : 0;
     if (job->n_items > LIMIT_JOB_ITEMS) {
         return ERR(

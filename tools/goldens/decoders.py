@@ -12,7 +12,8 @@ SMALL = {"vocab_size": 401, "hidden_size": 24, "intermediate_size": 44, "num_hid
 
 
 def rows_of(family, name, config, heads=("generate",), change=None, **more):
-    """Folders of one family: text-generation, and where asked a classifier of texts, of tokens, of spans."""
+    """Folders of one family: text-generation, and where asked a classifier of texts, of tokens, of spans, hidden
+    states alone."""
     def make(more_config=()):
         return config(**SMALL | (change or {}) | dict(more_config))
     tokenizer = vocabulary.gpt2
@@ -20,6 +21,9 @@ def rows_of(family, name, config, heads=("generate",), change=None, **more):
         yield Head(family, more.pop("head", "text-generation"), getattr(hf, f"{name}ForCausalLM"), make(), tokenizer,
                    {"text-generation": cases.text_generation()[:6]}, readable=True,
                    generation={"max_new_tokens": 11, "do_sample": False}, **more)
+    if "hidden" in heads:
+        yield Head(family, "feature-extraction", getattr(hf, f"{name}Model"), make(), tokenizer,
+                   {"feature-extraction": cases.feature_extraction()[:3]})
     if "sequence" in heads:
         yield Head(family, "text-classification", getattr(hf, f"{name}ForSequenceClassification"),
                    make(labels(["bad", "good", "fair"])), tokenizer,

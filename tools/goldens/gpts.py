@@ -63,6 +63,7 @@ def opt_heads():
     yield from rows_of("opt", "OPT", config, ("generate", "sequence", "span"))
     yield from rows_of("opt", "OPT", config, head="projected", change={
         "do_layer_norm_before": False, "word_embed_proj_dim": 18, "activation_function": "gelu"})
+    yield from rows_of("opt", "OPT", config, ("hidden",), {"word_embed_proj_dim": 30})
     yield from rows_of("opt", "OPT", config, head="bare", change={
         "_remove_final_layer_norm": True, "enable_bias": False})
 
