@@ -108,6 +108,8 @@ struct stack_spec deberta_stack(struct config *c, const struct slot_name *slots,
         spec.head_size)
         config_fail(c, "\"attention_head_size\" must be %u", spec.head_size);
     read_positions(c, &spec, &hook, first);
+    if (spec.positions == POSITIONS_NONE && spec.max_positions < DEBERTA_POSITIONS)
+        spec.max_positions = DEBERTA_POSITIONS;
     if (first)
         hook.options[DEBERTA_FLAGS] |= DEBERTA_FIRST;
     else

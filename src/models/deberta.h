@@ -5,6 +5,9 @@
 
 #include "models/family.h"
 
+/* Tokens of a text that Brisk takes where nothing ends them: no positions but relative ones. */
+#define DEBERTA_POSITIONS 2048
+
 /* Options of the hook, by number. */
 enum {
     DEBERTA_FLAGS,

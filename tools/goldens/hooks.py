@@ -34,6 +34,8 @@ def deberta_v2_heads():
     yield from rows_of("deberta-v2", "DebertaV2", config, ("mask",), base | {
         "legacy": False, "tie_word_embeddings": False, "num_hidden_layers": 1, "position_buckets": 24,
         "max_relative_positions": 60}, head="papers")
+    # Without absolute positions texts may be longer than max_position_embeddings.
+    yield from rows_of("deberta-v2", "DebertaV2", config, ("mask",), base | {"max_position_embeddings": 30}, head="long")
 
 
 def deberta_heads():
@@ -43,6 +45,8 @@ def deberta_heads():
     yield from rows_of("deberta", "Deberta", config, ("mask", "sequence", "token", "span"), base, byte_bpe)
     yield from rows_of("deberta", "Deberta", config, ("sequence",), base | {
         "pos_att_type": ["p2c"], "position_biased_input": True, "type_vocab_size": 2}, byte_bpe, head="p2c")
+    yield from rows_of("deberta", "Deberta", config, ("sequence",), base | {
+        "max_position_embeddings": 30, "max_relative_positions": -1}, byte_bpe, head="long")
 
 
 def longformer_heads():
