@@ -80,10 +80,8 @@ def mixed_bodies():
     return found
 
 
-@test
-def many_at_once_answer_as_alone(context):
+def answer_as_alone(context, bodies):
     """Bit for bit: every answer among 16 clients equals the one given alone."""
-    bodies = mixed_bodies()
     alone = [context.client.call("POST", path, body, NO_CACHE) for path, body in bodies]
     for (path, _), answer in zip(bodies, alone):
         equal(answer.status, 200, f"{path}: {answer!r}")
@@ -108,3 +106,20 @@ def many_at_once_answer_as_alone(context):
     for thread in threads:
         thread.join()
     true(not wrong, f"{len(wrong)} differ, the first: {wrong[:1]}")
+
+
+@test
+def many_at_once_answer_as_alone(context):
+    answer_as_alone(context, mixed_bodies())
+
+
+@test
+def a_seed_writes_the_same_text_in_company(context):
+    """Whatever else shares the batch: other seeds, other numbers of texts, beams, greedy ones."""
+    ways = [{"top_k": 50}, {"top_p": 0.8, "top_k": 0, "temperature": 1.4}, {"num_return_sequences": 3},
+            {"num_beams": 3, "num_return_sequences": 2}, {"typical_p": 0.7, "max_new_tokens": 40}]
+    bodies = [(f"/models/{model}", {"inputs": speaker, "parameters": {"do_sample": True, "max_new_tokens": 16,
+                                                                      "seed": seed} | way})
+              for model, speaker in (("brisk/tiny-writer", "ROMEO:"), ("gpt2/text-generation", "The film"))
+              for seed, way in enumerate(ways)]
+    answer_as_alone(context, bodies + mixed_bodies()[::5])

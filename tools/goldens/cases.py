@@ -251,6 +251,42 @@ def groups(greedy, end):
     ]
 
 
+def details(greedy):
+    """Ids, log-probabilities and why it ended."""
+    asked = greedy | {"details": True}
+    return [
+        ("details", SHORT, asked),
+        ("details of an end", FIRST, asked | {"return_full_text": False, "eos_token_id": every(29)}),
+        ("details of a stop string", lambda ask: (SHORT, asked | {"stop": [cut(ask, SHORT, greedy, 2, 5)]})),
+        ("details of what was changed", ODD, asked | {"repetition_penalty": 1.8, "suppress_tokens": every(3), "seed": 7}),
+    ]
+
+
+def talks(length):
+    """Talks of the old clients. `length` are the parameters that limit the answer."""
+    past = {"past_user_inputs": [TINY], "generated_responses": ["So it does."]}
+    longer = {"past_user_inputs": [TINY, "Tea?"], "generated_responses": [SHORT_ODD, "No."]}
+    return [
+        ("first", {"text": SHORT}, length),
+        ("second", {"text": "And?"} | past, length),
+        ("third", {"text": " And tea ? "} | longer, length),
+        ("list", [{"text": TINY}, {"text": "Tea."} | past], length),
+        ("beams", {"text": TINY} | past, length | {"num_beams": 3}),
+    ]
+
+
+def too_long_a_talk(length):
+    whole = {"text": "And?", "past_user_inputs": [FIRST, SHORT], "generated_responses": [SHORT, FIRST]}
+    return [("too long a talk", whole, length)]
+
+
+def ranking():
+    asked = {"query": QUESTION, "texts": [SHORT, FIRST, ODD, TINY, LONG]}
+    return [("texts", asked, {}), ("raw scores", asked, {"raw_scores": True}),
+            ("with the texts", {"query": ODD, "texts": [TINY, SPACED, FIRST]}, {"return_text": True}),
+            ("one text", {"query": TINY, "texts": [SHORT]}, {})]
+
+
 def chat():
     hello = [{"role": "user", "content": TINY}]
     turns = [{"role": "system", "content": "Be é."}, *hello, {"role": "assistant", "content": " A cup. "},

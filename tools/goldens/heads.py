@@ -151,12 +151,14 @@ def gpt2_heads():
                {"text-generation": cases.text_generation()}, dtype="F32", readable=True, generation=generate,
                finish=some_eos)
     yield Head("gpt2", "processors", hf.GPT2LMHeadModel, gpt2(n_layer=1), tokenizer,
-               {"text-generation": cases.processors(cases.GREEDY, cases.GREEDY | {"num_beams": 3})}, readable=True,
-               generation=generate, finish=some_eos)
+               {"text-generation": cases.processors(cases.GREEDY, cases.GREEDY | {"num_beams": 3})
+                + cases.details(cases.GREEDY),
+                "conversational": cases.talks({"max_new_tokens": 7}) + cases.too_long_a_talk({"max_length": 40})},
+               readable=True, generation=generate, finish=some_eos)
     yield Head("gpt2", "groups", hf.GPT2LMHeadModel, gpt2(n_layer=1), tokenizer,
                {"text-generation": cases.groups(cases.GREEDY, 0)}, readable=True, generation=generate, finish=some_eos)
     yield Head("gpt2", "chat", hf.GPT2LMHeadModel, gpt2(n_layer=1), tokenizer,
-               {"text-generation": cases.chat()}, readable=True, generation=generate, finish=with_chat_template)
+               {"text-generation": cases.chat(), "conversational": cases.talks({"max_new_tokens": 7})}, readable=True, generation=generate, finish=with_chat_template)
     yield Head("gpt2", "odd", hf.GPT2LMHeadModel,
                gpt2(n_inner=52, scale_attn_by_inverse_layer_idx=True, tie_word_embeddings=False,
                     activation_function="relu", layer_norm_epsilon=1e-3, n_layer=3),
@@ -196,7 +198,7 @@ def bert_heads():
                bert(problem_type="regression", num_labels=1, num_hidden_layers=1), tokenizer,
                {"text-classification": cases.scores_only()})
     yield Head("bert", "cross-encoder", hf.BertForSequenceClassification, bert(num_labels=1, num_hidden_layers=1),
-               tokenizer, {"text-classification": cases.scores_only()})
+               tokenizer, {"text-classification": cases.scores_only(), "text-ranking": cases.ranking()})
     yield Head("bert", "token-classification", hf.BertForTokenClassification, bert(**labels(NER)),
                lambda: tokenizer(cased=True), {"token-classification": cases.token_classification()})
     yield Head("bert", "question-answering", hf.BertForQuestionAnswering, bert(), tokenizer,
@@ -247,7 +249,8 @@ def bart_heads():
                finish=likely_eos)
     greedy = {"num_beams": 1, "max_length": 20}
     yield Head("bart", "processors", hf.BartForConditionalGeneration, bart(), tokenizer,
-               {"summarization": cases.processors(greedy, greedy | {"num_beams": 3})}, readable=True,
+               {"summarization": cases.processors(greedy, greedy | {"num_beams": 3}),
+                "conversational": cases.talks(greedy) + cases.too_long_a_talk(greedy)}, readable=True,
                generation=BEAM_DEFAULTS, finish=likely_eos)
     yield Head("bart", "groups", hf.BartForConditionalGeneration, bart(), tokenizer,
                {"summarization": cases.groups({"max_length": 14}, 2)}, readable=True, generation=BEAM_DEFAULTS,

@@ -70,15 +70,23 @@ def generating(parameters):
     options = {k: v for k, v in parameters.items() if k != "seed"}
     if options.get("num_beam_groups", 1) > 1:
         options["custom_generate"] = groups.search
+    if "max_length" in options:
+        options["max_new_tokens"] = None  # the request's length wins over the folder's
+    return options
+
+
+def stopping(pipe, options):
+    if "stop" in options:
+        return {k: v for k, v in options.items() if k != "stop"} | {"stop_strings": options["stop"],
+                                                                    "tokenizer": pipe.tokenizer}
     return options
 
 
 def text_generation(pipe, inputs, parameters):
-    options = generating(parameters)
-    if "stop" in options:
-        options |= {"stop_strings": options.pop("stop"), "tokenizer": pipe.tokenizer}
-    if "max_length" in options:
-        options["max_new_tokens"] = None  # the request's length wins over the folder's
+    if parameters.get("details"):
+        plain = {k: v for k, v in parameters.items() if k != "details"}
+        return [text_generation(pipe, inputs, plain)[0] | {"details": details(pipe, inputs, parameters)}]
+    options = stopping(pipe, generating(parameters))
     if isinstance(inputs, list) and isinstance(inputs[0], dict):
         return pipe(inputs, **options)  # one chat
     return each(inputs, lambda x: pipe(x, **options))
@@ -86,14 +94,75 @@ def text_generation(pipe, inputs, parameters):
 
 def summarization(pipe, inputs, parameters):
     options = generating(parameters)
-    if "max_length" in options:
-        options["max_new_tokens"] = None
     answers = each(inputs, lambda x: pipe(x, truncation=True, **options))
     single = options.get("num_return_sequences", 1) == 1
     return [a[0] for a in answers] if isinstance(inputs, list) and single else answers
 
 
+def details(pipe, text, parameters):
+    """What text-generation-inference tells of a greedy text, from generate()'s own scores."""
+    options = {k: v for k, v in generating(parameters).items() if k not in ("details", "return_full_text")}
+    ids = pipe.tokenizer(text, return_tensors="pt")
+    out = pipe.model.generate(**ids, **stopping(pipe, options), generation_config=pipe.generation_config,
+                              return_dict_in_generate=True, output_scores=True)
+    new = out.sequences[0, ids["input_ids"].shape[1]:].tolist()
+    tokens = [{"id": i, "text": pipe.tokenizer.decode([i], clean_up_tokenization_spaces=False),
+               "logprob": torch.log_softmax(scores[0], dim=-1)[i].item(), "special": i in pipe.tokenizer.all_special_ids}
+              for i, scores in zip(new, out.scores)]
+    ends = options.get("eos_token_id", pipe.generation_config.eos_token_id)
+    at_length = len(new) == options.get("max_new_tokens")
+    reason = "eos_token" if new[-1] in ends else "length" if at_length else "stop_sequence"
+    return {"finish_reason": reason, "generated_tokens": len(new), "seed": parameters.get("seed"), "prefill": [],
+            "tokens": tokens}
+
+
+def talk_ids(pipe, turns):
+    """The prompt of a talk, user first: by the template, else as GPT2Tokenizer (DialoGPT) and
+    BlenderbotTokenizer built it before transformers 4.42 dropped the task."""
+    tokenizer = pipe.tokenizer
+    encode = lambda text: tokenizer(text, add_special_tokens=False)["input_ids"]
+    if tokenizer.chat_template:
+        roles = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(turns)]
+        return encode(tokenizer.apply_chat_template(roles, tokenize=False, add_generation_prompt=True))
+    if pipe.model.config.is_encoder_decoder:
+        line = "  ".join(text if i % 2 else " " + text for i, text in enumerate(turns))
+        return (encode(line) + [tokenizer.eos_token_id])[-tokenizer.model_max_length:]
+    return [i for text in turns for i in [*encode(text), tokenizer.eos_token_id]]
+
+
+def conversational(pipe, inputs, parameters):
+    """What ConversationalPipeline did: generate() behind the prompt, which leaves ten tokens free."""
+    def one(talk):
+        past, answers = talk.get("past_user_inputs", []), talk.get("generated_responses", [])
+        turns = [text for pair in zip(past, answers) for text in pair] + [talk["text"]]
+        ids = talk_ids(pipe, turns)
+        seq2seq = pipe.model.config.is_encoder_decoder
+        if "max_length" in parameters and not seq2seq:
+            ids = ids[-(parameters["max_length"] - 10):]
+        tensor = torch.tensor([ids])
+        out = pipe.model.generate(tensor, attention_mask=torch.ones_like(tensor), **generating(parameters),
+                                  generation_config=pipe.generation_config)[0]
+        text = pipe.tokenizer.decode(out[1 if seq2seq else len(ids):], skip_special_tokens=True,
+                                     clean_up_tokenization_spaces=True)
+        return {"generated_text": text, "conversation": {"past_user_inputs": past + [talk["text"]],
+                                                         "generated_responses": answers + [text]}}
+    return each(inputs, one)
+
+
+def text_ranking(pipe, inputs, parameters):
+    """CrossEncoder.rank of sentence-transformers: the one logit of query and text, as a probability."""
+    rows = []
+    for i, text in enumerate(inputs["texts"]):
+        pair = pipe.tokenizer(inputs["query"], text, truncation=True, return_tensors="pt")
+        logit = pipe.model(**pair).logits[0, 0]
+        score = logit if parameters.get("raw_scores") else torch.sigmoid(logit)
+        rows.append({"index": i, "score": score.item()} | ({"text": text} if parameters.get("return_text") else {}))
+    return sorted(rows, key=lambda row: -row["score"])
+
+
 RUN = {
+    "conversational": conversational,
+    "text-ranking": text_ranking,
     "text-classification": text_classification,
     "token-classification": token_classification,
     "fill-mask": fill_mask,
@@ -112,6 +181,14 @@ def general(task):
     return task.split("_")[0]
 
 
+def base_of(task, folder):
+    """The pipeline whose model and tokenizer a task without a pipeline of its own uses."""
+    if task == "conversational":
+        decodes = AutoConfig.from_pretrained(folder).is_encoder_decoder
+        return "text2text-generation" if decodes else "text-generation"
+    return "text-classification" if task == "text-ranking" else task
+
+
 def auto_of(task, folder):
     """A T5EncoderModel's config alone would make a T5Model, which needs a decoder's input."""
     name = (AutoConfig.from_pretrained(folder).architectures or [""])[0]
@@ -127,8 +204,9 @@ class Pipelines:
 
     def get(self, task):
         if task not in self.made:
-            model = networks.load(auto_of(general(task), self.folder), self.folder)
-            pipe = pipeline(task, model=model, tokenizer=self.tokenizer, device="cpu")
+            base = base_of(task, self.folder)
+            model = networks.load(auto_of(general(base), self.folder), self.folder)
+            pipe = pipeline(base, model=model, tokenizer=self.tokenizer, device="cpu")
             if hasattr(pipe, "generation_config"):
                 self.own_defaults(pipe, task)
             self.made[task] = pipe
