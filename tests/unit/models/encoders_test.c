@@ -6,7 +6,8 @@
 #define XLM(more)                                                                                  \
     "{\"model_type\":\"xlm\",\"vocab_size\":97,\"emb_dim\":40,\"n_layers\":2,\"n_heads\":4" more
 #define XLNET(more)                                                                                \
-    "{\"model_type\":\"xlnet\",\"vocab_size\":97,\"d_model\":40,\"n_layer\":2,\"n_head\":4,\"d_inner\":64" more
+    "{\"model_type\":\"xlnet\",\"vocab_size\":97,\"d_model\":40,\"n_layer\":2,\"n_head\":4,\"d_"   \
+    "inner\":64" more
 
 static const struct {
     const char *config, *family;
@@ -50,8 +51,8 @@ static const struct {
     {XLM(CLASS("XLMWithLMHeadModel") "}"), "xlm", HEAD_LM, ROWS_ALL, 1, 97, 97, "fill-mask"},
     {XLNET(CLASS("XLNetLMHeadModel") "}"), "xlnet", HEAD_NONE, ROWS_ALL, 0, 0, 0,
      "feature-extraction"},
-    {XLNET(CLASS("XLNetForSequenceClassification") "}"), "xlnet", HEAD_SEQUENCE, ROWS_LAST, 2, 40, 2,
-     "text-classification"},
+    {XLNET(CLASS("XLNetForSequenceClassification") "}"), "xlnet", HEAD_SEQUENCE, ROWS_LAST, 2, 40,
+     2, "text-classification"},
     {XLNET(",\"summary_type\":\"first\"" CLASS("XLNetForSequenceClassification") "}"), "xlnet",
      HEAD_SEQUENCE, ROWS_FIRST, 2, 40, 2, "text-classification"},
     {XLNET(CLASS("XLNetForQuestionAnsweringSimple") "}"), "xlnet", HEAD_SPAN, ROWS_ALL, 1, 2, 2,
@@ -89,6 +90,9 @@ static const struct {
     {OF("esm") ",\"position_embedding_type\":\"relative_key\"}", "relative_key"},
     {OF("esm") ",\"is_folding_model\":true}", "\"is_folding_model\""},
     {OF("ernie") ",\"position_embedding_type\":\"relative_key\"}", "relative_key"},
+    {OF("big_bird") ",\"attention_type\":\"full\"}", "\"attention_type\" is \"full\""},
+    {OF("big_bird") ",\"block_size\":0}", "\"block_size\" is 0"},
+    {OF("big_bird") ",\"is_decoder\":true}", "\"is_decoder\" is true"},
     {OF("convbert") ",\"conv_kernel_size\":4}", "\"conv_kernel_size\" is 4, must be odd"},
     {OF("convbert") ",\"num_attention_heads\":16}", "makes 8 heads"},
     {OF("convbert") ",\"num_groups\":16}", "\"num_groups\" is 16"},
@@ -166,6 +170,18 @@ static void keys_become_words(void **state) {
     repo_describe(&repo, OF("esm") ",\"token_dropout\":true,\"mask_token_id\":32}", &arch);
     assert_true(stack_has(&arch.stacks[0], STACK_TOKEN_DROPOUT));
     assert_int_equal(arch.mask, 32);
+    repo_close(&repo);
+    repo_describe(&repo, OF("big_bird") ",\"block_size\":6,\"num_random_blocks\":3}", &arch);
+    assert_null(arch.stacks[0].hook.table); /* 66 tokens: no text is longer than 11 blocks */
+    repo_close(&repo);
+    repo_describe(&repo, OF("big_bird") ",\"block_size\":6,\"num_random_blocks\":2}", &arch);
+    assert_non_null(arch.stacks[0].hook.table);
+    repo_close(&repo);
+    repo_describe(&repo, OF("deberta") ",\"position_biased_input\":false}", &arch);
+    assert_int_equal(arch.stacks[0].max_positions, 2048);
+    repo_close(&repo);
+    repo_describe(&repo, OF("deberta") "}", &arch);
+    assert_int_equal(arch.stacks[0].max_positions, 66);
     repo_close(&repo);
     repo_describe(&repo, XLM(",\"pre_norm\":true,\"gelu_activation\":false}"), &arch);
     assert_int_equal(arch.stacks[0].norm_place, NORM_PRE);
