@@ -131,6 +131,7 @@ enum stack_flag {
     STACK_TOKEN_DROPOUT = 1 << 11, /* masks are no tokens, the others stand for them: ESM */
     STACK_TRIGRAMS = 1 << 12,    /* EMBED_PROJECT reads the token behind, itself, the one before */
     STACK_PROJECT_OUT = 1 << 13, /* what the stack gives goes through OUT_PROJECT: OPT */
+    STACK_NORM_TOKENS = 1 << 14, /* EMBED_NORM before positions are added: BlenderbotSmall */
 };
 
 struct stack_spec {

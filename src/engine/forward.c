@@ -112,12 +112,25 @@ static void embed_with_dropout(struct walk *w, const struct stack *stack, float 
     w->device->add(w->lane, w->t, w->x, (size_t)w->rows * w->hidden);
 }
 
+/* The tokens' rows are normed before the others are added to them. */
+static void embed_normed(struct walk *w, const struct stack *stack, float scale) {
+    const int32_t *ids[1] = {w->step->tokens};
+    w->device->embed(w->lane, &stack->tokens, ids, 1, scale, w->x, w->rows, w->hidden);
+    apply_norm(w, &stack->embed_norm, w->x, w->x);
+    embed_rows(w, stack, false, 1, w->t, w->hidden);
+    w->device->add(w->lane, w->t, w->x, (size_t)w->rows * w->hidden);
+}
+
 static void embed_sides(struct walk *w, const struct stack *stack);
 
 static void embed(struct walk *w, const struct stack *stack) {
     const struct stack_spec *spec = w->spec;
     const float scale = spec->embed_scale != 0 ? spec->embed_scale : 1.0f;
     const bool projects = spec->embed_size > 0;
+    if (stack_has(spec, STACK_NORM_TOKENS)) {
+        embed_normed(w, stack, scale);
+        return;
+    }
     if (projects && stack_has(spec, STACK_PROJECT_TOKENS)) {
         embed_projected(w, stack, scale);
         if (stack_has(spec, STACK_EMBED_NORM))

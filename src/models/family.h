@@ -171,8 +171,10 @@ extern const struct head_row bert_heads[], roberta_heads[];
 #define SEQ2SEQ_SLOTS(side)                                                                        \
     {SLOT_EMBED_TOKENS, "shared", false},                                                          \
     {SLOT_EMBED_TOKENS, side ".embed_tokens", false},                                              \
+    {SLOT_EMBED_TOKENS, side ".output_projection", false},                                         \
     {SLOT_EMBED_TOKENS, "encoder.embed_tokens", false},                                            \
     {SLOT_EMBED_TOKENS, "decoder.embed_tokens", false},                                            \
+    {SLOT_EMBED_TOKENS, "decoder.output_projection", false},                                       \
     {SLOT_EMBED_TOKENS, "lm_head", false},                                                         \
     {SLOT_EMBED_POSITIONS, side ".embed_positions", false},                                        \
     {SLOT_EMBED_NORM, side ".layernorm_embedding", false},                                         \
@@ -194,6 +196,9 @@ struct seq2seq {
     uint32_t flags, decoder_flags; /* of both stacks; of the decoder besides */
     enum activation activation;
     bool scale_embedding;
+    bool model_is_encoder; /* Model gives the encoder's hidden states: that of transformers needs a
+                              decoder's input */
+    const char *vocab_key, *decoder_vocab_key; /* NULL: vocab_size */
     int32_t bos, eos, pad, decoder_start;
 };
 /* An encoder and a decoder; of ForCausalLM the decoder alone. */
@@ -202,7 +207,7 @@ void arch_of_seq2seq(struct arch *arch, struct config *config, const struct seq2
 /* Heads: the decoder's language model; BART's classifiers of texts. */
 void head_of_seq2seq(struct arch *arch, struct config *config);
 void head_of_last_eos(struct arch *arch, struct config *config);
-/* ForConditionalGeneration, ForCausalLM: of most such families all there are. */
+/* Model, ForConditionalGeneration, ForCausalLM: of most such families all there are. */
 extern const struct head_row seq2seq_heads[];
 
 /* ---- families ---- */

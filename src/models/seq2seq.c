@@ -27,6 +27,12 @@ static const struct side encoder = {"encoder", "encoder_layers", "encoder_ffn_di
 static const struct side decoder = {"decoder", "decoder_layers", "decoder_ffn_dim",
                                     "decoder_attention_heads", decoder_names};
 
+static uint32_t vocab_size_of(struct config *c, const struct seq2seq *traits,
+                              const struct side *side) {
+    const char *key = side == &encoder ? traits->vocab_key : traits->decoder_vocab_key;
+    return config_size(c, key ? key : "vocab_size", LIMIT_VOCAB_SIZE);
+}
+
 static struct stack_spec describe_side(struct config *c, const struct seq2seq *traits,
                                        const struct side *side) {
     const uint32_t hidden = config_size(c, "d_model", LIMIT_HIDDEN_SIZE);
@@ -34,7 +40,7 @@ static struct stack_spec describe_side(struct config *c, const struct seq2seq *t
     return (struct stack_spec){
         .name = side->name,
         .names = side->names,
-        .vocab_size = config_size(c, "vocab_size", LIMIT_VOCAB_SIZE),
+        .vocab_size = vocab_size_of(c, traits, side),
         .hidden_size = hidden,
         .intermediate_size = config_size(c, side->ffn, 8 * LIMIT_HIDDEN_SIZE),
         .layers = config_size(c, side->layers, LIMIT_LAYERS),
@@ -56,17 +62,24 @@ static struct stack_spec describe_side(struct config *c, const struct seq2seq *t
     };
 }
 
-void arch_of_seq2seq(struct arch *arch, struct config *c, const struct seq2seq *traits,
-                     const char *suffix) {
-    const bool whole = strcmp(suffix, "ForCausalLM") != 0;
-    arch->prefix = "model.";
-    if (whole)
-        arch->stacks[arch->n_stacks++] = describe_side(c, traits, &encoder);
+static void add_decoder(struct arch *arch, struct config *c, const struct seq2seq *traits,
+                        bool whole) {
     struct stack_spec *stack = &arch->stacks[arch->n_stacks++];
     *stack = describe_side(c, traits, &decoder);
     stack->flags |= traits->decoder_flags | STACK_CAUSAL | (whole ? STACK_CROSS : 0);
     arch->has_decoder = arch->shifts_input = whole;
     arch->decoder_stack = whole ? 1 : 0;
+}
+
+void arch_of_seq2seq(struct arch *arch, struct config *c, const struct seq2seq *traits,
+                     const char *suffix) {
+    const bool alone = traits->model_is_encoder && strcmp(suffix, "Model") == 0;
+    const bool whole = strcmp(suffix, "ForCausalLM") != 0 && !alone;
+    arch->prefix = "model.";
+    if (whole || alone)
+        arch->stacks[arch->n_stacks++] = describe_side(c, traits, &encoder);
+    if (!alone)
+        add_decoder(arch, c, traits, whole);
     arch->bos = config_token(c, "bos_token_id", traits->bos);
     arch->eos = config_token(c, "eos_token_id", traits->eos);
     arch->pad = config_token(c, "pad_token_id", traits->pad);
@@ -89,6 +102,7 @@ void head_of_last_eos(struct arch *arch, struct config *c) {
 }
 
 const struct head_row seq2seq_heads[] = {
+    {"Model", NULL},
     {"ForConditionalGeneration", head_of_seq2seq},
     {"ForCausalLM", head_of_seq2seq},
     {0},

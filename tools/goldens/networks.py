@@ -72,6 +72,8 @@ def load(auto, folder):
     model = auto.from_pretrained(folder, dtype=torch.float64, attn_implementation=ATTENTION.get(kind, "eager")).eval()
     for p in model.parameters():  # XLNet's keep single precision whatever is asked for
         p.data = p.data.double()
+    if kind == "fsmt":  # with its cache, every token it writes stands at the first position
+        model.generation_config.use_cache = False
     if kind in NARROW_MASKS:
         model.register_forward_pre_hook(lambda *_: torch.set_default_dtype(torch.float64))
         model.register_forward_hook(lambda *_: torch.set_default_dtype(torch.float32))

@@ -10,6 +10,7 @@ import transformers as hf
 import cases
 import networks
 import pieces
+import slow_tokenizers as slow
 import vocabulary
 from heads import Head, edit_weights, labels
 
@@ -71,6 +72,74 @@ class SavedM2M(hf.M2M100Tokenizer):
 SavedM2M.__name__ = "M2M100Tokenizer"
 
 
+def marian_tokenizer(separate=False, **options):
+    """Slow: source.spm and target.spm cut and join, vocab.json has the ids; padding is last. Vocabularies of their
+    own are of one size here, as transformers' MarianModel makes both embeddings."""
+    import sentencepiece as library
+    with tempfile.TemporaryDirectory() as folder:
+        root, tokens = pathlib.Path(folder), []
+        for name, size in (("source", 240), ("target", 200)):
+            model = sentencepiece(size, **FAIRSEQ)
+            (root / f"{name}.spm").write_bytes(model)
+            spm = library.SentencePieceProcessor(model_proto=model)
+            tokens.append([spm.id_to_piece(i) for i in range(3, len(spm))])
+        source, target = tokens
+        own = ["</s>", "<unk>", ">>fra<<"]
+        if separate:
+            n = min(len(source), len(target))
+            files = {"vocab.json": own + source[:n], "target_vocab.json": own + target[:n][::-1]}
+        else:
+            files = {"vocab.json": own + source + target}
+        for name, words in files.items():
+            words = list(dict.fromkeys(words)) + ["<pad>"]
+            networks.write_json(root / name, {t: i for i, t in enumerate(words)})
+        return hf.MarianTokenizer(source_spm=str(root / "source.spm"), target_spm=str(root / "target.spm"),
+                                  vocab=str(root / "vocab.json"), source_lang="en", target_lang="fra",
+                                  target_vocab_file=str(root / "target_vocab.json"), separate_vocabs=separate,
+                                  model_max_length=64, **options)
+
+
+def pegasus_tokenizer():
+    return from_pieces(hf.PegasusTokenizerFast, 240, {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}, offset=8)
+
+
+def blenderbot_tokenizer():
+    special = ["<pad>", "<s>", "</s>", "<unk>", "<mask>"]
+    return vocabulary.byte_bpe(387, special, hf.BlenderbotTokenizerFast)
+
+
+def from_files(make, cls, files, **options):
+    """Slow: of the files that `make` writes into a folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        make(folder)
+        return cls(**{key: f"{folder}/{name}" for key, name in files.items()}, model_max_length=64, **options)
+
+
+def blenderbot_small_tokenizer():
+    make = slow.at_json(True, head=["__null__", "__start__", "__end__", "__unk__"])
+    return from_files(make, hf.BlenderbotSmallTokenizer, {"vocab_file": "vocab.json", "merges_file": "merges.txt"})
+
+
+def plbart_tokenizer():
+    return from_pieces(hf.PLBartTokenizer, 200, FAIRSEQ, src_lang="java", tgt_lang="en_XX")
+
+
+def write_fsmt(folder, shared=False):
+    """The target's vocabulary has other words, in another order, than the source's."""
+    pairs, symbols = slow.merges(slow.CORPUS.split(), 120)
+    head = ["<s>", "<pad>", "</s>", "<unk>"]
+    source = slow.vocabulary(symbols, head)
+    target = source if shared else slow.vocabulary(symbols[::-1][7:], head)
+    slow.write_json(f"{folder}/vocab-src.json", source)
+    slow.write_json(f"{folder}/vocab-tgt.json", target)
+    slow.write(f"{folder}/merges.txt", "".join(f"{a} {b} 7\n" for a, b in pairs))
+
+
+def fsmt_tokenizer(shared=False):
+    files = {"src_vocab_file": "vocab-src.json", "tgt_vocab_file": "vocab-tgt.json", "merges_file": "merges.txt"}
+    return from_files(lambda folder: write_fsmt(folder, shared), hf.FSMTTokenizer, files, langs=["en", "ru"])
+
+
 def size_of(tokenizer):
     return max(tokenizer.get_vocab().values()) + 1
 
@@ -87,6 +156,9 @@ def asked(**more):
         ("beams, two of four", cases.SHORT, beams | {"num_beams": 4, "num_return_sequences": 2}),
         ("too long", cases.LONG, greedy),
     ]
+
+
+ONCE = {"no_repeat_ngram_size": 1}  # random weights repeat what they say, which hides mistakes
 
 
 def likely_end(token, amount=2.0):
@@ -128,6 +200,143 @@ def t5_heads():
                {"question-answering": cases.question_answering()})
 
 
+def decoder_rows():
+    """Of a decoder alone: some of what is asked of GPT-2."""
+    names = ("greedy", "greedy list", "new text only", "beams", "beams of a list")
+    rows = [row for row in cases.text_generation() if row[0] in names]
+    return [(name, text, parameters | ONCE) for name, text, parameters in rows]
+
+
+def marian_heads():
+    def make(tokenizer=marian_tokenizer, **more):
+        pad = size_of(tokenizer()) - 1
+        return hf.MarianConfig(**SMALL | {"vocab_size": pad + 1, "eos_token_id": 0, "pad_token_id": pad,
+                                          "decoder_start_token_id": pad, "bos_token_id": None, "forced_eos_token_id": 0,
+                                          "scale_embedding": True, "activation_function": "swish"} | more)
+    pad = size_of(marian_tokenizer()) - 1
+    french = ("a language in front", f">>fra<< {cases.FIRST}", {"num_beams": 2, "max_new_tokens": 8} | ONCE)
+    yield Head("marian", "translation", hf.MarianMTModel, make(), marian_tokenizer,
+               {"translation": asked(**ONCE) + [french], "translation_en_to_fr": asked(**ONCE)[2:4]}, readable=True,
+               generation={"max_length": 12, "num_beams": 4, "bad_words_ids": [[pad]], "renormalize_logits": True},
+               finish=likely_end(0))
+    own = lambda: marian_tokenizer(separate=True)
+    yield generating("marian", "separate", hf.MarianMTModel,
+                     make(own, share_encoder_decoder_embeddings=False, scale_embedding=False), own, "translation",
+                     asked(**ONCE), dtype="BF16")
+    yield decoder_alone("marian", hf.MarianForCausalLM, make(), marian_tokenizer)
+    yield features("marian", hf.MarianModel, make(), marian_tokenizer)
+
+
+def decoder_alone(family, cls, config, tokenizer, **more):
+    config.max_position_embeddings = 96
+    return Head(family, "text-generation", cls, config, tokenizer, {"text-generation": decoder_rows()}, readable=True,
+                generation={"max_new_tokens": 9}, **more)
+
+
+def silent(folder):
+    """Leaves out of config.json what the class takes anyway, but for numbers of layers."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    usual = hf.AutoConfig.for_model(config["model_type"]).to_dict() | {"model_type": None}
+    networks.write_json(path, {k: v for k, v in config.items() if "layers" in k or usual.get(k, ()) != v})
+
+
+def after(*changes):
+    return lambda folder: [change(folder) for change in changes if change]
+
+
+def features(family, cls, config, tokenizer, finish=None):
+    return Head(family, "feature-extraction", cls, config, tokenizer,
+                {"feature-extraction": cases.feature_extraction()}, finish=after(silent, finish))
+
+
+def smaller_sines(folder):
+    """Positions are what the file says, whatever a formula would make of them."""
+    edit_weights(folder, lambda tensors: {k: v * 0.5 if "embed_positions" in k else v for k, v in tensors.items()})
+
+
+def pegasus_heads():
+    def make(**more):
+        return hf.PegasusConfig(**SMALL | {"vocab_size": size_of(pegasus_tokenizer()), "bos_token_id": None,
+                                           "pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0} | more)
+    yield generating("pegasus", "summarization", hf.PegasusForConditionalGeneration,
+                     make(scale_embedding=True, forced_eos_token_id=1), pegasus_tokenizer, "summarization",
+                     asked(**ONCE), finish=likely_end(1))
+    yield decoder_alone("pegasus", hf.PegasusForCausalLM, make(activation_function="relu"), pegasus_tokenizer)
+    yield features("pegasus", hf.PegasusModel, make(d_model=30, encoder_attention_heads=5), pegasus_tokenizer,
+                   finish=smaller_sines)
+
+
+def talk(parameters):
+    past = {"past_user_inputs": ["Hello!", cases.TINY], "generated_responses": ["Hi. How are you?", "It rains, yes."]}
+    return [("first turn", {"text": cases.FIRST}, parameters),
+            ("third turn", past | {"text": "Tea?"}, parameters),
+            ("several", [past | {"text": cases.SHORT}, {"text": cases.TINY}], parameters),
+            ("too long", past | {"text": cases.LONG}, parameters)]
+
+
+def unnamed_class(folder):
+    """As BlenderbotSmall's files are: where the class is named, transformers looks for a fast one, which cannot read
+    them."""
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    networks.write_json(path, {k: v for k, v in config.items() if k != "tokenizer_class"})
+
+
+def blenderbots(family, name, tokenizer, finish=None, **own):
+    config = getattr(hf, f"{name}Config")
+
+    def make(**more):
+        return config(**SMALL | {"vocab_size": size_of(tokenizer()), "bos_token_id": 1, "pad_token_id": 0,
+                                 "eos_token_id": 2, "decoder_start_token_id": 1} | own | more)
+    cls = getattr(hf, f"{name}ForConditionalGeneration")
+    yield generating(family, "text2text-generation", cls, make(forced_eos_token_id=2), tokenizer, rows=asked(**ONCE),
+                     finish=after(likely_end(2), finish))
+    yield Head(family, "conversational", cls, make(scale_embedding=True), tokenizer,
+               {"conversational": talk({"max_new_tokens": 11, "num_beams": 2} | ONCE)}, readable=True, dtype="BF16",
+               finish=finish)
+    yield decoder_alone(family, getattr(hf, f"{name}ForCausalLM"), make(), tokenizer, finish=finish)
+    yield features(family, getattr(hf, f"{name}Model"), make(activation_function="gelu_new"), tokenizer, finish=finish)
+
+
+def blenderbot_heads():
+    yield from blenderbots("blenderbot", "Blenderbot", blenderbot_tokenizer, encoder_no_repeat_ngram_size=3)
+    yield from blenderbots("blenderbot_small", "BlenderbotSmall", blenderbot_small_tokenizer, finish=unnamed_class)
+
+
+def plbart_heads():
+    def make(**more):
+        return hf.PLBartConfig(**SMALL | {"vocab_size": size_of(plbart_tokenizer()), "decoder_start_token_id": None} |
+                               more)
+    english = plbart_tokenizer().lang_code_to_id["__en_XX__"]
+    yield generating("plbart", "text2text-generation", hf.PLBartForConditionalGeneration, make(), plbart_tokenizer,
+                     rows=asked(decoder_start_token_id=english, **ONCE)[:3] + asked(**ONCE)[3:], finish=likely_end(2))
+    yield decoder_alone("plbart", hf.PLBartForCausalLM, make(scale_embedding=False), plbart_tokenizer)
+    yield Head("plbart", "text-classification", hf.PLBartForSequenceClassification,
+               make(decoder_start_token_id=english, **labels(LABELS)), plbart_tokenizer,
+               {"text-classification": cases.text_classification()})
+    yield features("plbart", hf.PLBartModel, make(), plbart_tokenizer)
+
+
+def drop_sines(folder):
+    """As the first files are; transformers of today writes them."""
+    edit_weights(folder, lambda tensors: {k: v for k, v in tensors.items() if "embed_positions" not in k})
+
+
+def fsmt_heads():
+    def make(tokenizer, **more):
+        small = {k: v for k, v in SMALL.items() if k != "vocab_size"}
+        sizes = {"src_vocab_size": len(tokenizer().encoder), "tgt_vocab_size": len(tokenizer().decoder)}
+        return hf.FSMTConfig(**small | sizes | {"langs": ["en", "ru"], "max_length": 12} | more)
+    shared = lambda: fsmt_tokenizer(shared=True)
+    yield generating("fsmt", "translation", hf.FSMTForConditionalGeneration, make(fsmt_tokenizer), fsmt_tokenizer,
+                     "translation", asked(repetition_penalty=2.5), finish=after(silent, drop_sines))
+    yield generating("fsmt", "shared", hf.FSMTForConditionalGeneration,
+                     make(shared, tie_word_embeddings=True, scale_embedding=False, d_model=26,
+                          decoder_attention_heads=13, encoder_attention_heads=2), shared, "translation",
+                     asked(repetition_penalty=2.5), dtype="BF16")
+
+
 def all_heads():
-    for rows in (t5_heads,):
+    for rows in (t5_heads, marian_heads, pegasus_heads, blenderbot_heads, plbart_heads, fsmt_heads):
         yield from rows()

@@ -27,6 +27,7 @@ AUTO = {
     "translation": AutoModelForSeq2SeqLM,
     "feature-extraction": AutoModel,
 }
+ENCODERS = {"blenderbot", "blenderbot-small", "marian", "pegasus"}
 
 
 def each(inputs, one):
@@ -196,6 +197,12 @@ def auto_of(task, folder):
     return getattr(transformers, name) if encoder else AUTO[task]
 
 
+def encoder_of(model, task):
+    """Models that need a decoder's input have their features made by the encoder alone."""
+    alone = task == "feature-extraction" and model.config.model_type in ENCODERS
+    return model.get_encoder() if alone else model
+
+
 class Pipelines:
     """The models of one folder, one for each task that its cases use."""
 
@@ -205,7 +212,7 @@ class Pipelines:
     def get(self, task):
         if task not in self.made:
             base = base_of(task, self.folder)
-            model = networks.load(auto_of(general(base), self.folder), self.folder)
+            model = encoder_of(networks.load(auto_of(general(base), self.folder), self.folder), base)
             pipe = pipeline(base, model=model, tokenizer=self.tokenizer, device="cpu")
             if hasattr(pipe, "generation_config"):
                 self.own_defaults(pipe, task)

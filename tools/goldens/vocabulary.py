@@ -107,7 +107,7 @@ def distilbert(size=421, cased=False, **options):
 
 def save(tokenizer, folder, legacy):
     """The files as `save_pretrained` lays them out; `legacy` leaves tokenizer.json away."""
-    tokenizer.save_pretrained(folder, legacy_format=False)
+    tokenizer.save_pretrained(folder, legacy_format=False if tokenizer.is_fast else None)
     folder = pathlib.Path(folder)
     if not tokenizer.is_fast:
         return
