@@ -32,6 +32,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # ---- the workloads --------------------------------------------------------------------------------
 # name, model, what PyTorch runs (a key of Torch.RUNS), request, calls a round, work for the limits
 
+def beams(tokens, new_tokens):
+    """Four beams that make a fixed number of tokens."""
+    return {"inputs": models.words(tokens),
+            "parameters": {"num_beams": 4, "min_new_tokens": new_tokens, "max_new_tokens": new_tokens}}
+
+
 def workloads():
     decode = {"inputs": models.prompt(16),
               "parameters": {"max_new_tokens": 128, "do_sample": False, "return_full_text": False}}
@@ -42,6 +48,12 @@ def workloads():
          "task": "feature-extraction", "body": {"inputs": models.sentence(12)}, "calls": 40, "tokens": 12},
         {"name": "bert-base classification, 128 tokens", "model": "bert-base", "torch": "classify",
          "task": "text-classification", "body": {"inputs": models.sentence(128)}, "calls": 5, "tokens": 128},
+        {"name": "t5-small translation, 30 → 30 tokens, 4 beams", "model": "t5-small", "torch": "translate",
+         "task": "translation", "body": beams(30, 30), "calls": 1, "tokens": 30, "new_tokens": 30},
+        {"name": "Marian translation, 30 → 30 tokens, 4 beams", "model": "marian", "torch": "translate",
+         "task": "translation", "body": beams(30, 30), "calls": 1, "tokens": 30, "new_tokens": 30},
+        {"name": "bart-base summarization, 512 → 60 tokens, 4 beams", "model": "bart-base", "torch": "translate",
+         "task": "summarization", "body": beams(512, 60), "calls": 1, "tokens": 512, "new_tokens": 60},
     ]
 
 
@@ -69,6 +81,14 @@ class Torch:
         with self.torch.inference_mode():
             out = model.generate(**inputs, max_new_tokens=work["new_tokens"], do_sample=False)
         return tokenizer.decode(out[0][inputs["input_ids"].shape[1]:])
+
+    def translate(self, work):
+        tokenizer, model = self.model(work["model"], "AutoModelForSeq2SeqLM")
+        inputs = tokenizer(work["body"]["inputs"], return_tensors="pt", return_token_type_ids=False)
+        assert inputs["input_ids"].shape[1] == work["tokens"], inputs["input_ids"].shape
+        with self.torch.inference_mode():
+            out = model.generate(**inputs, **work["body"]["parameters"])
+        return tokenizer.decode(out[0], skip_special_tokens=True)
 
     def embed(self, work):
         tokenizer, model = self.model(work["model"], "AutoModel")
@@ -180,20 +200,26 @@ def machine_limits(args, best=None):
     return {k: max(v, best[k]) if best and isinstance(v, float | int) else v for k, v in json.loads(out).items()}
 
 
-def share_of_limit(work, precision, seconds, peaks, weights):
-    """How much of what the machine can do: bandwidth when decoding, arithmetic for an encoder."""
-    parameters = weights[work["model"]]
-    if "new_tokens" in work:
-        moved = parameters * {"fp32": 4, "bf16": 2, "int8": 1}[precision] * work["new_tokens"]
-        return moved / seconds / peaks["read_bytes_per_s"], "of the memory's bandwidth"
-    operations = 2 * parameters * work["tokens"]
+# Weights of linear layers that a token passes (the output head counts, the embeddings do not): of what
+# reads the text, and of what is read again for each new token.
+D, D5 = 768 * 768, 512 * 512
+WEIGHTS = {"gpt2": (12 * 12 * D, 12 * 12 * D + 50257 * 768), "minilm": (6 * 12 * 384 * 384, 0), "bert-base": (12 * 12 * D, 0),
+           "t5-small": (6 * 14 * D5, 6 * 14 * D5 + 32128 * 512), "marian": (6 * 14 * D5, 6 * 14 * D5 + 58101 * 512),
+           "bart-base": (6 * 14 * D, 6 * 14 * D + 50265 * 768)}
+
+
+def share_of_limit(work, precision, seconds, peaks):
+    """How much of what the machine can do: arithmetic for the tokens that are read, bandwidth for each token
+    that is made (all beams of a step share what is read for it)."""
+    reading, making = WEIGHTS[work["model"]]
+    bytes_a_weight = {"fp32": 4, "bf16": 2, "int8": 1}[precision]
+    moving = making * bytes_a_weight * work.get("new_tokens", 0) / peaks["read_bytes_per_s"]
     peak = peaks["int8_ops_per_s"] if precision == "int8" else peaks["fp32_flops_per_s"]
-    return operations / seconds / peak, f"of the peak {'int8' if precision == 'int8' else 'FMA'} rate"
-
-
-# Weights of linear layers that a token passes (the output head counts, the embeddings do not).
-WEIGHTS = {"gpt2": 12 * 12 * 768 * 768 + 50257 * 768, "minilm": 6 * 12 * 384 * 384,
-           "bert-base": 12 * 12 * 768 * 768}
+    reckoning = 2 * reading * work.get("tokens", 0) / peak
+    kind = "int8" if precision == "int8" else "FMA"
+    of = (f"of the peak {kind} rate" if not moving else "of the memory's bandwidth" if not reckoning
+          else f"of the peak {kind} rate, then the bandwidth")
+    return (moving + reckoning) / seconds, of
 
 
 def measure(args, work, contestants):
@@ -215,7 +241,7 @@ def row_of(work, rounds, peaks):
         if name == "torch":
             continue
         ratios = [a / b for a, b in zip(rounds["torch"], seconds)]
-        share, of = share_of_limit(work, name, statistics.median(seconds), peaks, WEIGHTS)
+        share, of = share_of_limit(work, name, statistics.median(seconds), peaks)
         row["brisk"][name] = {"ms": spread([1000 * s for s in seconds]), "ratio": spread(ratios),
                               "share_of_limit": share, "limit": of}
     return row

@@ -29,6 +29,11 @@ def prompt(tokens):
     return ("the quick brown fox jumps over the lazy dog " * (tokens // 40 + 1))[:tokens].rstrip("\n")
 
 
+def words(tokens):
+    """A text that is `tokens` tokens long, </s> included, for the encoder-decoders."""
+    return " ".join(word(7 * i + 1) for i in range(tokens - 1))
+
+
 def _write(folder, name, value):
     with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
         json.dump(value, f)
@@ -90,7 +95,56 @@ def _bert_base(folder):
     _wordpiece(folder)
 
 
-MAKERS = {"gpt2": _gpt2, "minilm": _minilm, "bert-base": _bert_base}
+def _numbered_words(folder, size, pad, eos):
+    """A tokenizer of whole words, the same for all encoder-decoders: their own need trained pieces."""
+    import tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    vocab = {f"<filler{i}>": i for i in range(size)}
+    for token, i in {"<pad>": pad, "</s>": eos, "<unk>": 3}.items():
+        del vocab[f"<filler{i}>"]
+        vocab[token] = i
+    for i in range(4, min(size - 2, WORDS)):
+        del vocab[f"<filler{i}>"]
+        vocab[word(i)] = i
+    model = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocab, unk_token="<unk>"))
+    model.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    model.post_processor = tokenizers.processors.TemplateProcessing(
+        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", eos)])
+    PreTrainedTokenizerFast(tokenizer_object=model, pad_token="<pad>", eos_token="</s>", unk_token="<unk>",
+                            model_max_length=1024).save_pretrained(folder)
+
+
+def _t5_small(folder):
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    T5ForConditionalGeneration(T5Config(decoder_start_token_id=0)).save_pretrained(folder)
+    _numbered_words(folder, 32100, 0, 1)
+
+
+def _marian(folder):
+    from transformers import MarianConfig, MarianMTModel
+
+    # OPUS-MT's size. Its vocabulary ends with <pad>, which the decoder begins with.
+    MarianMTModel(MarianConfig(
+        vocab_size=58101, d_model=512, encoder_layers=6, decoder_layers=6, encoder_ffn_dim=2048, decoder_ffn_dim=2048,
+        encoder_attention_heads=8, decoder_attention_heads=8, max_position_embeddings=512, activation_function="swish",
+        scale_embedding=True, eos_token_id=0, forced_eos_token_id=0, pad_token_id=58100,
+        decoder_start_token_id=58100)).save_pretrained(folder)
+    _numbered_words(folder, 58101, 58100, 0)
+
+
+def _bart_base(folder):
+    from transformers import BartConfig, BartForConditionalGeneration
+
+    BartForConditionalGeneration(BartConfig(
+        vocab_size=50265, d_model=768, encoder_layers=6, decoder_layers=6, encoder_ffn_dim=3072, decoder_ffn_dim=3072,
+        encoder_attention_heads=12, decoder_attention_heads=12, forced_eos_token_id=2)).save_pretrained(folder)
+    _numbered_words(folder, 50265, 1, 2)
+
+
+MAKERS = {"gpt2": _gpt2, "minilm": _minilm, "bert-base": _bert_base, "t5-small": _t5_small, "marian": _marian,
+          "bart-base": _bart_base}
 
 
 def make(root, name):
