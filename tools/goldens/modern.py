@@ -92,7 +92,7 @@ def by_beams(rows):
 
 def granite_heads():
     yield from by_beams(rows_of("granite", "Granite", hf.GraniteConfig, change={
-        "embedding_multiplier": 3.0, "attention_multiplier": 0.9, "residual_multiplier": 0.6, "logits_scaling": 0.25}))
+        "embedding_multiplier": 3.0, "attention_multiplier": 0.3, "residual_multiplier": 0.6, "logits_scaling": 0.25}))
 
 
 def cohere_heads():

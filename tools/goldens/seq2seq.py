@@ -189,7 +189,7 @@ def t5_heads():
     yield generating("t5", "gated", hf.T5ForConditionalGeneration, make(**gated), t5_tokenizer)
     yield generating("t5", "mt5", hf.MT5ForConditionalGeneration, make(hf.MT5Config, num_heads=2), t5_tokenizer)
     yield generating("t5", "umt5", hf.UMT5ForConditionalGeneration, make(hf.UMT5Config), t5_tokenizer)
-    yield Head("t5", "feature-extraction", hf.T5EncoderModel, make(), t5_tokenizer,
+    yield Head("t5", "feature-extraction", hf.T5EncoderModel, make(layer_norm_epsilon=0.02, **gated), t5_tokenizer,
                {"feature-extraction": cases.feature_extraction()})
     yield Head("t5", "text-classification", hf.T5ForSequenceClassification, make(**labels(LABELS)), t5_tokenizer,
                {"text-classification": cases.text_classification(pairs=False)})
