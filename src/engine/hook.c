@@ -38,6 +38,21 @@ enum status hook_tensor(const struct hook_loader *l, const char *name, uint32_t 
                     : loader_check_vector(tensor, rows, err);
 }
 
+enum status hook_convolution(const struct hook_loader *l, const char *name, uint32_t outputs,
+                             uint32_t inputs, uint32_t taps, const struct tensor **out,
+                             struct error *err) {
+    const struct tensor *tensor = hook_find(l, name);
+    char full[LOADER_NAME_BYTES];
+    full_name(l, name, full);
+    if (!tensor || tensor->n_dims != 3 || tensor->dims[0] != outputs || tensor->dims[1] != inputs ||
+        tensor->dims[2] != taps)
+        return ERR(err, MODEL,
+                   "the weights have no tensor \"%s\" of [%u, %u, %u], which config.json asks for",
+                   full, outputs, inputs, taps);
+    *out = tensor;
+    return STATUS_OK;
+}
+
 enum status hook_linear(const struct hook_loader *l, struct linear *linear, uint32_t in,
                         const char *const *names, const uint32_t *outputs, uint32_t n,
                         struct error *err) {

@@ -43,6 +43,10 @@ const struct tensor *hook_find(const struct hook_loader *l, const char *name);
 /* The tensor of this full name ("%u" is the layer), [rows, cols] or, with cols 0, a vector. */
 enum status hook_tensor(const struct hook_loader *l, const char *name, uint32_t rows, uint32_t cols,
                         const struct tensor **out, struct error *err) MUST_CHECK;
+/* The same of a convolution [outputs, inputs, taps]. */
+enum status hook_convolution(const struct hook_loader *l, const char *name, uint32_t outputs,
+                             uint32_t inputs, uint32_t taps, const struct tensor **out,
+                             struct error *err) MUST_CHECK;
 /* <name>.weight [outputs[i], in] and <name>.bias, one after the other along the outputs, in the
  * model's precision; n at most HOOK_SOURCES. */
 #define HOOK_SOURCES 3

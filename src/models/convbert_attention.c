@@ -24,22 +24,6 @@ static uint32_t width_of(const struct stack_spec *spec) {
 
 /* ---- loading ---- */
 
-/* A tensor [a, b, c] of this full name. */
-static enum status find_conv(const struct hook_loader *l, const char *name, const uint32_t dims[3],
-                             const struct tensor **out, struct error *err) {
-    const struct tensor *tensor = hook_find(l, name);
-    bool same = tensor && tensor->n_dims == 3;
-    for (uint32_t i = 0; same && i < 3; i++)
-        same = tensor->dims[i] == dims[i];
-    if (!same)
-        return ERR(err, MODEL,
-                   "the weights lack a tensor \"%s\" (%%u is %u) of [%u, %u, %u], which "
-                   "config.json asks for",
-                   name, l->layer, dims[0], dims[1], dims[2]);
-    *out = tensor;
-    return STATUS_OK;
-}
-
 struct source {
     const struct stack_spec *spec;
     const struct tensor *weight, *bias;
@@ -73,12 +57,11 @@ static enum status load_separable(const struct hook_loader *l, struct layer *to,
                                   struct error *err) {
     const uint32_t hidden = l->spec->hidden_size, taps = taps_of(l->spec),
                    width = width_of(l->spec);
-    const uint32_t deep[] = {hidden, 1, taps}, flat[] = {width, hidden, 1};
     struct source depth = {.spec = l->spec}, point = depth;
-    if (find_conv(l, SELF "key_conv_attn_layer.depthwise.weight", deep, &depth.weight, err) !=
-            STATUS_OK ||
-        find_conv(l, SELF "key_conv_attn_layer.pointwise.weight", flat, &point.weight, err) !=
-            STATUS_OK ||
+    if (hook_convolution(l, SELF "key_conv_attn_layer.depthwise.weight", hidden, 1, taps,
+                         &depth.weight, err) != STATUS_OK ||
+        hook_convolution(l, SELF "key_conv_attn_layer.pointwise.weight", width, hidden, 1,
+                         &point.weight, err) != STATUS_OK ||
         hook_tensor(l, SELF "key_conv_attn_layer.bias", width, 1, &point.bias, err) != STATUS_OK)
         return STATUS_ERROR;
     const struct tensor *from[] = {point.weight, point.bias};

@@ -228,13 +228,10 @@ static void fill_conv_bias(const void *user, float *bias) {
 static enum status load_conv(const struct hook_loader *l, struct layer *to, struct error *err) {
     const struct stack_spec *spec = l->spec;
     const uint32_t hidden = spec->hidden_size, taps = option(spec, DEBERTA_CONV);
-    struct conv_source c = {.spec = spec, .weight = hook_find(l, "encoder.conv.conv.weight")};
-    const struct tensor *w = c.weight;
-    if (!w || w->n_dims != 3 || w->dims[0] != hidden || w->dims[1] != hidden || w->dims[2] != taps)
-        return ERR(err, MODEL,
-                   "the weights have no tensor \"encoder.conv.conv.weight\" of [%u, %u, %u], which "
-                   "config.json asks for",
-                   hidden, hidden, taps);
+    struct conv_source c = {.spec = spec};
+    if (hook_convolution(l, "encoder.conv.conv.weight", hidden, hidden, taps, &c.weight, err) !=
+        STATUS_OK)
+        return STATUS_ERROR;
     if (hook_tensor(l, "encoder.conv.conv.bias", hidden, 0, &c.bias, err) != STATUS_OK)
         return STATUS_ERROR;
     const struct tensor *from[] = {c.weight, c.bias};
