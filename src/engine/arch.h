@@ -87,7 +87,7 @@ enum position_kind {
     POSITIONS_SINUSOIDAL, /* sines of the even dimensions, then cosines: Marian, Pegasus */
     POSITIONS_FAIRSEQ,    /* the same of another step between frequencies: M2M100 */
     POSITIONS_ROTARY,     /* of queries and keys: Su et al. 2021 */
-    POSITIONS_ALIBI,      /* added to scores by distance: Press et al. 2022 */
+    POSITIONS_ALIBI,      /* added to scores by distance (of both sides): Press et al. 2022 */
     POSITIONS_BUCKETS,    /* learned, added to scores by distance: T5 */
 };
 
@@ -132,6 +132,7 @@ enum stack_flag {
     STACK_TRIGRAMS = 1 << 12,    /* EMBED_PROJECT reads the token behind, itself, the one before */
     STACK_PROJECT_OUT = 1 << 13, /* what the stack gives goes through OUT_PROJECT: OPT */
     STACK_NORM_TOKENS = 1 << 14, /* EMBED_NORM before positions are added: BlenderbotSmall */
+    STACK_UP_FIRST = 1 << 15,    /* FFN_GATE_UP holds up, then gate: GTE */
 };
 
 struct stack_spec {

@@ -38,6 +38,7 @@ struct source {
     uint32_t outputs;
     bool transposed;                  /* weight is [in, outputs] */
     float scale;                      /* of weight and bias; 0: 1 */
+    uint32_t turned;                  /* output i is stored at i + turned, from the end on at 0 */
     const struct stack_spec *grouped; /* whose qkv_layout its outputs stand in, or NULL: in order */
 };
 

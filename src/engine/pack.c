@@ -44,8 +44,9 @@ void loader_plan_tensor(struct loader *l, const struct tensor *tensor) {
 static void plan_source(struct loader *l, const struct source *source) {
     loader_plan_tensor(l, source->weight);
     if (l->plan)
-        buf_printf(l->plan, " %u %d %a %d;", source->outputs, source->transposed,
-                   (double)source->scale, source->grouped ? (int)source->grouped->qkv_layout : -1);
+        buf_printf(l->plan, " %u %d %a %d %u;", source->outputs, source->transposed,
+                   (double)source->scale, source->grouped ? (int)source->grouped->qkv_layout : -1,
+                   source->turned);
     if (source->rest)
         loader_plan_tensor(l, source->rest);
     if (source->bias)
@@ -154,8 +155,13 @@ static void read_run(const struct source *s, uint32_t in, uint32_t from, uint32_
 
 /* The stored output that output `row` is, and how many follow it in both orders. */
 static uint32_t stored_run(const struct source *s, uint32_t row, uint32_t *n) {
+    const uint32_t unbroken = s->outputs - s->turned; /* outputs before the stored end */
+    if (!s->grouped && row < unbroken) {
+        *n = *n < unbroken - row ? *n : unbroken - row;
+        return row + s->turned;
+    }
     if (!s->grouped)
-        return row;
+        return row - unbroken;
     const uint32_t size = s->grouped->head_size, left = size - row % size;
     *n = *n < left ? *n : left;
     return fused_head(s->grouped, row / size) * size + row % size;

@@ -85,11 +85,13 @@ static float to_bf16(float x) {
 static void fill_alibi(const struct stack_spec *spec, float *bias) {
     const float scale = spec->alibi_scale != 0 ? spec->alibi_scale : 1;
     const int64_t reach = spec->max_positions;
-    const bool rounds = stack_has(spec, STACK_ALIBI_BF16);
+    const bool rounds = stack_has(spec, STACK_ALIBI_BF16), causal = stack_has(spec, STACK_CAUSAL);
     for (uint32_t h = 0; h < spec->heads; h++) {
         const float slope = rounds ? to_bf16(slope_of(spec, h)) : slope_of(spec, h);
-        for (int64_t d = 1 - reach; d < reach; d++)
-            *bias++ = (rounds ? to_bf16(slope * to_bf16((float)d)) : slope * (float)d) * scale;
+        for (int64_t d = 1 - reach; d < reach; d++) {
+            const float far = (float)(!causal && d > 0 ? -d : d); /* keys behind are as far */
+            *bias++ = (rounds ? to_bf16(slope * to_bf16(far)) : slope * far) * scale;
+        }
     }
 }
 
@@ -128,8 +130,9 @@ enum status loader_pack_bias(struct loader *l, const float **table, uint32_t sta
     void *memory = NULL;
     if (loader_place(l, tables * floats * sizeof(float), true, &memory, err) != STATUS_OK)
         return STATUS_ERROR;
-    PLAN(l, "bias %d %u %u %u %a %d", (int)spec->positions, spec->heads, spec->max_positions,
-         spec->bucket_reach, (double)spec->alibi_scale, stack_has(spec, STACK_ALIBI_BF16));
+    PLAN(l, "bias %d %u %u %u %a %d %d", (int)spec->positions, spec->heads, spec->max_positions,
+         spec->bucket_reach, (double)spec->alibi_scale, stack_has(spec, STACK_ALIBI_BF16),
+         stack_has(spec, STACK_CAUSAL));
     *table = memory;
     if (spec->buckets == 0) {
         if (l->loading == LOADING_PACK)

@@ -29,6 +29,8 @@ static enum status load_linear(struct loader *l, struct linear *linear, uint32_t
         sources[0].outputs = recipe->outputs[0] + recipe->outputs[1] + recipe->outputs[2];
         if (recipe->fused == SLOT_ATTN_QKV && spec->qkv_layout != QKV_PLAIN)
             sources[0].grouped = spec;
+        if (recipe->fused == SLOT_FFN_GATE_UP && stack_has(spec, STACK_UP_FIRST))
+            sources[0].turned = recipe->outputs[1];
         return loader_pack(l, linear, l->model->precision, in, sources, 1, err);
     }
     if (fused && !loader_first_name(l, stack, recipe->slots[0], layer, name) &&

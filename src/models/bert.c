@@ -9,23 +9,9 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
     arch_of_encoder(arch, c, "bert.", &spec);
 }
 
-/* tanh(pooler) of the first token, then the classifier. */
-static void pooled_head(struct arch *arch, const char *classifier, uint32_t outputs) {
-    head_of_first(arch, "pooler.dense", ACTIVATION_TANH, classifier, outputs);
-}
-
-static void sequence_head(struct arch *arch, struct config *c) {
-    pooled_head(arch, "classifier", config_labels(c));
-}
-
-static void choice_head(struct arch *arch, struct config *c) {
-    (void)c;
-    pooled_head(arch, "classifier", 1);
-}
-
 static void next_sentence_head(struct arch *arch, struct config *c) {
     (void)c;
-    pooled_head(arch, "cls.seq_relationship", 2);
+    head_of_first(arch, "pooler.dense", ACTIVATION_TANH, "cls.seq_relationship", 2);
 }
 
 const struct head_row bert_heads[] = {
@@ -34,11 +20,11 @@ const struct head_row bert_heads[] = {
     {"ForPreTraining", head_of_bert_masks},
     {"LMHeadModel", head_of_bert_masks},
     {"ForCausalLM", head_of_bert_masks},
-    {"ForSequenceClassification", sequence_head},
+    {"ForSequenceClassification", head_of_pooled_classes},
     {"ForTokenClassification", head_of_tokens},
     {"ForQuestionAnswering", head_of_spans},
     {"ForNextSentencePrediction", next_sentence_head},
-    {"ForMultipleChoice", choice_head},
+    {"ForMultipleChoice", head_of_pooled_choice},
     {0},
 };
 

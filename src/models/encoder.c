@@ -83,6 +83,15 @@ void head_of_first(struct arch *arch, const char *dense, enum activation activat
     head_add(arch, last, outputs);
 }
 
+void head_of_pooled_classes(struct arch *arch, struct config *c) {
+    head_of_first(arch, "pooler.dense", ACTIVATION_TANH, "classifier", config_labels(c));
+}
+
+void head_of_pooled_choice(struct arch *arch, struct config *c) {
+    (void)c;
+    head_of_first(arch, "pooler.dense", ACTIVATION_TANH, "classifier", 1);
+}
+
 void head_of_bert_masks(struct arch *arch, struct config *c) {
     head_of_masks(arch, c, "cls.predictions.transform.dense", arch->stacks[0].activation,
                   "cls.predictions.transform.LayerNorm", "cls.predictions.decoder")

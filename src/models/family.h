@@ -156,6 +156,9 @@ struct head_step *head_of_masks(struct arch *arch, struct config *config, const 
 /* Classes of a text: activation(dense) of the first token, then `last`. */
 void head_of_first(struct arch *arch, const char *dense, enum activation activation,
                    const char *last, uint32_t outputs);
+/* The same by BERT's "pooler.dense", tanh and "classifier"; a score of each choice. */
+void head_of_pooled_classes(struct arch *arch, struct config *config);
+void head_of_pooled_choice(struct arch *arch, struct config *config);
 /* The masks of BERT ("cls.predictions", the stack's activation) and of RoBERTa ("lm_head", gelu).
  */
 void head_of_bert_masks(struct arch *arch, struct config *config);

@@ -43,18 +43,34 @@ void models_write(size_t i, struct json_out *out) {
     arena_deinit(&arena);
 }
 
-const struct family *family_of(const struct json *config, const struct family_type **type) {
-    const char *name = json_get_string(config, "model_type", "");
-    for (size_t i = 0; i < ARRAY_LEN(families); i++)
-        for (*type = families[i]->types; (*type)->model_type; (*type)++)
-            if (strcmp((*type)->model_type, name) == 0)
-                return families[i];
-    return NULL;
-}
-
 const char *family_class(const struct json *config) {
     const struct json *first = json_at(json_get(config, "architectures"), 0);
     return json_is(first, JSON_STRING) ? first->text : NULL;
+}
+
+/* Whether the repository's class, or what its own code is loaded as where it names none, has this
+ * prefix. */
+static bool is_class_of(const struct json *config, const char *prefix) {
+    const char *class = family_class(config);
+    if (class)
+        return strncmp(class, prefix, strlen(prefix)) == 0;
+    const char *own = json_get_string(json_get(config, "auto_map"), "AutoModel", "");
+    const char *dot = strrchr(own, '.');
+    return dot && strncmp(dot + 1, prefix, strlen(prefix)) == 0;
+}
+
+/* Several families may have one model_type: then the class decides. */
+const struct family *family_of(const struct json *config, const struct family_type **type) {
+    const char *name = json_get_string(config, "model_type", "");
+    const struct family *found = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(families); i++)
+        for (const struct family_type *t = families[i]->types; t->model_type; t++)
+            if (strcmp(t->model_type, name) == 0 &&
+                (!found || is_class_of(config, t->class_prefix))) {
+                found = families[i];
+                *type = t;
+            }
+    return found;
 }
 
 #define NAME_MAX_COMPARED 60 /* bytes of a model_type that are compared and shown */

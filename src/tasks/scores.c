@@ -62,7 +62,8 @@ const char *model_label(const struct task_model *model, size_t i) {
 
 static const char *head_word(enum head_kind kind) {
     static const char *const words[] = {
-        [HEAD_NONE] = "no head that Brisk runs (it gives features: feature-extraction, sentence-similarity)",
+        [HEAD_NONE] =
+            "no head that Brisk runs (it gives features: feature-extraction, sentence-similarity)",
         [HEAD_LM] = "a language modelling head (text-generation, summarization or fill-mask)",
         [HEAD_SEQUENCE] = ("a text classification head (text-classification, "
                            "zero-shot-classification)"),

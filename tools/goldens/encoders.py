@@ -28,15 +28,16 @@ def masks(tokenizer):
     return some(cases.fill_mask(mask, *words), "string", "list", "two masks", "white space", "too long")
 
 
-def rows_of(family, name, config, heads=("mask", "sequence"), change=None, tokenizer=wordpiece, head=None, **more):
+def rows_of(family, name, config, heads=("mask", "sequence"), change=None, tokenizer=wordpiece, head=None, library=hf,
+            **more):
     """Folders of one family: masked tokens, and where asked a classifier of texts, of tokens, of spans, hidden
-    states alone. `head` is put before the folders' names."""
+    states alone. `head` is put before the folders' names; the classes are the library's."""
     def row(kind, task, suffix, asked, more_config=()):
         values = SMALL | (ROBERTA if tokenizer is byte_bpe else {}) | (change or {}) | dict(more_config)
         cls = name + suffix if not suffix.startswith("*") else suffix[1:]
         if kind in heads:
             folder = f"{head}-{task}" if head else task
-            yield Head(family, folder, getattr(hf, cls), config(**values), tokenizer, {task: asked}, **more)
+            yield Head(family, folder, getattr(library, cls), config(**values), tokenizer, {task: asked}, **more)
     suffixes = {"mask": "ForMaskedLM", "sequence": "ForSequenceClassification", "token": "ForTokenClassification",
                 "span": "ForQuestionAnswering", "hidden": "Model"} | more.pop("suffixes", {})
     yield from row("mask", "fill-mask", suffixes["mask"], masks(tokenizer))

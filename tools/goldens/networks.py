@@ -10,6 +10,8 @@ import re
 
 import torch
 
+import hub_models
+
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
@@ -69,7 +71,7 @@ NARROW_MASKS = {"led", "mpt"}
 def load(auto, folder):
     config = json.loads((pathlib.Path(folder) / "config.json").read_text(encoding="utf-8"))
     kind = config.get("model_type")
-    model = auto.from_pretrained(folder, dtype=torch.float64, attn_implementation=ATTENTION.get(kind, "eager")).eval()
+    model = hub_models.loader(auto, folder).from_pretrained(folder, dtype=torch.float64, attn_implementation=ATTENTION.get(kind, "eager")).eval()
     for p in model.parameters():  # XLNet's keep single precision whatever is asked for
         p.data = p.data.double()
     if kind == "fsmt":  # with its cache, every token it writes stands at the first position

@@ -8,6 +8,13 @@
 #define XLNET(more)                                                                                \
     "{\"model_type\":\"xlnet\",\"vocab_size\":97,\"d_model\":40,\"n_layer\":2,\"n_head\":4,\"d_"   \
     "inner\":64" more
+#define NOMIC(more)                                                                                \
+    "{\"model_type\":\"nomic_bert\",\"vocab_size\":97,\"n_embd\":40,\"n_layer\":2,\"n_head\":4,"   \
+    "\"n_inner\":300,\"n_positions\":8192,\"activation_function\":\"swiglu\","                     \
+    "\"rotary_emb_fraction\":1.0" more
+#define JINA(more)                                                                                 \
+    OF("bert") ",\"feed_forward_type\":\"geglu\",\"position_embedding_type\":\"alibi\"" more
+#define NTK(more) ",\"rope_scaling\":{\"type\":\"ntk\"" more "}"
 
 static const struct {
     const char *config, *family;
@@ -57,6 +64,20 @@ static const struct {
      HEAD_SEQUENCE, ROWS_FIRST, 2, 40, 2, "text-classification"},
     {XLNET(CLASS("XLNetForQuestionAnsweringSimple") "}"), "xlnet", HEAD_SPAN, ROWS_ALL, 1, 2, 2,
      "question-answering"},
+    {NOMIC(CLASS("NomicBertModel") "}"), "nomic_bert", HEAD_NONE, ROWS_ALL, 0, 0, 0,
+     "feature-extraction"},
+    {NOMIC(CLASS("NomicBertForPreTraining") "}"), "nomic_bert", HEAD_LM, ROWS_ALL, 2, 40, 97,
+     "fill-mask"},
+    {OF("new") CLASS("NewModel") "}", "gte", HEAD_NONE, ROWS_ALL, 0, 0, 0, "feature-extraction"},
+    {OF("gte") CLASS("GteModel") "}", "gte", HEAD_NONE, ROWS_ALL, 0, 0, 0, "feature-extraction"},
+    {OF("new") ",\"num_labels\":1" CLASS("NewForSequenceClassification") "}", "gte", HEAD_SEQUENCE,
+     ROWS_FIRST, 2, 40, 1, "text-classification"},
+    {JINA(CLASS("JinaBertForMaskedLM") "}"), "jina_bert", HEAD_LM, ROWS_ALL, 2, 40, 97,
+     "fill-mask"},
+    {JINA(",\"auto_map\":{\"AutoModel\":\"a/b--modeling_bert.JinaBertModel\"}}"), "jina_bert",
+     HEAD_NONE, ROWS_ALL, 0, 0, 0, "feature-extraction"},
+    {OF("bert") CLASS("BertModel") "}", "bert", HEAD_NONE, ROWS_ALL, 0, 0, 0, "feature-extraction"},
+    {OF("bert") "}", "bert", HEAD_NONE, ROWS_ALL, 0, 0, 0, "feature-extraction"},
     {OF("esm") CLASS("EsmForMaskedLM") "}", "esm", HEAD_LM, ROWS_ALL, 2, 40, 97, "fill-mask"},
 };
 
@@ -117,6 +138,28 @@ static const struct {
      "\"summary_type\" is \"attn\""},
     {XLNET(",\"summary_use_proj\":false" CLASS("XLNetForSequenceClassification") "}"),
      "\"summary_use_proj\""},
+    {NOMIC(",\"prenorm\":true}"), "\"prenorm\" is true"},
+    {NOMIC(",\"causal\":true}"), "\"causal\" is true"},
+    {NOMIC(",\"rotary_emb_interleaved\":true}"), "\"rotary_emb_interleaved\" is true"},
+    {NOMIC(",\"rotary_emb_scale_base\":512}"), "\"rotary_emb_scale_base\""},
+    {NOMIC(",\"num_experts\":8}"), "\"num_experts\""},
+    {"{\"model_type\":\"nomic_bert\",\"vocab_size\":97,\"n_embd\":40,\"n_layer\":2,\"n_head\":4}",
+     "\"activation_function\" is \"gelu_new\""},
+    {"{\"model_type\":\"nomic_bert\",\"vocab_size\":97,\"n_embd\":40,\"n_layer\":2,\"n_head\":4,"
+     "\"activation_function\":\"swiglu\",\"rotary_emb_fraction\":0.5}",
+     "\"rotary_emb_fraction\" is 0.5"},
+    {OF("new") ",\"position_embedding_type\":\"absolute\"}",
+     "\"position_embedding_type\" is \"absolute\""},
+    {OF("new") ",\"layer_norm_type\":\"rms_norm\"}", "\"layer_norm_type\" is \"rms_norm\""},
+    {OF("new") ",\"logn_attention_scale\":true}", "\"logn_attention_scale\""},
+    {OF("new") NTK(",\"factor\":2,\"mixed_b\":0.7") "}", "mixed_b"},
+    {OF("new") NTK("") "}", "\"factor\" must be a number over 0"},
+    {OF("new") NTK(",\"factor\":-1") "}", "\"factor\" must be a number over 0"},
+    {OF("new") ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2}}", "\"type\" is \"linear\""},
+    {OF("bert") CLASS("JinaBertModel") "}", "\"feed_forward_type\" is \"original\""},
+    {OF("bert") ",\"feed_forward_type\":\"geglu\"" CLASS("JinaBertModel") "}",
+     "\"position_embedding_type\" is \"absolute\""},
+    {JINA(",\"is_decoder\":true" CLASS("JinaBertModel") "}"), "\"is_decoder\""},
     {XLNET(CLASS("XLNetForQuestionAnswering") "}"),
      "architectures[0] is \"XLNetForQuestionAnswering\""},
 };
@@ -152,6 +195,34 @@ static void layers_of_modernbert_alternate(void **state) {
     repo_describe(&repo, OF("modernbert") ",\"local_rope_theta\":null}", &arch);
     assert_float_equal(arch.stacks[0].ropes[0].frequencies[1],
                        arch.stacks[0].ropes[1].frequencies[1], 0);
+    repo_close(&repo);
+}
+
+static void hub_settings_become_words(void **state) {
+    struct repo repo;
+    struct arch arch;
+    repo_describe(&repo, NOMIC("}"), &arch);
+    assert_int_equal(arch.stacks[0].max_positions, 2048);
+    assert_int_equal(arch.stacks[0].intermediate_size, 512);
+    repo_close(&repo);
+    repo_describe(&repo, NOMIC(",\"rotary_scaling_factor\":null,\"pad_vocab_size_multiple\":64}"),
+                  &arch);
+    assert_int_equal(arch.stacks[0].max_positions, 8192);
+    assert_int_equal(arch.stacks[0].vocab_size, 128);
+    repo_close(&repo);
+    repo_describe(&repo, OF("new") NTK(",\"factor\":0.5") "}", &arch);
+    assert_float_equal(arch.stacks[0].ropes[0].frequencies[0], 1, 0);
+    repo_close(&repo);
+    repo_describe(&repo, OF("new") ",\"type_vocab_size\":0}", &arch);
+    assert_int_equal(arch.stacks[0].token_types, 0);
+    assert_int_equal(arch.stacks[0].max_positions, 66);
+    repo_close(&repo);
+    repo_describe(&repo,
+                  OF("bert") ",\"position_embedding_type\":\"alibi\",\"_name_or_path\":"
+                             "\"jinaai/jina-bert-v2-qk-post-norm\"" CLASS("JinaBertModel") "}",
+                  &arch);
+    assert_int_equal(arch.stacks[0].qk_norm, QK_NORM_WHOLE);
+    assert_true(stack_has(&arch.stacks[0], STACK_UP_FIRST));
     repo_close(&repo);
 }
 
@@ -195,6 +266,7 @@ int main(void) {
         cmocka_unit_test(classes_have_their_heads),
         cmocka_unit_test(what_is_not_run_is_refused_by_name),
         cmocka_unit_test(layers_of_modernbert_alternate),
+        cmocka_unit_test(hub_settings_become_words),
         cmocka_unit_test(keys_become_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
