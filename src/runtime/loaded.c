@@ -80,10 +80,24 @@ static enum status check_generation(const struct repository *repository, const s
     return status;
 }
 
+/* A sentence-transformers folder may name the class that its base was trained as and lack that
+ * class's head: its modules read the hidden states alone. */
+static void drop_absent_head(struct arch *arch, const struct repository *repository,
+                             const struct checkpoint *checkpoint) {
+    struct error ignored = {0};
+    struct arch bare = *arch;
+    bare.head = (struct head_spec){0};
+    if (repository->modules && arch->head.kind != HEAD_NONE &&
+        model_check(arch, checkpoint, &ignored) != STATUS_OK &&
+        model_check(&bare, checkpoint, &ignored) == STATUS_OK)
+        *arch = bare;
+}
+
 enum status described_check(struct described *described, const struct checkpoint *checkpoint,
                             struct error *err) {
     struct repository *repository = &described->repository;
-    const struct arch *arch = &described->arch;
+    struct arch *arch = &described->arch;
+    drop_absent_head(arch, repository, checkpoint);
     if (check_generation(repository, arch, err) != STATUS_OK ||
         sentence_check(repository, stack_out_size(&arch->stacks[arch->text_stack]), err) !=
             STATUS_OK)
@@ -100,6 +114,7 @@ static enum status load_weights(struct loaded *loaded, const struct load *load, 
     if (checkpoint_open_repository(&checkpoint, &loaded->repository, err) != STATUS_OK)
         return STATUS_ERROR;
     loaded->parameters = checkpoint_parameters(checkpoint);
+    drop_absent_head(&loaded->arch, &loaded->repository, checkpoint);
     const struct model_options options = {
         .precision = precision_for(&load->precision, loaded->parameters),
         .team = load->team,

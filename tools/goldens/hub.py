@@ -52,7 +52,14 @@ def nomic_bert_heads():
         "activation_function": "gelu", "n_layer": 1}, head="gelu", dtype="BF16")
     yield from rows("nomic_bert", "NomicBert", config, ("hidden",), base | {"activation_function": "glu", "n_layer": 1},
                     head="glu")
-    yield sentences("nomic_bert", CLASSES.NomicBertModel, config(**one), "mean", width=18)
+    yield sentences("nomic_bert", CLASSES.NomicBertModel, config(**one), "mean", width=18, finish=as_trained)
+
+
+def as_trained(folder):
+    """Published folders name the class that was pretrained, though they hold no weights of its head."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    networks.write_json(path, config | {"architectures": ["NomicBertForPreTraining"]})
 
 
 def gte_heads():
