@@ -47,6 +47,28 @@ static void write_text(int32_t *text) {
         text[i] = 10 + i * 7 % 80;
 }
 
+/* Which rows change with token k: those that `sees` says. */
+static void check_sight(struct model *model, int32_t *text,
+                        bool (*sees)(uint32_t row, uint32_t k, uint32_t option), uint32_t option,
+                        const char *config) {
+    static float before[TEXT * HIDDEN], after[TEXT * HIDDEN];
+    run(model, text, before);
+    for (uint32_t k = 0; k < TEXT; k++) {
+        const int32_t kept = text[k];
+        if (kept == SEP)
+            continue; /* another one would move the end of the question */
+        text[k] = 93;
+        run(model, text, after);
+        text[k] = kept;
+        for (uint32_t row = 0; row < TEXT; row++) {
+            const bool differs =
+                memcmp(before + row * HIDDEN, after + row * HIDDEN, HIDDEN * sizeof(float)) != 0;
+            if (sees(row, k, option) != differs)
+                fail_msg("%s: row %u %s token %u", config, row, differs ? "sees" : "misses", k);
+        }
+    }
+}
+
 /* ---- Longformer ---- */
 
 #define LONGFORMER(class)                                                                          \
@@ -58,27 +80,9 @@ static const struct slot_name global_names[] = {{SLOT_CROSS_Q, SELF "query_globa
                                                 {SLOT_CROSS_V, SELF "value_global", false},
                                                 {0}};
 
-/* Which rows change with token k: those within half a window, all if k is global, and the global
- * ones. */
-static void check_sight(struct model *model, int32_t *text, uint32_t globals, const char *config) {
-    static float before[TEXT * HIDDEN], after[TEXT * HIDDEN];
-    run(model, text, before);
-    for (uint32_t k = 0; k < TEXT; k++) {
-        const int32_t kept = text[k];
-        if (kept == SEP)
-            continue; /* another one would move the end of the question */
-        text[k] = 93;
-        run(model, text, after);
-        text[k] = kept;
-        for (uint32_t row = 0; row < TEXT; row++) {
-            const bool near = (row > k ? row - k : k - row) <= 4;
-            const bool sees = near || k < globals || row < globals;
-            const bool differs =
-                memcmp(before + row * HIDDEN, after + row * HIDDEN, HIDDEN * sizeof(float)) != 0;
-            if (sees != differs)
-                fail_msg("%s: row %u %s token %u", config, row, differs ? "sees" : "misses", k);
-        }
-    }
+/* Those within half a window, all if k is global, and the global ones. */
+static bool longformer_sees(uint32_t row, uint32_t k, uint32_t globals) {
+    return (row > k ? row - k : k - row) <= 4 || k < globals || row < globals;
 }
 
 static void longformer_sees_its_window_and_the_globals(void **state) {
@@ -104,7 +108,47 @@ static void longformer_sees_its_window_and_the_globals(void **state) {
             if (rows[i].separator > 0)
                 text[rows[i].separator] = SEP;
             make(&model, team, rows[i].config, global_names, 2);
-            check_sight(model, text, rows[i].globals, rows[i].config);
+            check_sight(model, text, longformer_sees, rows[i].globals, rows[i].config);
+            model_destroy(model);
+        }
+        team_destroy(team);
+    }
+}
+
+/* ---- BigBird ---- */
+
+#define BIG_BIRD(more) "{\"model_type\":\"big_bird\"," SIZES more CLASS("BigBirdModel") "}"
+
+/* Blocks around its own, the first and the last; those two see all, and so does who has no blocks
+ * (size 0). */
+static bool big_bird_sees(uint32_t row, uint32_t k, uint32_t size) {
+    if (size == 0)
+        return true;
+    const uint32_t last = (TEXT - 1) / size, at = row / size, of = k / size;
+    return at == 0 || at == last || of == 0 || of == last || (of + 1 >= at && of <= at + 1);
+}
+
+static void big_bird_sees_its_blocks(void **state) {
+    static const struct {
+        const char *config;
+        uint32_t size; /* 0: the text is not long enough */
+    } rows[] = {
+        {BIG_BIRD(",\"block_size\":2,\"num_random_blocks\":1"), 2},
+        {BIG_BIRD(",\"block_size\":1,\"num_random_blocks\":3"), 1},
+        {BIG_BIRD(",\"block_size\":2,\"num_random_blocks\":2"), 2},
+        {BIG_BIRD(",\"block_size\":3,\"num_random_blocks\":1"), 0},
+        {BIG_BIRD(",\"block_size\":4,\"num_random_blocks\":1"), 0},
+        {BIG_BIRD(",\"block_size\":2,\"attention_type\":\"original_full\""), 0},
+    };
+    static const struct slot_name none[] = {{0}};
+    for (uint32_t lanes = 1; lanes <= 2; lanes++) {
+        struct team *team = tiny_team(lanes);
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+            struct model *model = NULL;
+            int32_t text[TEXT];
+            write_text(text);
+            make(&model, team, rows[i].config, none, 2);
+            check_sight(model, text, big_bird_sees, rows[i].size, rows[i].config);
             model_destroy(model);
         }
         team_destroy(team);
@@ -169,6 +213,7 @@ static void deberta_tells_distances_apart_up_to_its_reach(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(longformer_sees_its_window_and_the_globals),
+        cmocka_unit_test(big_bird_sees_its_blocks),
         cmocka_unit_test(deberta_tells_distances_apart_up_to_its_reach),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
