@@ -144,12 +144,12 @@ def similarity():
 
 
 GREEDY = {"do_sample": False, "max_new_tokens": 16}
+NEW_ONLY = {"return_full_text": False}
 
 
 def cut(ask, inputs, parameters, start, end):
     """A piece of the text that the model writes by itself."""
-    answer = ask(inputs, parameters | {"return_full_text": False})
-    text = answer[0]["generated_text"]
+    text = next(iter(ask(inputs, parameters)[0].values()))
     assert len(text) >= end, text
     return text[start:end]
 
@@ -157,7 +157,7 @@ def cut(ask, inputs, parameters, start, end):
 def text_generation():
     def stop(pieces, **more):
         return lambda ask: (SHORT, GREEDY | {"stop": ["never there"] + [
-            cut(ask, SHORT, GREEDY, a, b) for a, b in pieces]} | more)
+            cut(ask, SHORT, GREEDY | NEW_ONLY, a, b) for a, b in pieces]} | more)
 
     beams = GREEDY | {"num_beams": 3}
     return [
@@ -251,13 +251,23 @@ def groups(greedy, end):
     ]
 
 
+def stops(beams):
+    """Stop strings with beams, where one text may end before the others."""
+    def at(start, end, asked):
+        return lambda ask: (SHORT, asked | {"stop": [cut(ask, SHORT, asked, start, end)]})
+
+    return [("stop string and beams", at(2, 4, beams)),
+            ("stop string and all beams", at(1, 3, beams | {"num_return_sequences": beams["num_beams"],
+                                                            "early_stopping": True}))]
+
+
 def details(greedy):
     """Ids, log-probabilities and why it ended."""
     asked = greedy | {"details": True}
     return [
         ("details", SHORT, asked),
         ("details of an end", FIRST, asked | {"return_full_text": False, "eos_token_id": every(29)}),
-        ("details of a stop string", lambda ask: (SHORT, asked | {"stop": [cut(ask, SHORT, greedy, 2, 5)]})),
+        ("details of a stop string", lambda ask: (SHORT, asked | {"stop": [cut(ask, SHORT, greedy | NEW_ONLY, 2, 5)]})),
         ("details of what was changed", ODD, asked | {"repetition_penalty": 1.8, "suppress_tokens": every(3), "seed": 7}),
     ]
 

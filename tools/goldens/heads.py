@@ -152,6 +152,7 @@ def gpt2_heads():
                finish=some_eos)
     yield Head("gpt2", "processors", hf.GPT2LMHeadModel, gpt2(n_layer=1), tokenizer,
                {"text-generation": cases.processors(cases.GREEDY, cases.GREEDY | {"num_beams": 3})
+                + cases.stops(cases.GREEDY | cases.NEW_ONLY | {"num_beams": 3})
                 + cases.details(cases.GREEDY),
                 "conversational": cases.talks({"max_new_tokens": 7}) + cases.too_long_a_talk({"max_length": 40})},
                readable=True, generation=generate, finish=some_eos)
