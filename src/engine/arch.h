@@ -208,6 +208,11 @@ struct head_spec {
     float softcap;    /* of them; 0: none */
 };
 
+/* What the decoder reads where a head other than generation's sits on it: nothing, the input
+ * shifted right behind decoder_start (BART), or the input with its last token, the language, brought
+ * round to the front (mBART). */
+enum input_shift { SHIFT_NONE, SHIFT_BEHIND_START, SHIFT_ROUND };
+
 struct arch {
     const char *family; /* as `brisk list` shows it */
     const char *prefix; /* "bert." */
@@ -218,8 +223,7 @@ struct arch {
     uint32_t text_stack; /* the stack that reads the input text first */
     bool has_decoder;    /* then generation or the head runs on `decoder_stack` */
     uint32_t decoder_stack;
-    bool shifts_input;           /* a head on the decoder sees the input shifted right behind
-                                    decoder_start (BART's classification, features) */
+    enum input_shift shifts_input;
     int32_t decoder_start;       /* decoder_start_token_id, -1: none */
     int32_t bos, eos, pad, mask; /* of config.json, -1: none; mask: where something asks for it */
 };

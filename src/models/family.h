@@ -199,6 +199,7 @@ struct seq2seq {
     uint32_t flags, decoder_flags; /* of both stacks; of the decoder besides */
     enum activation activation;
     bool scale_embedding;
+    enum input_shift shift; /* SHIFT_NONE: behind decoder_start */
     bool model_is_encoder; /* Model gives the encoder's hidden states: that of transformers needs a
                               decoder's input */
     const char *vocab_key, *decoder_vocab_key; /* NULL: vocab_size */

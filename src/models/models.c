@@ -73,50 +73,14 @@ const struct family *family_of(const struct json *config, const struct family_ty
     return found;
 }
 
-#define NAME_MAX_COMPARED 60 /* bytes of a model_type that are compared and shown */
-#define NEAREST           5  /* so many known names an error tells */
-
-/* Letters to change, add or take away to make one name of the other (Levenshtein). */
-static uint32_t distance(const char *a, const char *b) {
-    uint32_t row[NAME_MAX_COMPARED + 1];
-    const size_t n = strnlen(b, NAME_MAX_COMPARED);
-    for (uint32_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (uint32_t i = 0; i < NAME_MAX_COMPARED && a[i]; i++) {
-        uint32_t diagonal = row[0];
-        row[0] = i + 1;
-        for (uint32_t j = 0; j < n; j++) {
-            const uint32_t changed = diagonal + (a[i] != b[j]);
-            const uint32_t other = 1 + (row[j] < row[j + 1] ? row[j] : row[j + 1]);
-            diagonal = row[j + 1];
-            row[j + 1] = changed < other ? changed : other;
-        }
-    }
-    return row[n];
-}
-
 /* The known names that are most like `name`, the nearest first. */
 static const char *nearest_types(struct arena *arena, const char *name) {
-    const char *names[NEAREST];
-    uint32_t far[NEAREST], n = 0;
+    struct nearest nearest;
+    nearest_init(&nearest, name);
     for (size_t i = 0; i < ARRAY_LEN(families); i++)
-        for (const struct family_type *type = families[i]->types; type->model_type; type++) {
-            const uint32_t d = distance(name, type->model_type);
-            uint32_t at = n < NEAREST ? n++ : NEAREST;
-            for (; at > 0 && d < far[at - 1]; at--)
-                if (at < NEAREST) {
-                    far[at] = far[at - 1];
-                    names[at] = names[at - 1];
-                }
-            if (at < NEAREST) {
-                far[at] = d;
-                names[at] = type->model_type;
-            }
-        }
-    const char *list = "";
-    for (uint32_t i = 0; i < n; i++)
-        list = arena_printf(arena, "%s%s%s", list, i > 0 ? ", " : "", names[i]);
-    return list;
+        for (const struct family_type *type = families[i]->types; type->model_type; type++)
+            nearest_see(&nearest, type->model_type);
+    return nearest_list(&nearest, arena);
 }
 
 static enum status unknown_type(const struct repository *repository, struct error *err) {
@@ -126,7 +90,7 @@ static enum status unknown_type(const struct repository *repository, struct erro
         ERR(err, MODEL,
             "config.json: \"model_type\" is \"%.*s\", which Brisk does not run; the nearest names "
             "that it runs are %s (all: brisk list families)",
-            NAME_MAX_COMPARED, name, nearest_types(&arena, name));
+            NEAREST_BYTES, name, nearest_types(&arena, name));
     else
         ERR(err, MODEL,
             "config.json: \"model_type\" is missing: it names the model's family, one of those of "

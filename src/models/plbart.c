@@ -11,6 +11,7 @@ static const struct seq2seq traits = {
     .flags = STACK_EMBED_NORM,
     .activation = ACTIVATION_GELU,
     .scale_embedding = true,
+    .shift = SHIFT_ROUND,
     .bos = 0,
     .eos = 2,
     .pad = 1,
@@ -19,7 +20,6 @@ static const struct seq2seq traits = {
 
 static void describe(struct arch *arch, struct config *c, const char *suffix) {
     arch_of_seq2seq(arch, c, &traits, suffix);
-    arch->decoder_start = -1; /* what generates asks the config */
 }
 
 static const struct head_row heads[] = {

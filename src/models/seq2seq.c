@@ -67,7 +67,8 @@ static void add_decoder(struct arch *arch, struct config *c, const struct seq2se
     struct stack_spec *stack = &arch->stacks[arch->n_stacks++];
     *stack = describe_side(c, traits, &decoder);
     stack->flags |= traits->decoder_flags | STACK_CAUSAL | (whole ? STACK_CROSS : 0);
-    arch->has_decoder = arch->shifts_input = whole;
+    arch->has_decoder = whole;
+    arch->shifts_input = !whole ? SHIFT_NONE : traits->shift ? traits->shift : SHIFT_BEHIND_START;
     arch->decoder_stack = whole ? 1 : 0;
 }
 

@@ -239,6 +239,7 @@ enum status part_encode(struct part *part, struct text text, const struct text *
                                                       : fit.strategy,
         .truncate_left = fit.left,
         .max_length = limit,
+        .language = fit.language,
     };
     job->text_bytes += text.len + (pair ? pair->len : 0);
     if (job->text_bytes > LIMIT_JOB_TEXT) {
@@ -282,12 +283,12 @@ static const int32_t *types_of(const struct task_model *model, const struct enco
     return encoding->type_ids;
 }
 
-/* What BART's decoder reads where the head sits on it: the text shifted right by one, behind the
- * start; without one (mBART) the last token comes round to the front. */
+/* What the decoder reads where the head sits on it (enum input_shift). */
 static void shift_right(struct job *job, struct item *item) {
     const struct arch *arch = job->model->arch;
     int32_t *shifted = arena_alloc(&job->arena, item->n * sizeof(*shifted));
-    shifted[0] = arch->decoder_start >= 0 ? arch->decoder_start : item->tokens[item->n - 1];
+    const bool round = arch->shifts_input == SHIFT_ROUND || arch->decoder_start < 0;
+    shifted[0] = round ? item->tokens[item->n - 1] : arch->decoder_start;
     memcpy(shifted + 1, item->tokens, (item->n - 1) * sizeof(*shifted));
     item->decoder_tokens = shifted;
     item->n_decoder = item->n;

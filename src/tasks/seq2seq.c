@@ -15,18 +15,20 @@ const struct param seq2seq_params[SEQ2SEQ_PARAMS] = {
      .offset = ARG(truncation)},
     {.name = "src_lang",
      .type = PARAM_STRING,
-     .help = "language of the input, where the model knows several",
+     .help = "language of the input where the model knows several, as it calls it: en_XX (mBART), "
+             "en (M2M100), eng_Latn (NLLB)",
      .offset = ARG(src_lang)},
     {.name = "tgt_lang",
      .type = PARAM_STRING,
-     .help = "language of the answer, where the model knows several",
+     .help = "language of the answer, likewise; translation_en_to_fr as the task's name says both",
      .offset = ARG(tgt_lang)},
 };
 
 struct seq2seq_job {
     struct generation_config *config;
     struct text prefix;
-    int32_t start; /* what the decoder begins with */
+    int32_t start;    /* what the decoder begins with */
+    int32_t language; /* of the input */
 };
 
 enum status seq2seq_supports(const struct task_model *model, struct error *err) {
@@ -62,8 +64,11 @@ enum status seq2seq_open(struct job *job, struct error *err) {
     const char *name = specific_name(job);
     job->state = state;
     state->prefix = generation_prefix(job, name);
-    const enum status status =
+    enum status status =
         generation_open(job, &args->generation, &presets, name, &state->config, err);
+    if (status == STATUS_OK) {
+        status = languages_open(job, state->config, &state->language, err);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -85,9 +90,10 @@ enum status seq2seq_begin(struct part *part, struct error *err) {
         memcpy(joined + state->prefix.len, text.data, text.len);
         text = (struct text){joined, state->prefix.len + text.len};
     }
-    struct encoding encoding;
     struct fit fit = fit_of(&args->truncation, NULL);
+    fit.language = state->language;
     fit.generates = true;
+    struct encoding encoding;
     status = part_encode(part, text, NULL, fit, &encoding, err);
     if (status != STATUS_OK) {
         return status;

@@ -29,6 +29,12 @@ enum status seq2seq_begin(struct part *part, struct error *err) MUST_CHECK;
 enum status seq2seq_next(struct part *part, struct error *err) MUST_CHECK;
 void seq2seq_write(struct part *part, struct json_out *out, const char *key);
 
+/* The languages of the request: *source is what encode_options has, the target's goes into config
+ * as the token the answer begins with. INPUT where a code is unknown, or a model of several is to
+ * translate and one is not said. */
+enum status languages_open(struct job *job, struct generation_config *config, int32_t *source,
+                           struct error *err) MUST_CHECK;
+
 /* All of a task's row but its name and how it writes. */
 #define SEQ2SEQ_TASK                                                                               \
     .params = seq2seq_params, .n_params = SEQ2SEQ_PARAMS,                                          \

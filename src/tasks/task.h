@@ -135,6 +135,7 @@ struct fit {
     bool whole;               /* never cut: what is too long is refused by who reads it */
     bool may_be_empty;
     bool generates; /* a decoder does not read the text: only the encoder's positions limit it */
+    int32_t language; /* of the text, as encode_options has it */
 };
 /* Reads the usual parameters: truncation and max_length. */
 struct fit fit_of(const struct arg *truncation, const struct arg *max_length);

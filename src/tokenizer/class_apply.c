@@ -130,16 +130,50 @@ enum status class_apply(struct loader *loader, struct error *err) {
     }
 }
 
+bool tokenizer_has_languages(const struct tokenizer *tokenizer) {
+    return tokenizer->language_format != NULL;
+}
+
+/* A special token without a role; the classes of Python alone keep no list of those. */
+static bool is_language(const struct tokenizer *tokenizer, int32_t id) {
+    if (id < 0 || (!tokenizer->slow && !tokenizer_is_special(tokenizer, id)))
+        return false;
+    for (int role = 0; role < TOKEN_ROLES; role++)
+        if (tokenizer->roles[role] == id)
+            return false;
+    return true;
+}
+
 int32_t tokenizer_language(const struct tokenizer *tokenizer, const char *code) {
     char language[LIMIT_ERROR_TEXT];
     if (!tokenizer->language_format)
         return -1;
     language_token(language, sizeof language, tokenizer->language_format, code);
     const int32_t id = tokenizer_token_to_id(tokenizer, language, strlen(language));
-    if (id < 0 || (!tokenizer->slow && !tokenizer_is_special(tokenizer, id)))
-        return -1;
-    for (int role = 0; role < TOKEN_ROLES; role++)
-        if (tokenizer->roles[role] == id)
-            return -1;
-    return id;
+    return is_language(tokenizer, id) ? id : -1;
+}
+
+int32_t tokenizer_next_language(const struct tokenizer *tokenizer, int32_t id, struct arena *arena,
+                                const char **code) {
+    const char *format = tokenizer->language_format;
+    const int32_t end = format ? (int32_t)tokenizer_vocab_size(tokenizer) : 0;
+    const size_t head = format ? strcspn(format, "%") : 0; /* as long as the tail */
+    while (++id < end) {
+        size_t len;
+        const char *token = tokenizer_token_n(tokenizer, id, &len);
+        if (!token || len <= 2 * head || memcmp(token, format, head) != 0 ||
+            memcmp(token + len - head, format, head) != 0 || !is_language(tokenizer, id))
+            continue;
+        *code = arena_strndup(arena, token + head, len - 2 * head);
+        return id;
+    }
+    return -1;
+}
+
+int32_t tokenizer_source_language(const struct tokenizer *tokenizer) {
+    return tokenizer->source;
+}
+
+int32_t tokenizer_target_language(const struct tokenizer *tokenizer) {
+    return tokenizer->target;
 }

@@ -142,6 +142,8 @@ static void settings_apply(struct loader *loader) {
         json_get_bool(config, "clean_up_tokenization_spaces",
                       loader->legacy && loader->class && loader->class->legacy_clean_up);
     tokenizer->trims_offsets = trims(tokenizer->post_processor);
+    tokenizer->source = tokenizer_language(tokenizer, json_get_string(config, "src_lang", ""));
+    tokenizer->target = tokenizer_language(tokenizer, json_get_string(config, "tgt_lang", ""));
     tokenizer->splits_special =
         loader->class && json_get_bool(config, "split_special_tokens", false);
 }
@@ -178,7 +180,7 @@ static enum status create(struct tokenizer **out, struct loader *loader, struct 
     loader->tokenizer = tokenizer;
     for (int role = 0; role < TOKEN_ROLES; role++)
         tokenizer->roles[role] = -1;
-    tokenizer->language = -1;
+    tokenizer->language = tokenizer->source = tokenizer->target = -1;
     vocab_init(&tokenizer->vocab);
     tokenizer->words = word_cache_create();
     added_init(&tokenizer->added);

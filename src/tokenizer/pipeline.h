@@ -219,6 +219,7 @@ struct tokenizer {
     bool pads_left, clean_up, strip_decoded, trims_offsets;
     bool splits_special;         /* special tokens in a text are text */
     int32_t language;            /* the source language that the post-processor adds, -1: none */
+    int32_t source, target;      /* languages that tokenizer_config.json names, -1: none */
     struct slow *slow;           /* a class of Python alone (slow.h); NULL: not one */
     const char *language_format; /* a language's token: "%s", "__%s__"; NULL: it has none */
 };

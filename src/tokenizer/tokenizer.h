@@ -57,6 +57,15 @@ bool tokenizer_is_special(const struct tokenizer *tokenizer, int32_t id); /* ski
  * (SeamlessM4T). What encode_options.language takes for the source, and what generation begins
  * with for the target. -1: not a language of this tokenizer, or not a model of languages. */
 int32_t tokenizer_language(const struct tokenizer *tokenizer, const char *code);
+/* Whether it is the tokenizer of a model of languages at all. */
+bool tokenizer_has_languages(const struct tokenizer *tokenizer);
+/* The first language whose token's id is above `id` (-1: of all), or -1; its code stands in the
+ * arena. */
+int32_t tokenizer_next_language(const struct tokenizer *tokenizer, int32_t id, struct arena *arena,
+                                const char **code);
+/* Those that tokenizer_config.json names, src_lang and tgt_lang; -1: it names none. */
+int32_t tokenizer_source_language(const struct tokenizer *tokenizer);
+int32_t tokenizer_target_language(const struct tokenizer *tokenizer);
 
 /* ---- text to ids ---- */
 struct span {

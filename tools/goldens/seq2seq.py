@@ -41,37 +41,6 @@ def t5_tokenizer():
     return from_pieces(hf.T5TokenizerFast, 300, {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}, extra_ids=2)
 
 
-def languages(cls, **options):
-    return from_pieces(cls, 200, FAIRSEQ, **options)
-
-
-def m2m_tokenizer():
-    """Slow: its pieces are found in vocab.json."""
-    import sentencepiece as library
-    with tempfile.TemporaryDirectory() as folder:
-        root = pathlib.Path(folder)
-        model = root / "sentencepiece.bpe.model"
-        model.write_bytes(sentencepiece(200, **FAIRSEQ))
-        spm = library.SentencePieceProcessor(model_file=str(model))
-        tokens = ["<s>", "<pad>", "</s>", "<unk>"] + [spm.id_to_piece(i) for i in range(3, len(spm))]
-        (root / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(tokens)}), encoding="utf-8")
-        return SavedM2M(vocab_file=str(root / "vocab.json"), spm_file=str(model), src_lang="en", tgt_lang="fr",
-                        model_max_length=64)
-
-
-class SavedM2M(hf.M2M100Tokenizer):
-    """Keeps its pieces when the folder it came from is gone."""
-
-    def save_vocabulary(self, folder, filename_prefix=None):
-        root = pathlib.Path(folder)
-        networks.write_json(root / "vocab.json", self.encoder)
-        (root / "sentencepiece.bpe.model").write_bytes(self.sp_model.serialized_model_proto())
-        return ("vocab.json", "sentencepiece.bpe.model")
-
-
-SavedM2M.__name__ = "M2M100Tokenizer"
-
-
 def marian_tokenizer(separate=False, **options):
     """Slow: source.spm and target.spm cut and join, vocab.json has the ids; padding is last. Vocabularies of their
     own are of one size here, as transformers' MarianModel makes both embeddings."""

@@ -100,6 +100,16 @@ def summarization(pipe, inputs, parameters):
     return [a[0] for a in answers] if isinstance(inputs, list) and single else answers
 
 
+def translation(pipe, inputs, parameters):
+    """A pipeline leaves its tokenizer set to the languages of a request: the next has those of the folder again."""
+    tokenizer = pipe.tokenizer
+    source = getattr(tokenizer, "src_lang", None)
+    answers = summarization(pipe, inputs, parameters)
+    if source is not None:
+        tokenizer.src_lang = source
+    return answers
+
+
 def details(pipe, text, parameters):
     """What text-generation-inference tells of a greedy text, from generate()'s own scores."""
     options = {k: v for k, v in generating(parameters).items() if k not in ("details", "return_full_text")}
@@ -173,7 +183,7 @@ RUN = {
     "text-generation": text_generation,
     "summarization": summarization,
     "text2text-generation": summarization,
-    "translation": summarization,
+    "translation": translation,
 }
 
 
