@@ -1,4 +1,5 @@
-/* Nearest: of many known names the few that are most like one that is not known, for messages. */
+/* Nearest: of many known names the few that are most like one that is not known. For messages that
+ * say what would have been right; it neither knows the names nor decides anything by them. */
 #ifndef BRISK_BASE_NEAREST_H
 #define BRISK_BASE_NEAREST_H
 

@@ -24,9 +24,10 @@ import test_mixed
 import test_models
 import test_packed
 import test_routes
+import test_translation
 
 assert all((test_answers, test_chats, test_command_line, test_connections, test_inputs, test_lifecycle,
-            test_mixed, test_models, test_packed, test_routes))  # imported for the tests they register
+            test_mixed, test_models, test_packed, test_routes, test_translation))  # imported for the tests they register
 
 
 class Context:

@@ -48,6 +48,12 @@ static const struct {
      "bart", HEAD_LM, ROWS_LAST, 1, 97, "summarization"},
     {BART_CONFIG CLASS("BartForSequenceClassification") "}", "bart", HEAD_SEQUENCE, ROWS_LAST_EOS,
      2, 3, "text-classification"},
+    {MULTILINGUAL("mbart") CLASS("MBartForSequenceClassification") "}", "mbart", HEAD_SEQUENCE,
+     ROWS_LAST_EOS, 2, 2, "text-classification"},
+    {MULTILINGUAL("mbart") CLASS("MBartForConditionalGeneration") "}", "mbart", HEAD_LM, ROWS_LAST,
+     1, 97, "text2text-generation"},
+    {MULTILINGUAL("m2m_100") CLASS("M2M100ForConditionalGeneration") "}", "m2m_100", HEAD_LM,
+     ROWS_LAST, 1, 97, "translation"},
     {BART_CONFIG CLASS("BartForCausalLM") "}", "bart", HEAD_LM, ROWS_LAST, 1, 97,
      "text-generation"},
 };
@@ -116,6 +122,9 @@ static const struct {
     {GPT2_CONFIG ",\"eos_token_id\":\"</s>\"}", {"\"eos_token_id\""}},
     {BERT_CONFIG ",\"position_embedding_type\":\"relative_key\"}",
      {"position_embedding_type", "relative_key"}},
+    {MULTILINGUAL("m2m_100") ",\"pad_token_id\":null}", {"\"pad_token_id\" is -1, must be 0 to"}},
+    {MULTILINGUAL("m2m_100") ",\"pad_token_id\":2000000}", {"\"pad_token_id\" is 2000000"}},
+    {MULTILINGUAL("mbart") ",\"scale_embedding\":1}", {"\"scale_embedding\" is a number"}},
     {"{" DECODER_SIZES("mixtral") ",\"num_local_experts\":2,\"num_experts_per_tok\":3}",
      {"\"num_experts_per_tok\" is 3, must be at most num_local_experts 2"}},
     {"{" DECODER_SIZES("olmoe") ",\"num_experts\":1025}",
@@ -181,6 +190,21 @@ static void absent_keys_have_the_class_defaults(void **state) {
     assert_float_equal(arch.stacks[1].embed_scale, sqrtf(40.0f), 0);
     assert_int_equal(arch.decoder_start, 2);
     assert_int_equal(arch.stacks[1].head_size, 8);
+    repo_close(&repo);
+
+    repo_describe(&repo, MULTILINGUAL("mbart") "}", &arch);
+    assert_int_equal(arch.decoder_start, -1);
+    assert_int_equal(arch.shifts_input, SHIFT_ROUND);
+    assert_float_equal(arch.stacks[0].embed_scale, 0, 0);
+    assert_int_equal(arch.stacks[0].max_positions, 1024);
+    assert_int_equal(arch.stacks[0].activation, ACTIVATION_GELU);
+    repo_close(&repo);
+
+    repo_describe(&repo, MULTILINGUAL("m2m_100") ",\"pad_token_id\":3}", &arch);
+    assert_int_equal(arch.decoder_start, 2);
+    assert_int_equal(arch.stacks[0].position_offset, 4);
+    assert_float_equal(arch.stacks[0].embed_scale, sqrtf(40.0f), 0);
+    assert_int_equal(arch.stacks[0].activation, ACTIVATION_RELU);
     repo_close(&repo);
 }
 

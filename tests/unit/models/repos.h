@@ -53,6 +53,10 @@ static inline void repo_describe(struct repo *repo, const char *config, struct a
     "{\"model_type\":\"bart\",\"vocab_size\":97,\"d_model\":40,\"encoder_layers\":2,"              \
     "\"decoder_layers\":3,\"encoder_ffn_dim\":72,\"decoder_ffn_dim\":56,"                          \
     "\"encoder_attention_heads\":4,\"decoder_attention_heads\":5,\"max_position_embeddings\":66"
+#define MULTILINGUAL(type)                                                                         \
+    "{\"model_type\":\"" type "\",\"vocab_size\":97,\"d_model\":40,\"encoder_layers\":2,"            \
+    "\"decoder_layers\":3,\"encoder_ffn_dim\":72,\"decoder_ffn_dim\":56,"                          \
+    "\"encoder_attention_heads\":4,\"decoder_attention_heads\":5"
 #define CLASS(name) ",\"architectures\":[\"" name "\"]"
 
 #endif

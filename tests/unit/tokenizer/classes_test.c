@@ -105,11 +105,50 @@ static void a_language_is_asked_for_by_its_code(void **state) {
     tokenizer_destroy(t5);
 }
 
+static void languages_are_listed(void **state) {
+    static const struct {
+        const char *folder;
+        uint32_t n;
+        const char *first, *source, *target;
+    } rows[] = {
+        {GOLDENS "mbart", 25, "ar_AR", "ro_RO", NULL},
+        {GOLDENS "mbart50", 52, "ar_AR", "gl_ES", "fr_XX"},
+        {GOLDENS "nllb", 202, "ace_Arab", NULL, NULL},
+        {GOLDENS "nllb-legacy", 2, "fra_Latn", "fra_Latn", NULL},
+        {GOLDENS "seamless", 2, "eng", "fra", NULL},
+        {"tests/golden/tokenizer-slow/m2m100", 100, "af", "fr", "en"},
+        {"tests/golden/tokenizer-slow/m2m100-bare", 8, "en", NULL, NULL},
+        {"tests/golden/tokenizer-slow/plbart", 3, "java", NULL, NULL},
+        {GOLDENS "t5", 0, NULL, NULL, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct tokenizer *tokenizer = must_load(rows[i].folder);
+        struct arena arena = {0};
+        const char *code = NULL;
+        uint32_t n = 0;
+        assert_int_equal(tokenizer_has_languages(tokenizer), rows[i].n > 0);
+        for (int32_t id = -1; (id = tokenizer_next_language(tokenizer, id, &arena, &code)) >= 0;
+             n++) {
+            if (n == 0)
+                assert_string_equal(code, rows[i].first);
+            assert_int_equal(tokenizer_language(tokenizer, code), id);
+        }
+        assert_int_equal(n, rows[i].n);
+        assert_int_equal(tokenizer_source_language(tokenizer),
+                         rows[i].source ? tokenizer_language(tokenizer, rows[i].source) : -1);
+        assert_int_equal(tokenizer_target_language(tokenizer),
+                         rows[i].target ? tokenizer_language(tokenizer, rows[i].target) : -1);
+        arena_deinit(&arena);
+        tokenizer_destroy(tokenizer);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_class_has_one_row_and_a_model_type_one_class),
         cmocka_unit_test(what_cannot_be_had_is_refused_by_name),
         cmocka_unit_test(a_language_is_asked_for_by_its_code),
+        cmocka_unit_test(languages_are_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
