@@ -224,6 +224,11 @@ def smaller_sines(folder):
     edit_weights(folder, lambda tensors: {k: v * 0.5 if "embed_positions" in k else v for k, v in tensors.items()})
 
 
+def bart_heads():
+    """Beside those of heads.py."""
+    yield decoder_alone("bart", hf.BartForCausalLM, hf.BartConfig(**SMALL), vocabulary.bart)
+
+
 def pegasus_heads():
     def make(**more):
         return hf.PegasusConfig(**SMALL | {"vocab_size": size_of(pegasus_tokenizer()), "bos_token_id": None,
@@ -307,5 +312,5 @@ def fsmt_heads():
 
 
 def all_heads():
-    for rows in (t5_heads, marian_heads, pegasus_heads, blenderbot_heads, plbart_heads, fsmt_heads):
+    for rows in (t5_heads, marian_heads, bart_heads, pegasus_heads, blenderbot_heads, plbart_heads, fsmt_heads):
         yield from rows()
