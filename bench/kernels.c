@@ -1,7 +1,7 @@
 /* Measures every kernel and the operations built on them, and prints the share of the machine's
  * limits they reach; the limits are measured in the same run, interleaved, smallest time of many.
  *
- *   make build/release/bench-kernels && build/release/bench-kernels [--threads N]
+ *   make build/release/bench-kernels && build/release/bench-kernels [--threads N] [--precision P]
  *
  * With 1 thread the times are the thread's own, so that a busy machine changes little. Limits: FMA
  * (12 independent chains of 8 floats), int8 (four vpmaddubsw, three vpaddw, vpmaddwd, vpaddd for
@@ -128,14 +128,24 @@ static void fill(float *x, size_t n) {
     }
 }
 
-/* Weights as trained or drawn ones: near a normal distribution. */
-static void fill_weights(float *w, size_t n) {
+/* Near a normal distribution: weights as trained or drawn ones. */
+static void fill_normal(float *w, size_t n, float deviation) {
     for (size_t i = 0; i < n; i++) {
         float sum = 0;
         for (size_t j = 0; j < 8; j++) {
             sum += (float)(((i * 8 + j) * 2654435761u >> 8) % 2003) / 1001.5f - 1;
         }
-        w[i] = sum * 0.0125f;
+        w[i] = sum * deviation * 0.6124f;
+    }
+}
+
+/* Rows as they come from a norm of a trained model: a few channels stand out in all of them. */
+static void fill_rows(float *x, uint32_t rows, uint32_t in) {
+    fill_normal(x, (size_t)rows * in, 1);
+    for (uint32_t r = 0; r < rows; r++) {
+        x[(size_t)r * in + in / 4] = 18;
+        x[(size_t)r * in + in / 6] = -10;
+        x[(size_t)r * in + in / 6 + 1] = 9;
     }
 }
 
@@ -151,7 +161,7 @@ static void bench_layer(enum precision precision, uint32_t rows, uint32_t in, ui
     struct layer l = {.n = n, .rows = rows, .epilogue = {.activation = ACTIVATION_NONE}};
     must(scratch_create(&l.scratch, device_cpu(), threads, rows, in, 16, &err));
     float *w = mem_alloc((size_t)out * in * sizeof(float));
-    fill_weights(w, (size_t)out * in);
+    fill_normal(w, (size_t)out * in, 0.02f);
     must(linear_init(&l.linear[0], precision, in, out, true, &err));
     struct region region; /* as models keep them */
     must(region_reserve(&region, n * l.linear[0].bytes, &err));
@@ -163,7 +173,7 @@ static void bench_layer(enum precision precision, uint32_t rows, uint32_t in, ui
     }
     l.x = mem_zalloc((size_t)rows * in, sizeof(float));
     l.y = mem_zalloc((size_t)rows * out, sizeof(float));
-    fill(l.x, (size_t)rows * in);
+    fill_rows(l.x, rows, in);
     double best = 1e9;
     for (int i = 0; i < ROUNDS * 3; i++) {
         if (i % ROUNDS == 0) {
@@ -188,7 +198,7 @@ static void bench_layer(enum precision precision, uint32_t rows, uint32_t in, ui
     mem_free(l.y);
 }
 
-static void bench_layers(void) {
+static void bench_layers(const char *only) {
     static const struct {
         uint32_t rows, in, out, n;
     } SHAPES[] = {
@@ -198,7 +208,8 @@ static void bench_layers(void) {
         {128, 768, 3072, 4}, {128, 3072, 768, 4}, {512, 768, 3072, 2},
     };
     for (enum precision p = PRECISION_FP32; p <= PRECISION_INT8; p++) {
-        for (size_t i = 0; i < ARRAY_LEN(SHAPES); i++) {
+        const bool wanted = only == NULL || strcmp(only, precision_name(p)) == 0;
+        for (size_t i = 0; wanted && i < ARRAY_LEN(SHAPES); i++) {
             bench_layer(p, SHAPES[i].rows, SHAPES[i].in, SHAPES[i].out, SHAPES[i].n);
         }
     }
@@ -208,7 +219,7 @@ static void bench_layers(void) {
 
 enum { ROW = 768 };
 static float row_x[ROW], row_y[ROW], row_z[ROW];
-static uint8_t row_q[ROW + KERNEL_SLACK];
+static _Alignas(64) uint8_t row_q[ROW + KERNEL_SLACK + sizeof(struct row_outliers)];
 
 static double smallest(void (*run)(void), uint32_t times) {
     double best = 1e9;
@@ -320,10 +331,10 @@ static void print_limits(bool json) {
     }
 }
 
-static void measure_kernels(void) {
+static void measure_kernels(const char *only) {
     fill(row_x, ROW);
     fill(row_y, ROW);
-    bench_layers();
+    bench_layers(only);
     if (cpu_features() & CPU_AVX2) {
         bench_rows();
     }
@@ -333,11 +344,14 @@ static void measure_kernels(void) {
 int main(int argc, char **argv) {
     struct error err;
     bool peaks = false, json = false;
+    const char *only = NULL;
     for (int i = 1; i < argc; i++) {
         peaks = peaks || strcmp(argv[i], "--peaks") == 0;
         json = json || strcmp(argv[i], "--json") == 0;
         if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc) {
             threads = (uint32_t)strtoul(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--precision") == 0 && i + 1 < argc) {
+            only = argv[++i];
         }
     }
     must(team_create(&one, 1, &err));
@@ -352,7 +366,7 @@ int main(int argc, char **argv) {
     if (peaks) {
         print_limits(json);
     } else {
-        measure_kernels();
+        measure_kernels(only);
     }
     mem_free_large(block, READ_BYTES);
     team_destroy(team);

@@ -40,6 +40,21 @@ static void row_i8(int32_t *acc, const uint8_t *x, const int8_t *panel, uint32_t
     }
 }
 
+/* What the outliers of a row add, of steps of K from `from` on. */
+static void outliers_i8(int32_t *acc, const struct row_outliers *outliers, const int8_t *panel,
+                        uint32_t from, uint32_t to) {
+    for (uint32_t i = 0; i < outliers->n; i++) {
+        const struct outlier *o = &outliers->at[i];
+        if (o->group < from / 4 || o->group * 4 >= to) {
+            continue;
+        }
+        const int8_t *w = panel + (size_t)o->group * PANEL * 4;
+        for (uint32_t j = 0; j < PANEL * 4; j++) {
+            acc[j / 4] += (QUANTIZED_MAX + 1) * o->high[j % 4] * w[j];
+        }
+    }
+}
+
 void gemm_f32_scalar(const struct gemm *g) {
     for (uint32_t p = 0; p < g->n_panels; p++) {
         const void *panel = (const char *)g->panels + p * g->panel_bytes;
@@ -75,7 +90,9 @@ void gemm_i8_scalar(const struct gemm *g) {
             if (g->k_from == 0) {
                 memset(acc, 0, PANEL * sizeof(*acc));
             }
-            row_i8(acc, (const uint8_t *)g->x + r * g->ldx, weights, g->k_from, g->k_to);
+            const uint8_t *x = (const uint8_t *)g->x + r * g->ldx;
+            row_i8(acc, x, weights, g->k_from, g->k_to);
+            outliers_i8(acc, quantized_outliers(x, g->in), weights, g->k_from, g->k_to);
         }
     }
 }

@@ -24,12 +24,13 @@
 #define KERNEL_SLACK     64  /* bytes that may be read past the end of a quantized row */
 #define KERNEL_K_STEP    32  /* K may be cut at multiples of this */
 #define QUANTIZED_MAX    127 /* activations use 7 bits: 0 .. 127 */
+#define OUTLIERS_MAX     64  /* groups of a row that may go beyond them */
 
 /* acc[rows, panels * 16] (+)= x[rows, k_from .. k_to) * panels. Sums start at zero when k_from is 0
  * and go on from acc otherwise. k_from and, unless it is the end of the layer, k_to are multiples
  * of KERNEL_K_STEP. acc is int32 for i8, float for the others. */
 struct gemm {
-    const void *x; /* [rows, in] (stride ldx elements), float; i8: uint8 as quantize makes it */
+    const void *x; /* [rows, in] (stride ldx elements), float; i8: rows as quantize makes them */
     size_t ldx;
     const void *panels; /* the first panel, from its begin */
     size_t panel_bytes; /* from one panel to the next */
@@ -56,9 +57,21 @@ struct attend {
     float *scores; /* room for [rows][keys of all rows, rounded up to whole pages] */
 };
 
-/* What a row of activations was quantized with: x = step * q + offset. */
+/* A row of activations is whole numbers: x = step * v + offset. v = q + 128 * high: q, 7 bits, of
+ * every number, in bytes with zeros up to a multiple of 32; high, of the few outliers of the row,
+ * in a list behind them. All groups of four that have one stand in it, in order. */
 struct row_scale {
     float step, offset;
+};
+
+struct outlier {
+    uint32_t group; /* numbers 4 * group .. 4 * group + 3 */
+    int8_t high[4]; /* -127 .. 127 */
+};
+
+struct row_outliers {
+    uint32_t n;
+    struct outlier at[OUTLIERS_MAX];
 };
 
 /* One pointer a family: the table that ops calls. */
@@ -102,8 +115,15 @@ void pack_bf16(void *panel, uint32_t in, uint32_t n, const float *w);
 /* Symmetric per output: scale = largest magnitude / 127. sums: scale times the sum of the quantized
  * weights. Both [16]. */
 void pack_i8(void *panel, uint32_t in, uint32_t n, const float *w, float *scales, float *sums);
-static inline size_t quantized_row_bytes(uint32_t in) { /* a row of quantize_u7, zeros at its end */
+/* Where the outliers of a quantized row stand, and the bytes of all of it. */
+static inline size_t quantized_outliers_at(uint32_t in) {
     return ((size_t)in + 31) / 32 * 32;
+}
+static inline const struct row_outliers *quantized_outliers(const uint8_t *q, uint32_t in) {
+    return (const struct row_outliers *)(const void *)(q + quantized_outliers_at(in));
+}
+static inline size_t quantized_row_bytes(uint32_t in) {
+    return quantized_outliers_at(in) + (sizeof(struct row_outliers) + 31) / 32 * 32;
 }
 
 #endif

@@ -1,18 +1,8 @@
-/* Kernels over single rows for AVX2: quantizing, norms, softmax, dot, argmax. Sums run over eight
+/* Kernels over single rows for AVX2: norms, softmax, dot, argmax. Sums run over eight
  * lanes in an order that depends on n alone. Limit: the first-level cache, 32 bytes a cycle. */
 #include <math.h>
 
 #include "kernels/math_avx2.h"
-
-/* The eight numbers from x on, or the first n with `otherwise` in the remaining lanes. */
-ALWAYS_INLINE __m256 load_or(const float *x, size_t n, float otherwise) {
-    if (n >= 8) {
-        return _mm256_loadu_ps(x);
-    }
-    const __m256i mask = lanes_mask(n);
-    return _mm256_blendv_ps(_mm256_set1_ps(otherwise), _mm256_maskload_ps(x, mask),
-                            _mm256_castsi256_ps(mask));
-}
 
 ALWAYS_INLINE void store_some(float *y, size_t n, __m256 v) {
     if (n >= 8) {
@@ -20,49 +10,6 @@ ALWAYS_INLINE void store_some(float *y, size_t n, __m256 v) {
     } else {
         _mm256_maskstore_ps(y, lanes_mask(n), v);
     }
-}
-
-ALWAYS_INLINE float min_lanes(__m256 v) {
-    __m128 s = _mm_min_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    s = _mm_min_ps(s, _mm_movehl_ps(s, s));
-    return _mm_cvtss_f32(_mm_min_ss(s, _mm_movehdup_ps(s)));
-}
-
-ALWAYS_INLINE __m256i quantize_ps(const float *x, size_t n, __m256 low, __m256 inverse) {
-    const __m256 t = _mm256_mul_ps(_mm256_sub_ps(load_or(x, n, 0), low), inverse);
-    const __m256 above = _mm256_max_ps(t, _mm256_setzero_ps()); /* NaN: 0 */
-    return _mm256_cvtps_epi32(_mm256_min_ps(above, _mm256_set1_ps(QUANTIZED_MAX)));
-}
-
-void quantize_u7_avx2(uint8_t *q, struct row_scale *scale, const float *x, size_t n) {
-    __m256 lows = _mm256_set1_ps(INFINITY), highs = _mm256_set1_ps(-INFINITY);
-    for (size_t i = 0; i < n; i += 8) {
-        lows = _mm256_min_ps(lows, load_or(x + i, n - i, INFINITY));
-        highs = _mm256_max_ps(highs, load_or(x + i, n - i, -INFINITY));
-    }
-    const float low = min_lanes(lows), high = max_lanes(highs);
-    const float step = (high - low) * (1.0f / QUANTIZED_MAX);
-    const __m256 inverse = _mm256_set1_ps(step > 0 ? 1.0f / step : 0);
-    *scale = (struct row_scale){.step = step, .offset = low};
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7); /* undoes the packs */
-    const __m256 from = _mm256_set1_ps(low);
-    size_t i = 0;
-    for (; i + 32 <= n; i += 32) {
-        const __m256i a = _mm256_packs_epi32(quantize_ps(x + i, 8, from, inverse),
-                                             quantize_ps(x + i + 8, 8, from, inverse));
-        const __m256i b = _mm256_packs_epi32(quantize_ps(x + i + 16, 8, from, inverse),
-                                             quantize_ps(x + i + 24, 8, from, inverse));
-        const __m256i bytes = _mm256_packus_epi16(a, b);
-        _mm256_storeu_si256((__m256i *)(q + i), _mm256_permutevar8x32_epi32(bytes, order));
-    }
-    for (; i < n; i += 8) {
-        int32_t eight[8];
-        _mm256_storeu_si256((__m256i *)eight, quantize_ps(x + i, n - i, from, inverse));
-        for (size_t j = 0; j < 8 && i + j < n; j++) {
-            q[i + j] = (uint8_t)eight[j];
-        }
-    }
-    memset(q + n, 0, quantized_row_bytes((uint32_t)n) - n);
 }
 
 /* Sum over n of (x - mean)^2, or of x, by two accumulators. */

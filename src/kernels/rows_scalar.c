@@ -1,25 +1,8 @@
-/* The definition of the kernels that walk single rows: quantizing, epilogues, activations, norms,
+/* The definition of the kernels that walk single rows: epilogues, activations, norms,
  * softmax. Activations call the C library, whose functions are exact to an ulp. */
 #include <math.h>
 
 #include "kernels/kernels.h"
-
-void quantize_u7_scalar(uint8_t *q, struct row_scale *scale, const float *x, size_t n) {
-    float low = INFINITY, high = -INFINITY;
-    for (size_t i = 0; i < n; i++) {
-        low = low < x[i] ? low : x[i]; /* a NaN wins until the next number, as minps has it */
-        high = high > x[i] ? high : x[i];
-    }
-    const float step = (high - low) * (1.0f / QUANTIZED_MAX);
-    const float inverse = step > 0 ? 1.0f / step : 0;
-    *scale = (struct row_scale){.step = step, .offset = low};
-    for (size_t i = 0; i < n; i++) {
-        const float t = (x[i] - low) * inverse;
-        const float above = t > 0 ? t : 0; /* NaN: 0 */
-        q[i] = (uint8_t)lrintf(above < QUANTIZED_MAX ? above : QUANTIZED_MAX);
-    }
-    memset(q + n, 0, quantized_row_bytes((uint32_t)n) - n);
-}
 
 void dequantize_scalar(void *acc, struct row_scale row, const float *scales, const float *sums,
                        size_t n) {

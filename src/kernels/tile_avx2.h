@@ -68,6 +68,16 @@ ALWAYS_INLINE __m256i lanes_mask(size_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)(n < 8 ? n : 8)), index);
 }
 
+/* The eight numbers from x on, or the first n with `otherwise` in the remaining lanes. */
+ALWAYS_INLINE __m256 load_or(const float *x, size_t n, float otherwise) {
+    if (n >= 8) {
+        return _mm256_loadu_ps(x);
+    }
+    const __m256i mask = lanes_mask(n);
+    return _mm256_blendv_ps(_mm256_set1_ps(otherwise), _mm256_maskload_ps(x, mask),
+                            _mm256_castsi256_ps(mask));
+}
+
 /* gemm_<suffix>_avx2: all rows of a panel in tiles, and all panels, on tile_of_<suffix>. */
 #define GEMM_AVX2(suffix, x_type, acc_type, bytes_a_k, header)                                     \
     static void panel_of_##suffix(const struct gemm *g, const char *panel, acc_type *acc) {        \

@@ -20,7 +20,7 @@
 #define PRECISIONS(PRECISION)                                                                      \
     PRECISION(FP32, "fp32")                                                                        \
     PRECISION(BF16, "bf16")                                                                        \
-    PRECISION(INT8, "int8") /* a scale a column; activations 7 bits, a scale and offset a row */
+    PRECISION(INT8, "int8") /* a scale a column; activations 7 bits and outliers, a scale a row */
 
 enum precision {
 #define PRECISION(name, text) PRECISION_##name,

@@ -2,8 +2,9 @@
  * layouts of panels are in kernels/kernels.h, the product is in linear.c. */
 #include "ops/ops_private.h"
 
-/* Largest K of INT8: 127 * 127 * K must fit 31 bits. */
-#define INT8_MAX_IN 131072
+/* Largest K of INT8: with 127 * 127 * K, what OUTLIERS_MAX groups of four can add, 4 * 16256 * 127
+ * each, must fit 31 bits. */
+#define INT8_MAX_IN 65536
 
 static const struct {
     const char *text;

@@ -74,7 +74,20 @@ static char *pack(const struct precision *p, const struct shape *s, const float 
     return packed;
 }
 
-/* x[rows, in] as floats, or as 7-bit numbers in rows padded with zeros. */
+/* Up to `most` groups of a row go beyond 7 bits, far from each other and to both sides. */
+static void add_outliers(uint8_t *q, uint32_t in, uint32_t most) {
+    struct row_outliers *outliers = (void *)(q + quantized_outliers_at(in));
+    outliers->n = 0;
+    for (uint32_t group = 0; group * 4 < in && outliers->n < most; group += 1 + group % 3) {
+        struct outlier *o = &outliers->at[outliers->n++];
+        o->group = group;
+        for (uint32_t k = 0; k < 4; k++) {
+            o->high[k] = (int8_t)(group * 4 + k < in ? uniform(-127.99f, 127.99f) : 0);
+        }
+    }
+}
+
+/* x[rows, in] as floats, or as 7-bit numbers in rows padded with zeros, with outliers. */
 static void *inputs(const struct precision *p, const struct shape *s, size_t *ld) {
     if (p->element == sizeof(float)) {
         *ld = s->in;
@@ -86,6 +99,7 @@ static void *inputs(const struct precision *p, const struct shape *s, size_t *ld
         for (uint32_t k = 0; k < s->in; k++) {
             q[r * *ld + k] = (uint8_t)uniform(0, 127.99f);
         }
+        add_outliers(q + r * *ld, s->in, r % 4 == 3 ? OUTLIERS_MAX : r % 4 * 3);
     }
     return q;
 }
@@ -183,6 +197,19 @@ static void check_gemm_bf16(gemm_function *f, gemm_function *definition, float t
     check_gemm((struct precision){f, definition, panel_bytes_bf16, sizeof(float)}, tolerance);
 }
 
+/* A row of IN activations at their limits, all of them outliers: 127 + 128 * 127, or downwards. */
+#define LIMIT_ABOVE (127 + 128 * 127)
+#define LIMIT_BELOW (127 - 128 * 127)
+static void fill_limits(uint8_t *q, uint32_t in, int8_t high) {
+    memset(q, QUANTIZED_MAX, quantized_row_bytes(in));
+    struct row_outliers *outliers = (void *)(q + quantized_outliers_at(in));
+    outliers->n = high == 0 ? 0 : in / 4;
+    for (uint32_t i = 0; i < outliers->n; i++) {
+        outliers->at[i].group = i;
+        memset(outliers->at[i].high, high, 4);
+    }
+}
+
 /* All weights and activations at their limits: nothing saturates. */
 static void check_extremes_i8(gemm_function *f, const int *four) {
     enum { IN = 64 };
@@ -197,12 +224,15 @@ static void check_extremes_i8(gemm_function *f, const int *four) {
     char packed[64 + PANEL * IN];
     assert_int_equal(sizeof(packed), panel_bytes_i8(IN));
     pack_i8(packed, IN, PANEL, w, scales, sums);
+    const size_t ld = quantized_row_bytes(IN);
+    uint8_t *x = mem_alloc(9 * ld);
     for (uint32_t rows = 1; rows <= 9; rows++) {
-        uint8_t x[9 * IN + KERNEL_SLACK];
         int32_t acc[9 * PANEL];
-        memset(x, QUANTIZED_MAX, sizeof(x));
+        for (uint32_t r = 0; r < rows; r++) {
+            fill_limits(x + r * ld, IN, r % 3 == 0 ? 0 : r % 3 == 1 ? 127 : -127);
+        }
         f(&(struct gemm){.x = x,
-                         .ldx = IN,
+                         .ldx = ld,
                          .panels = packed,
                          .panel_bytes = sizeof(packed),
                          .acc = acc,
@@ -212,9 +242,12 @@ static void check_extremes_i8(gemm_function *f, const int *four) {
                          .n_panels = 1,
                          .k_to = IN});
         for (uint32_t i = 0; i < rows * PANEL; i++) {
-            assert_int_equal(acc[i], (i % 2 == 0 ? 1 : -1) * 127 * sum);
+            const uint32_t kind = i / PANEL % 3;
+            const int x_is = kind == 0 ? QUANTIZED_MAX : kind == 1 ? LIMIT_ABOVE : LIMIT_BELOW;
+            assert_int_equal(acc[i], (i % 2 == 0 ? 1 : -1) * x_is * sum);
         }
     }
+    mem_free(x);
 }
 
 static void check_gemm_i8(gemm_function *f, gemm_function *definition, float tolerance) {
@@ -231,32 +264,82 @@ static const size_t LENGTHS[] = {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 
 
 typedef void quantize_function(uint8_t *q, struct row_scale *scale, const float *x, size_t n);
 
+/* Kinds of rows. WIDE: a few numbers far away; TOO_WIDE: so far that the rest falls together; MANY:
+ * more outliers than a list takes. */
+enum row_kind { EVEN, POSITIVE, EQUAL, WIDE, TOO_WIDE, MANY, WITH_INFINITY, WITH_NAN, ROW_KINDS };
+
+static float *row_of_kind(enum row_kind kind, size_t n) {
+    float *x = random_floats(n, kind == POSITIVE ? 1 : -3, kind == EQUAL ? -3 : 4);
+    for (size_t i = 0; i < n && i < 388; i += 97) {
+        x[i] = kind == WIDE ? (i % 2 == 0 ? 90.0f : -50.0f) - (float)i * 0.01f : x[i];
+    }
+    for (size_t i = 0; kind == MANY && i < n; i += 32) { /* all in two lanes */
+        x[i] = uniform(50, 90);
+        x[i + 4 < n ? i + 4 : i] = uniform(50, 90);
+    }
+    x[n / 2] = kind == WITH_INFINITY ? INFINITY
+               : kind == WITH_NAN    ? NAN
+               : kind == TOO_WIDE    ? -1e6f
+                                     : x[n / 2];
+    return x;
+}
+
+/* The whole number that stands for x[k]; outliers' groups are in order. */
+static int32_t whole_of(const uint8_t *q, size_t n, size_t k) {
+    const struct row_outliers *outliers = quantized_outliers(q, (uint32_t)n);
+    assert_true(outliers->n <= OUTLIERS_MAX);
+    int32_t whole = q[k];
+    for (uint32_t i = 0; i < outliers->n; i++) {
+        const struct outlier *o = &outliers->at[i];
+        assert_true(o->group * 4 < n && (i == 0 || o->group > o[-1].group));
+        whole += o->group == k / 4 ? (QUANTIZED_MAX + 1) * o->high[k % 4] : 0;
+    }
+    return whole;
+}
+
+static void check_quantized(quantize_function *f, quantize_function *definition, enum row_kind kind,
+                      size_t n) {
+    const size_t bytes = quantized_row_bytes((uint32_t)n), end = quantized_outliers_at((uint32_t)n);
+    float *x = row_of_kind(kind, n);
+    uint8_t *got = mem_alloc(bytes), *want = mem_alloc(bytes);
+    struct row_scale a, b;
+    f(got, &a, x, n);
+    definition(want, &b, x, n);
+    for (size_t k = 0; k < end; k++) {
+        assert_true(got[k] <= QUANTIZED_MAX && (k < n || got[k] == 0));
+    }
+    const struct row_outliers *outliers = quantized_outliers(got, (uint32_t)n);
+    if (kind < WITH_INFINITY) {
+        assert_memory_equal(got, want, end);
+        assert_memory_equal(&a, &b, sizeof(a));
+        assert_memory_equal(outliers, quantized_outliers(want, (uint32_t)n),
+                            sizeof(outliers->n) + outliers->n * sizeof(outliers->at[0]));
+    } else if (kind == WITH_INFINITY) {
+        assert_int_equal(outliers->n, 0);
+    }
+    for (size_t k = 0; k < n && kind < WITH_INFINITY; k++) {
+        const float error = a.step * 0.5001f + 1e-6f * fabsf(x[k]) + 1e-6f;
+        near(a.step * (float)whole_of(got, n, k) + a.offset, x[k], error, "quantized", k);
+    }
+    if (kind == WIDE && n >= 384) { /* the grid is as fine as the others allow */
+        assert_true(outliers->n >= 4 && a.step < 7.0f / 120);
+    }
+    if (kind == MANY && n > 32 * OUTLIERS_MAX) {
+        assert_int_equal(outliers->n, 0);
+    }
+    mem_free(x);
+    mem_free(got);
+    mem_free(want);
+}
+
 static void check_quantize_u7(quantize_function *f, quantize_function *definition,
                               float tolerance) {
     for (size_t i = 0; i < ARRAY_LEN(LENGTHS); i++) {
-        const size_t n = LENGTHS[i], bytes = quantized_row_bytes((uint32_t)n);
-        for (uint32_t kind = 0; kind < 5; kind++) {
-            float *x = random_floats(n, kind == 1 ? 1 : -3, kind == 2 ? -3 : 4);
-            x[n / 2] = kind == 3 ? INFINITY : kind == 4 ? NAN : x[n / 2];
-            uint8_t *got = mem_alloc(bytes), *want = mem_alloc(bytes);
-            struct row_scale a, b;
-            f(got, &a, x, n);
-            definition(want, &b, x, n);
-            for (size_t k = 0; k < bytes; k++) {
-                assert_true(got[k] <= QUANTIZED_MAX && (k < n || got[k] == 0));
-            }
-            if (kind < 3) {
-                assert_memory_equal(got, want, bytes);
-                assert_memory_equal(&a, &b, sizeof(a));
-            }
-            for (size_t k = 0; k < n && kind < 3; k++) {
-                near(a.step * got[k] + a.offset, x[k], a.step * 0.5001f + 1e-6f, "quantized", k);
-            }
-            mem_free(x);
-            mem_free(got);
-            mem_free(want);
+        for (enum row_kind kind = 0; kind < ROW_KINDS; kind++) {
+            check_quantized(f, definition, kind, LENGTHS[i]);
         }
     }
+    check_quantized(f, definition, MANY, 2500);
 }
 
 typedef void dequantize_function(void *acc, struct row_scale row, const float *scales,
