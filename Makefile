@@ -5,6 +5,7 @@
 #   make test            everything that script/test runs
 #   make test-unit CONFIG=asan   one configuration's unit tests; M=tokenizer for one room
 #   make bench           measure against the peers; make help lists the rest
+#   make quality         measure what bf16 and int8 cost in quality, on trained models
 #
 # A source's suffix names its instruction set: gemm_avx2.c is compiled with $(ISA_avx2).
 
@@ -57,7 +58,7 @@ suffix_isa = $(strip $(if $(filter %_avx512_vnni,$(1)),avx512_vnni,$(if $(filter
               $(filter %_avx2,$(1)),avx2))))
 
 .PHONY: all release debug asan tsan run test test-unit test-golden test-http test-mixed test-tsan \
-        test-diff test-clients check format fuzz bench clean install help compile_commands.json
+        test-diff test-clients check format fuzz bench quality clean install help compile_commands.json
 .SECONDARY:
 
 all: release
@@ -162,6 +163,10 @@ $(BUILD)/bench-kernels: bench/kernels.c $(foreach r,base kernels ops,$(BUILD)/li
 $(BUILD)/bench-tokenizing: bench/tokenizing.c $(foreach r,base tokenizer,$(BUILD)/lib$(r).a)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
+# bench/quality.c: what a model answers at a precision, for bench/quality.py.
+$(BUILD)/bench-quality: bench/quality.c $(foreach r,base kernels ops formats engine models,$(BUILD)/lib$(r).a)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+
 # tests/diff/tensors.c: what tests/diff/weights.py compares with torch.
 $(BUILD)/tensors: tests/diff/tensors.c $(foreach r,base formats,$(BUILD)/lib$(r).a)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
@@ -172,6 +177,8 @@ $(BUILD)/template-lines: tests/diff/template_lines.c $(foreach r,template base,$
 
 bench: release
 	@script/bench
+quality: release
+	@script/quality
 
 compile_commands.json:
 	@tools/compile-commands $(CC) -- $(CPPFLAGS) $(CFLAGS) -- $(SOURCES) > $@

@@ -115,7 +115,8 @@ static size_t layout(struct step *s, const struct widths *w, char *base) {
 size_t step_estimate_bytes(const struct arch *arch) {
     const struct widths w = widths_of(arch);
     struct step none;
-    return layout(&none, &w, NULL) + w.rows * arch_max_in(arch); /* and what the operations make */
+    /* and what the operations make */
+    return layout(&none, &w, NULL) + w.rows * scratch_row_bytes(arch_max_in(arch));
 }
 
 /* With extra ones in pages of their own, whose first and last are not full. */

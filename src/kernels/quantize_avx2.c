@@ -1,4 +1,5 @@
-/* Quantizing a row of activations for AVX2. Limit: the first-level cache; a row is read twice. */
+/* Quantizing a row of activations for AVX2, on the grid of quantize.h. A row is read twice, and a third
+ * time when its list of outliers is full. Limit: the first-level cache. */
 #include "kernels/quantize.h"
 #include "kernels/tile_avx2.h"
 

@@ -1,4 +1,5 @@
-/* The definition of quantizing a row of activations (quantize.h says on which grid). */
+/* The definition of quantizing a row of activations: plain loops, number by number, on the grid of
+ * quantize.h. What is done with rows in 7 bits and their outliers: gemm_scalar.c. */
 #include "kernels/quantize.h"
 
 /* Puts x among the three largest, largest first. */

@@ -94,6 +94,10 @@ void scratch_destroy(struct scratch *scratch) {
     mem_free(scratch);
 }
 
+size_t scratch_row_bytes(uint32_t max_in) {
+    return quantized_row_bytes(max_in) + sizeof(struct row_scale);
+}
+
 size_t scratch_bytes(const struct scratch *scratch) {
     return scratch->bytes + sizeof(*scratch);
 }

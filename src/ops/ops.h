@@ -132,6 +132,7 @@ enum status scratch_create(struct scratch **out, const struct device *device, ui
                            struct error *err) MUST_CHECK;
 void scratch_destroy(struct scratch *scratch); /* NULL is fine */
 size_t scratch_bytes(const struct scratch *scratch);
+size_t scratch_row_bytes(uint32_t max_in); /* what a row of max_rows costs */
 
 enum norm_kind {
     NORM_LAYER,

