@@ -133,6 +133,9 @@ enum stack_flag {
     STACK_PROJECT_OUT = 1 << 13, /* what the stack gives goes through OUT_PROJECT: OPT */
     STACK_NORM_TOKENS = 1 << 14, /* EMBED_NORM before positions are added: BlenderbotSmall */
     STACK_UP_FIRST = 1 << 15,    /* FFN_GATE_UP holds up, then gate: GTE */
+    /* The table of positions has max_positions rows: position_offset is skipped at its beginning,
+     * and the last tokens of a long text share the last row (ProphetNet). */
+    STACK_SHARED_POSITION = 1 << 16,
 };
 
 struct stack_spec {

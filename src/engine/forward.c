@@ -314,10 +314,23 @@ static const void *hook_layer_of(const struct stack *stack, uint32_t i) {
     return stack_hook_layer(stack, i / (stack->spec->layers / stack_groups(stack->spec)));
 }
 
-/* The hook's own rows begin. */
+/* Pages of side rows' own begin zeroed: their keys do not fill them from the first on. */
+static void clear_side_pages(const struct walk *w) {
+    const size_t floats = kv_page_floats(w->spec->kv_heads, w->spec->head_size);
+    for (uint32_t s = 0; s < w->pass->n_seqs; s++) {
+        const struct attention_seq *side = &w->step->sides[s];
+        for (uint32_t i = 0; i * KV_PAGE_TOKENS < side->keys; i++)
+            if ((s + i) % w->lane->count == w->lane->index)
+                memset(side->pages[i], 0, floats * sizeof(float));
+    }
+}
+
+/* The hook's own rows begin. Its embed ends with a barrier. */
 static void embed_sides(struct walk *w, const struct stack *stack) {
     if (w->pass->n_tokens == w->pass->rows)
         return;
+    if (w->spec->hook.table->side_pages)
+        clear_side_pages(w);
     const struct hook_pass pass = hook_pass_of(w, stack, 0, NULL);
     w->spec->hook.table->embed(&pass, stack_hook_layer(stack, 0), w->x);
 }

@@ -168,6 +168,7 @@ bool stack_has_own_layers(const struct stack_spec *spec); /* its hook's in place
 size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables); /* of its linears */
 size_t head_elements(const struct arch *arch);
 bool head_step_is_fp32(const struct head_spec *head, uint32_t step);
+uint32_t stack_position_rows(const struct stack_spec *spec); /* of the table of positions */
 uint32_t stack_side_rows(const struct stack_spec *spec, uint32_t tokens); /* of the hook's own */
 uint32_t stack_extra_keys(const struct stack_spec *spec, uint32_t tokens);
 uint32_t arch_max_tokens(const struct arch *arch);

@@ -31,9 +31,12 @@ static void plan_rows(struct pass *pass, const struct segment *segment, uint32_t
     ASSERT(past + segment->n <= spec->max_positions || spec->positions == POSITIONS_NONE);
     memcpy(step->tokens + pass->rows, segment->tokens, segment->n * sizeof *step->tokens);
     int32_t *positions = step->positions + pass->rows, *types = step->types + pass->rows;
+    const bool shared = stack_has(spec, STACK_SHARED_POSITION);
+    const uint32_t last = stack_position_rows(spec) - 1;
     for (uint32_t i = 0; i < segment->n; i++) {
+        const uint32_t position = past + i + spec->position_offset;
         ASSERT(segment->tokens[i] >= 0 && (uint32_t)segment->tokens[i] < spec->vocab_size);
-        positions[i] = (int32_t)(past + i + spec->position_offset);
+        positions[i] = (int32_t)(shared && position > last ? last : position);
         const int32_t type = segment->types ? segment->types[i] : 0;
         types[i] = type >= 0 && (uint32_t)type < spec->token_types ? type : 0;
     }

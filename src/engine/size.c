@@ -73,7 +73,7 @@ size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables) {
                  (size_t)arch->stacks[spec->cross_from].hidden_size * 2 * stack_kv_size(spec);
     size_t rows = spec->vocab_size + spec->token_types;
     if (spec->positions == POSITIONS_LEARNED)
-        rows += spec->max_positions + spec->position_offset;
+        rows += stack_position_rows(spec);
     *tables = rows * stack_embed_size(spec);
     const size_t layers =
         stack_has_own_layers(spec) ? 0 : layer * stack_groups(spec) + ffn_elements(spec);
@@ -96,6 +96,11 @@ size_t head_elements(const struct arch *arch) {
 /* The last step of a classifier costs nothing and decides the answer: it stays exact. */
 bool head_step_is_fp32(const struct head_spec *head, uint32_t step) {
     return head->kind != HEAD_LM && step + 1 == head->n_steps;
+}
+
+uint32_t stack_position_rows(const struct stack_spec *spec) {
+    return stack_has(spec, STACK_SHARED_POSITION) ? spec->max_positions
+                                                  : spec->max_positions + spec->position_offset;
 }
 
 uint32_t stack_side_rows(const struct stack_spec *spec, uint32_t tokens) {

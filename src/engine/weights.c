@@ -259,7 +259,7 @@ static enum status load_positions(struct loader *l, uint32_t stack, uint32_t wid
         if (spec->buckets > 0 && loader_pack_bias(l, &to->position_bias, stack, err) != STATUS_OK)
             return STATUS_ERROR;
         return loader_pack_table(l, &to->positions, stack, SLOT_EMBED_POSITIONS,
-                                 spec->max_positions + spec->position_offset, width, err);
+                                 stack_position_rows(spec), width, err);
     case POSITIONS_SINUSOIDAL:
     case POSITIONS_FAIRSEQ:
         if (loader_find_slot(l, stack, SLOT_EMBED_POSITIONS, 0, &saved))

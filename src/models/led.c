@@ -1,6 +1,7 @@
-/* LED (Beltagy et al. 2020), as transformers' LEDModel: BART whose encoder sees a window around each
- * token, with positions from row 0 on and a table of its own size for each side. Pipelines pass no
- * global_attention_mask, and then no token is global: the projections of such tokens are not read. */
+/* LED (Beltagy et al. 2020), as transformers' LEDModel: BART whose encoder sees a window around
+ * each token, with positions from row 0 on and a table of its own size for each side. Pipelines
+ * pass no global_attention_mask, and then no token is global: the projections of such tokens are
+ * not read. */
 #include "models/longformer.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Attention of a hook in parts: some queries of a text and the pages they look at, so that it costs
- * what is seen and not the text's square. A part's keys are first those near it, then others: global
- * ones, or one of its own. Private to this room. */
+ * what is seen and not the text's square. A part's keys are first those near it, then others:
+ * global ones, or one of its own. Private to this room. */
 #ifndef BRISK_MODELS_PARTS_H
 #define BRISK_MODELS_PARTS_H
 

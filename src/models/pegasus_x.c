@@ -1,6 +1,6 @@
-/* Pegasus-X (Phang et al. 2022), as transformers' PegasusXModel: a pre-norm encoder and decoder with
- * sines for positions, whose encoder's tokens see their block of the text and global rows, which
- * see all. */
+/* Pegasus-X (Phang et al. 2022), as transformers' PegasusXModel: a pre-norm encoder and decoder
+ * with sines for positions, whose encoder's tokens see their block of the text and global rows,
+ * which see all. */
 #include "models/pegasus_x.h"
 
 static const struct seq2seq traits = {

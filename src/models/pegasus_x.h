@@ -1,5 +1,5 @@
-/* What Pegasus-X's description says to its encoder's attention, and the hook itself. Private to this
- * room. */
+/* What Pegasus-X's description says to its encoder's attention, and the hook itself. Private to
+ * this room. */
 #ifndef BRISK_MODELS_PEGASUS_X_H
 #define BRISK_MODELS_PEGASUS_X_H
 

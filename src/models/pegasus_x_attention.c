@@ -1,6 +1,6 @@
-/* Pegasus-X's encoder self-attention (transformers' PegasusXGlobalLocalAttention): a text has global
- * rows beside its tokens', learned ones that go through the layers with them, through norms of their
- * own before attention. Global rows see all, tokens the global rows and their block. */
+/* Pegasus-X's encoder self-attention (transformers' PegasusXGlobalLocalAttention): a text has
+ * global rows beside its tokens', learned ones that go through the layers with them, through norms
+ * of their own before attention. Global rows see all, tokens the global rows and their block. */
 #include "models/parts.h"
 #include "models/pegasus_x.h"
 

@@ -74,6 +74,29 @@ def pegasus_x_heads():
                      make(stagger_local_blocks=False, block_size=7, encoder_layers=2), t5_tokenizer)
 
 
+def prophetnet_tokenizer():
+    return vocabulary.wordpiece(433, False, cls=hf.ProphetNetTokenizer)
+
+
+def prophetnet_heads():
+    base = {"vocab_size": 433, "hidden_size": 24, "encoder_ffn_dim": 44, "num_encoder_layers": 2,
+            "num_encoder_attention_heads": 4, "decoder_ffn_dim": 36, "num_decoder_layers": 2,
+            "num_decoder_attention_heads": 3, "max_position_embeddings": 64, "ngram": 2, "num_buckets": 6,
+            "relative_max_distance": 9, "pad_token_id": 0}
+    sep = prophetnet_tokenizer().sep_token_id
+
+    def make(**more):
+        return hf.ProphetNetConfig(**base | {"bos_token_id": sep, "eos_token_id": sep, "decoder_start_token_id": sep} | more)
+    yield generating("prophetnet", "text2text-generation", hf.ProphetNetForConditionalGeneration, make(),
+                     prophetnet_tokenizer, rows=asked() + [
+                         ("long", cases.FIRST, {"num_beams": 1, "max_new_tokens": 30}),
+                         # As many tokens as the table has rows: the first is padding's, two share the last.
+                         ("long ones", [cases.LONG[i:] for i in range(12, 72, 12)], {"num_beams": 1, "max_new_tokens": 24})])
+    yield generating("prophetnet", "summarization", hf.ProphetNetForConditionalGeneration,
+                     make(ngram=3, activation_function="relu", num_decoder_layers=1, tie_word_embeddings=False),
+                     prophetnet_tokenizer, task="summarization", dtype="BF16")
+
+
 def all_heads():
-    for rows in (led_heads, longt5_heads, pegasus_x_heads):
+    for rows in (led_heads, longt5_heads, pegasus_x_heads, prophetnet_heads):
         yield from rows()

@@ -65,7 +65,7 @@ def build(cls, config, seed, scale, dtype, folder, shards=False, quiet=()):
 # transformers' Falcon adds ALiBi twice where attention is "eager".
 ATTENTION = {"falcon": "sdpa"}
 # Their masks are of torch's default type, too narrow for what is written in them.
-NARROW_MASKS = {"led", "mpt"}
+NARROW_MASKS = {"led", "mpt", "prophetnet"}
 
 
 def load(auto, folder):
@@ -77,8 +77,10 @@ def load(auto, folder):
     if kind == "fsmt":  # with its cache, every token it writes stands at the first position
         model.generation_config.use_cache = False
     if kind in NARROW_MASKS:
-        model.register_forward_pre_hook(lambda *_: torch.set_default_dtype(torch.float64))
-        model.register_forward_hook(lambda *_: torch.set_default_dtype(torch.float32))
+        sides = [model.get_encoder(), model.get_decoder()] if model.config.is_encoder_decoder else [model]
+        for side in sides:
+            side.register_forward_pre_hook(lambda *_: torch.set_default_dtype(torch.float64))
+            side.register_forward_hook(lambda *_: torch.set_default_dtype(torch.float32))
     if getattr(model.config, "attention_type", None) == "block_sparse":  # a short text switches it off for good
         model.register_forward_pre_hook(lambda *_: model.base_model.set_attention_type("block_sparse"))
     return model
