@@ -25,8 +25,11 @@ struct value fail(struct render *r, const char *format, ...) {
 
 struct value fail_with(struct render *r, const char *text, size_t len) {
     if (!r->failed) {
-        (void)ERR(r->err, INPUT, "%.*s", (int)(len < LIMIT_ERROR_TEXT ? len : LIMIT_ERROR_TEXT),
-                  text);
+        char line[LIMIT_ERROR_TEXT];
+        const size_t n = len < sizeof(line) ? len : sizeof(line);
+        for (size_t i = 0; i < n; i++) /* an error's text would end at a zero */
+            line[i] = text[i] != '\0' ? text[i] : ' ';
+        (void)ERR(r->err, INPUT, "%.*s", (int)n, line);
         r->failed = true;
     }
     return value_undefined();

@@ -44,6 +44,7 @@ static void test_errors_say_line_and_cause(void **state) {
         {"{% autoescape true %}{% endautoescape %}", "'autoescape'", ERROR_MODEL},
         {"{{ raise_exception('no ' ~ x) }}", "no 1", ERROR_INPUT},
         {"{{ raise_exception('' ~ none_such) }}", "without a message", ERROR_INPUT},
+        {"{{ raise_exception('\\x00\\x00no') }}", "  no", ERROR_INPUT},
         {"{{ l.append(4) }}", "access to attribute 'append' of 'list' object is unsafe.",
          ERROR_INPUT},
         {"{{ s.__class__.__mro__ }}", "access to attribute '__class__'", ERROR_INPUT},
