@@ -88,6 +88,7 @@
 #define LIMIT_SEQUENCE_BIASES  1024 /* pairs of sequence_bias; each is looked at in every step */
 #define LIMIT_TOKEN_LIST       65536 /* ids of one list in generation_config.json */
 #define LIMIT_CANDIDATE_LABELS 1024  /* zero-shot */
+#define LIMIT_TABLE_CELLS      262144 /* of all tables of a request, with their headers */
 #define LIMIT_JOB_FLOATS                                                                           \
     (128 * MiB) /* numbers (4 bytes each) that one request takes from the model */
 #define LIMIT_JOB_TEXT                                                                             \

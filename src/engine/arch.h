@@ -11,8 +11,10 @@
 #include "engine/hook.h"
 
 #define ARCH_STACKS     4
+#define ARCH_TEXT_STACK 0 /* the stack that reads the input text first */
 #define ARCH_HEAD_STEPS 3
 #define ARCH_ROPES      2
+#define ARCH_TYPE_TABLES 7
 
 /* Where a tensor belongs. Slots of a layer repeat; the others stand once a stack. A slot is a
  * weight and, where the checkpoint has it, a bias: "<name>.weight", "<name>.bias" (norms also
@@ -20,7 +22,7 @@
 #define SLOTS(SLOT)                                                                                \
     SLOT(EMBED_TOKENS)    /* [vocab_size, embed_size] */                                           \
     SLOT(EMBED_POSITIONS) /* [max_positions + position_offset, hidden_size] */                     \
-    SLOT(EMBED_TYPES)     /* [token_types, hidden_size] */                                         \
+    SLOT(EMBED_TYPES)     /* [token_types, hidden_size]; "%u" is the table's number */              \
     SLOT(EMBED_SHARED)    /* its first row is added to all of EMBED_TYPES: ERNIE's task */         \
     SLOT(EMBED_PROJECT)   /* [hidden_size, embed_size or, of trigrams, 3 * embed_size] */          \
     SLOT(EMBED_NORM)                                                                               \
@@ -136,6 +138,10 @@ enum stack_flag {
     /* The table of positions has max_positions rows: position_offset is skipped at its beginning,
      * and the last tokens of a long text share the last row (ProphetNet). */
     STACK_SHARED_POSITION = 1 << 16,
+    STACK_ALIBI_SCALED = 1 << 17, /* slopes are divided as scores are: Falcon */
+    /* Positions begin anew where a token's second or third type is not the last one's: the cells
+     * of a table (TAPAS). Of a stack that reads whole texts. */
+    STACK_POSITIONS_BY_CELL = 1 << 18,
 };
 
 struct stack_spec {
@@ -147,12 +153,13 @@ struct stack_spec {
     enum position_kind positions;
     uint32_t position_offset;      /* row of the table for position 0 (RoBERTa and BART: 2) */
     uint32_t token_types;          /* rows of the token type table */
+    /* Rows of further such tables, of each of which a token has a row, too; 0 ends them. */
+    uint32_t more_types[ARCH_TYPE_TABLES - 1];
     float embed_scale;             /* 0: 1 */
     uint32_t embed_size;           /* of the embeddings, EMBED_PROJECT follows; 0: hidden_size */
     struct rope ropes[ARCH_ROPES]; /* POSITIONS_ROTARY; size 0: there is none */
     /* POSITIONS_BUCKETS, or beside POSITIONS_LEARNED (MPNet); from bucket_reach on all are one. */
     uint32_t buckets, bucket_reach;
-    float alibi_scale; /* of its slopes; 0: 1 */
     enum norm_kind norm_kind;
     enum norm_place norm_place;
     float norm_eps;
@@ -180,6 +187,7 @@ enum head_kind {
     HEAD_SEQUENCE, /* classes of a text: [labels] */
     HEAD_TOKEN,    /* classes of each token: [labels] */
     HEAD_SPAN,     /* question answering: [2] start and end */
+    HEAD_CELL,     /* table question answering: [2] for a token's cell, and for its column */
 };
 enum head_rows {
     ROWS_ALL,
@@ -191,7 +199,9 @@ enum head_rows {
 
 /* One step: y = norm(activation(W x + b)). */
 struct head_step {
-    const char *linear; /* checkpoint name without ".weight"; may be NULL when tied */
+    /* Checkpoint name without ".weight", may be NULL when tied; or "a b": tensors of an output
+     * each, `bias` then names their biases likewise (TAPAS). */
+    const char *linear;
     bool tied;          /* the weights are the token embedding's, whatever <linear>.weight holds */
     const char *bias;   /* full name where it is not <linear>.bias (final_logits_bias) */
     const char *rest;   /* <rest>.weight [*, outputs]: of the inputs beyond the weights' width */
@@ -222,9 +232,10 @@ struct arch {
     uint32_t n_stacks;
     struct stack_spec stacks[ARCH_STACKS];
     struct head_spec head;
-    /* How a text goes through the stacks. */
-    uint32_t text_stack; /* the stack that reads the input text first */
-    bool has_decoder;    /* then generation or the head runs on `decoder_stack` */
+    struct head_spec second; /* of the first row that is wanted, beside the head; HEAD_NONE: there
+                                is none */
+    /* How a text goes through the stacks, from ARCH_TEXT_STACK on. */
+    bool has_decoder; /* then generation or the head runs on `decoder_stack` */
     uint32_t decoder_stack;
     enum input_shift shifts_input;
     int32_t decoder_start;       /* decoder_start_token_id, -1: none */
@@ -238,6 +249,20 @@ static inline bool stack_has(const struct stack_spec *spec, enum stack_flag flag
 /* Of what the stack gives. */
 static inline uint32_t stack_out_size(const struct stack_spec *spec) {
     return stack_has(spec, STACK_PROJECT_OUT) ? spec->embed_size : spec->hidden_size;
+}
+
+/* Rows of token type table `table`; 0: there is none. */
+static inline uint32_t stack_types(const struct stack_spec *spec, uint32_t table) {
+    return table == 0                 ? spec->token_types
+           : table < ARCH_TYPE_TABLES ? spec->more_types[table - 1]
+                                      : 0;
+}
+
+static inline uint32_t stack_type_tables(const struct stack_spec *spec) {
+    uint32_t n = 0;
+    while (stack_types(spec, n) > 0)
+        n++;
+    return n;
 }
 
 #endif

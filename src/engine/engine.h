@@ -78,7 +78,8 @@ uint32_t memory_tokens(const struct memory *memory); /* stored so far */
 /* ---- one forward pass ---- */
 struct segment {
     const int32_t *tokens;     /* [n] ids, checked by the caller: 0 <= id < vocab_size */
-    const int32_t *types;      /* [n] token types, or NULL: all 0 */
+    const int32_t *types;      /* [n] token types, or NULL: all 0; [tables, n] where the stack has
+                                  several tables of them */
     uint32_t n;                /* >= 1 */
     struct sequence *sequence; /* of this stack: the tokens are appended to it; NULL: nothing is
                                   kept and the segment is the whole text (positions from 0) */
@@ -90,6 +91,7 @@ struct segment {
     uint32_t n_rows; /* 0: none */
     float *hidden;   /* [n_rows, hidden_size] last hidden states, or NULL */
     float *logits;   /* [n_rows, head outputs] of the model's head, or NULL */
+    float *second;   /* [its outputs] of the second head on the first wanted row, or NULL */
 };
 /* Runs the segments (rows in all <= model_max_rows) through one stack. All outputs are there when
  * it returns. Cannot fail, allocates nothing. One pass at a time per team; call from one thread. */

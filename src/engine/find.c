@@ -126,9 +126,10 @@ enum status loader_check_matrix(const struct tensor *tensor, uint32_t rows, uint
                tensor->name, shape, rows, cols);
 }
 
-/* One row; leading dimensions of 1 are fine. */
+/* One row; leading dimensions of 1 are fine, and one number may have none at all. */
 enum status loader_check_vector(const struct tensor *tensor, uint32_t size, struct error *err) {
-    if (tensor->n_dims > 0 && tensor->elements == size && tensor->dims[tensor->n_dims - 1] == size)
+    const bool fits = tensor->n_dims > 0 ? tensor->dims[tensor->n_dims - 1] == size : size == 1;
+    if (fits && tensor->elements == size)
         return STATUS_OK;
     char shape[LIMIT_TENSOR_DIMS * 24] = "";
     print_shape(shape, sizeof shape, tensor);
@@ -162,7 +163,10 @@ enum status loader_check_source(const struct source *source, uint32_t in, struct
     }
     const uint32_t rows = source->transposed ? in : source->outputs;
     const uint32_t cols = source->transposed ? source->outputs : in;
-    if (!loader_is_blocks(source, in) && !loader_is_groups(source, in) &&
+    const bool is_row = source->outputs == 1 && source->weight->n_dims == 1;
+    if (is_row && loader_check_vector(source->weight, in, err) != STATUS_OK)
+        return STATUS_ERROR;
+    if (!is_row && !loader_is_blocks(source, in) && !loader_is_groups(source, in) &&
         loader_check_matrix(source->weight, rows, cols, err) != STATUS_OK)
         return STATUS_ERROR;
     return source->bias ? loader_check_vector(source->bias, source->outputs, err) : STATUS_OK;

@@ -24,16 +24,16 @@ static void copy_blocks(struct walk *w, const struct pool *pool) {
 /* Token, position and type rows summed; `tokens` false: the others alone. */
 static void embed_rows(struct walk *w, const struct stack *stack, bool tokens, float scale,
                        float *y, uint32_t size) {
-    const float *tables[3] = {stack->tokens, NULL, NULL};
-    const int32_t *ids[3] = {w->step->tokens, NULL, NULL};
+    const float *tables[2 + ARCH_TYPE_TABLES] = {stack->tokens};
+    const int32_t *ids[2 + ARCH_TYPE_TABLES] = {w->step->tokens};
     uint32_t n = tokens ? 1 : 0;
     if (stack->positions) {
         tables[n] = stack->positions;
         ids[n++] = w->step->positions;
     }
-    if (stack->types) {
-        tables[n] = stack->types;
-        ids[n++] = w->step->types;
+    for (uint32_t i = 0; i < ARCH_TYPE_TABLES && stack->types[i]; i++) {
+        tables[n] = stack->types[i];
+        ids[n++] = w->step->types[i];
     }
     w->device->embed(w->lane, tables, ids, n, scale, y, w->rows, size);
 }
@@ -74,7 +74,7 @@ static void embed_projected(struct walk *w, const struct stack *stack, float sca
         embed_trigrams(w, stack->tokens, scale);
     else
         w->device->embed(w->lane, &stack->tokens, ids, 1, scale, w->step->wide, w->rows, size);
-    const bool more = stack->positions || stack->types;
+    const bool more = stack->positions || stack->types[0];
     if (more)
         embed_rows(w, stack, false, 1, w->x, w->hidden);
     product(w, &stack->embed_project, w->step->wide, size, w->x, ACTIVATION_NONE,
@@ -106,7 +106,7 @@ static void embed_with_dropout(struct walk *w, const struct stack *stack, float 
     for (uint32_t i = 0; i < w->pass->n_seqs; i++)
         scale_text(w, &w->step->seqs[i], from, to);
     lane_barrier(w->lane);
-    if (!stack->positions && !stack->types)
+    if (!stack->positions && !stack->types[0])
         return;
     embed_rows(w, stack, false, 1, w->t, w->hidden);
     w->device->add(w->lane, w->t, w->x, (size_t)w->rows * w->hidden);
@@ -295,7 +295,7 @@ static struct hook_pass hook_pass_of(struct walk *w, const struct stack *stack, 
         .sides = w->step->sides,
         .shape = self_shape(stack, i),
         .tokens = w->step->tokens,
-        .types = w->step->types,
+        .types = w->step->types[0],
         .positions = w->step->positions,
         .position_table = stack->positions,
         .qkv_linear = &stack->layers[i].qkv,

@@ -6,6 +6,15 @@
 
 #include <string.h>
 
+/* What a head is run on: `n` of the wanted rows, by their numbers, and where their outputs go. */
+struct rows {
+    const struct head_spec *spec;
+    const struct head *head;
+    const uint32_t *ids;
+    float *const *out;
+    uint32_t n;
+};
+
 static bool in_one_piece(float *const *out, uint32_t n, size_t outputs) {
     for (uint32_t i = 1; i < n; i++)
         if (out[i] != out[i - 1] + outputs)
@@ -23,12 +32,12 @@ static void scatter(struct lane *lane, const float *y, float *const *out, uint32
 }
 
 /* x [n, hidden] through all steps; the last one's output goes to y. */
-static void run_steps(struct lane *lane, const struct model *model, const float *x, uint32_t n,
-                      float *y) {
-    const struct head_spec *spec = &model->arch.head;
+static void run_steps(struct lane *lane, const struct model *model, const struct rows *rows,
+                      const float *x, uint32_t n, float *y) {
+    const struct head_spec *spec = rows->spec;
     for (uint32_t i = 0; i < spec->n_steps; i++) {
-        const struct linear *linear = &model->head.linear[i];
-        const struct norm *norm = &model->head.norm[i];
+        const struct linear *linear = &rows->head->linear[i];
+        const struct norm *norm = &rows->head->norm[i];
         const struct epilogue epilogue = {.activation = spec->steps[i].activation};
         float *out = i + 1 == spec->n_steps ? y : i % 2 ? model->step.head_b : model->step.head_a;
         model->device->linear(lane, model->step.scratch, linear, x, linear->in, out, linear->out, n,
@@ -67,29 +76,38 @@ void head_pool(struct lane *lane, const struct pass *pass, float *x) {
     lane_barrier(lane);
 }
 
-void head_run(struct lane *lane, const struct pass *pass, const float *x, float *t) {
+static void run_head(struct lane *lane, const struct pass *pass, const struct rows *rows,
+                     const float *x, float *t) {
     const struct model *model = pass->model;
     const struct step *step = &model->step;
-    const size_t outputs = model->arch.head.outputs;
+    const size_t outputs = rows->spec->outputs;
     const size_t hidden = stack_out_size(model->stacks[pass->stack].spec);
-    if (pass->n_head == 0)
+    if (rows->n == 0)
         return;
-    if (pass->n_head < pass->n_wanted) {
-        model->device->gather(lane, x, hidden, step->head_ids, pass->n_head, (uint32_t)hidden, t,
-                              hidden);
+    if (rows->n < pass->n_wanted) {
+        model->device->gather(lane, x, hidden, rows->ids, rows->n, (uint32_t)hidden, t, hidden);
         x = t;
     }
-    for (uint32_t from = 0; from < pass->n_head; from += step->head_rows) {
-        const uint32_t left = pass->n_head - from,
-                       n = left < step->head_rows ? left : step->head_rows;
-        float *const *out = step->logits_out + from;
+    for (uint32_t from = 0; from < rows->n; from += step->head_rows) {
+        const uint32_t left = rows->n - from, n = left < step->head_rows ? left : step->head_rows;
+        float *const *out = rows->out + from;
         const bool direct = in_one_piece(out, n, outputs);
         float *y = direct ? out[0] : step->logits;
-        run_steps(lane, model, x + from * hidden, n, y);
-        if (model->arch.head.softcap > 0)
-            model->device->softcap(lane, model->arch.head.softcap, y, outputs, n,
-                                   (uint32_t)outputs);
+        run_steps(lane, model, rows, x + from * hidden, n, y);
+        if (rows->spec->softcap > 0)
+            model->device->softcap(lane, rows->spec->softcap, y, outputs, n, (uint32_t)outputs);
         if (!direct)
             scatter(lane, y, out, n, outputs);
     }
+}
+
+void head_run(struct lane *lane, const struct pass *pass, const float *x, float *t) {
+    const struct model *model = pass->model;
+    const struct step *step = &model->step;
+    const struct rows head = {&model->arch.head, &model->head, step->head_ids, step->logits_out,
+                              pass->n_head};
+    const struct rows second = {&model->arch.second, &model->second, step->second_ids,
+                                step->second_out, pass->n_second};
+    run_head(lane, pass, &head, x, t);
+    run_head(lane, pass, &second, x, t);
 }

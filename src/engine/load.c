@@ -5,7 +5,7 @@
 
 static struct model *model_make(const struct arch *arch, size_t page_limit) {
     ASSERT(arch->n_stacks > 0 && arch->n_stacks <= ARCH_STACKS &&
-           arch->head.n_steps <= ARCH_HEAD_STEPS);
+           arch->head.n_steps <= ARCH_HEAD_STEPS && arch->second.n_steps <= ARCH_HEAD_STEPS);
     struct model *model = mem_zalloc(1, sizeof *model);
     model->arch = *arch;
     for (uint32_t i = 0; i < arch->n_stacks; i++) {
@@ -171,7 +171,9 @@ size_t model_bytes(const struct model *model) {
 
 size_t model_weight_bytes_per_token(const struct model *model, uint32_t stack) {
     const bool has_head = model->arch.head.n_steps > 0 && model->arch.head.stack == stack;
-    size_t bytes = stack_bytes(&model->stacks[stack]) + (has_head ? head_bytes(&model->head) : 0);
+    size_t bytes = stack_bytes(&model->stacks[stack]);
+    if (has_head)
+        bytes += head_bytes(&model->head) + head_bytes(&model->second);
     for (uint32_t i = 0; i < model->stacks[stack].spec->layers; i++)
         bytes -= model->stacks[stack].layers[i].cross_kv.bytes; /* runs once a text */
     return bytes;

@@ -25,7 +25,7 @@ struct loader {
     size_t buffer_floats;
     size_t done, total;                   /* elements */
     struct packed_sizes used;             /* of the image, so far */
-    struct table tables[3 * ARCH_STACKS]; /* so far: stacks may share one */
+    struct table tables[(2 + ARCH_TYPE_TABLES) * ARCH_STACKS]; /* so far: stacks may share one */
     uint32_t n_tables;
     uint32_t expert;                              /* whose tensors are looked for */
     const struct tensor *embeddings[ARCH_STACKS]; /* EMBED_TOKENS of each stack, for tied heads */
@@ -87,9 +87,11 @@ enum status loader_pack_norm(struct loader *l, struct norm *norm, const struct s
 enum status loader_pack_head_norms(struct loader *l, struct norm *norm, uint32_t stack,
                                    enum slot slot, uint32_t layer, uint32_t heads,
                                    struct error *err) MUST_CHECK;
-/* A table of floats [rows, cols]; one that another stack has loaded already is shared. */
+/* A table of floats [rows, cols], the slot's of this number; one that another stack has loaded
+ * already is shared. */
 enum status loader_pack_table(struct loader *l, const float **table, uint32_t stack, enum slot slot,
-                              uint32_t rows, uint32_t cols, struct error *err) MUST_CHECK;
+                              uint32_t number, uint32_t rows, uint32_t cols,
+                              struct error *err) MUST_CHECK;
 /* The first row of a slot's tensor [*, cols] is added to each of the table's. */
 enum status loader_add_row(struct loader *l, const float *table, uint32_t stack, enum slot slot,
                            uint32_t rows, uint32_t cols, struct error *err) MUST_CHECK;

@@ -66,7 +66,8 @@ struct memory {
 
 struct stack {
     const struct stack_spec *spec;
-    const float *tokens, *positions, *types; /* tables [*, embed_size or hidden], or NULL */
+    const float *tokens, *positions; /* tables [*, embed_size or hidden], or NULL */
+    const float *types[ARCH_TYPE_TABLES];
     const float *position_bias;  /* [1 or layers, heads, 2 * max_positions - 1], or NULL */
     struct linear embed_project; /* [hidden, embed_size], if there is one */
     struct linear out_project;   /* [embed_size, hidden], if there is one */
@@ -99,7 +100,8 @@ struct step {
     uint32_t max_rows;   /* and their side rows */
     uint32_t max_pages;
     uint32_t head_rows;                            /* rows the head runs at once */
-    int32_t *tokens, *positions, *types;           /* [max_rows] */
+    int32_t *tokens, *positions;                   /* [max_rows] */
+    int32_t *types[ARCH_TYPE_TABLES];              /* [max_rows]; the first is always there */
     struct attention_seq *seqs, *sides, *remember; /* [LIMIT_BATCH_SEQS] */
     struct attention_seq *cross;                   /* [2 * LIMIT_BATCH_SEQS] */
     float **pages; /* [max_pages] of page_data: keys of texts that are not kept */
@@ -107,6 +109,8 @@ struct step {
     uint32_t *wanted;                 /* [max_rows] rows of the batch */
     uint32_t *head_ids;               /* [max_rows] those of `wanted` that go through the head */
     float **hidden_out, **logits_out; /* [max_rows] by wanted row, by head row */
+    uint32_t *second_ids;             /* [LIMIT_BATCH_SEQS] the same of the second head */
+    float **second_out;
     struct block_copy *copies;        /* [LIMIT_BATCH_SEQS] shared pages to copy before writing */
     float *x, *t;                     /* [max_rows, hidden] the stream, and its norm */
     float *angles[ARCH_ROPES];        /* [max_rows, rope size] of rotary positions */
@@ -131,7 +135,7 @@ struct model {
     struct team *team;
     const struct device *device;
     struct stack stacks[ARCH_STACKS];
-    struct head head;
+    struct head head, second;
     struct step step;
     /* All weights stand in one image: linears and norms, which each pass streams through, then the
      * tables. */
@@ -196,7 +200,7 @@ struct pass {
     uint32_t n_seqs, n_kept; /* step.seqs: first those with pages of their own */
     uint32_t n_cross, n_remember, n_copies;
     uint32_t remember_stack; /* that reads what is remembered: one in a pass */
-    uint32_t n_wanted, n_head;
+    uint32_t n_wanted, n_head, n_second;
     bool all_wanted; /* wanted[i] == i for all rows */
     bool pools;      /* the head wants means of whole texts */
 };
@@ -209,7 +213,7 @@ void pass_run(struct lane *lane, void *pass);
 /* In x [rows, hidden] after the final norm the first row of each text that the head wants becomes
  * the mean of its rows. */
 void head_pool(struct lane *lane, const struct pass *pass, float *x);
-/* x [n_wanted, hidden] after the final norm; t is free for use. */
+/* Both heads. x [n_wanted, hidden] after the final norm; t is free for use. */
 void head_run(struct lane *lane, const struct pass *pass, const float *x, float *t);
 
 #endif

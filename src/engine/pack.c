@@ -344,9 +344,9 @@ static void convert_lane(struct lane *lane, void *arg) {
 
 /* A table of floats [rows, hidden]; one that another stack has loaded already is shared. */
 enum status loader_pack_table(struct loader *l, const float **table, uint32_t stack, enum slot slot,
-                              uint32_t rows, uint32_t cols, struct error *err) {
+                              uint32_t number, uint32_t rows, uint32_t cols, struct error *err) {
     struct source source;
-    if (loader_need_slot(l, stack, slot, 0, &source, err) != STATUS_OK ||
+    if (loader_need_slot(l, stack, slot, number, &source, err) != STATUS_OK ||
         loader_check_matrix(source.weight, rows, cols, err) != STATUS_OK)
         return STATUS_ERROR;
     if (slot == SLOT_EMBED_TOKENS)

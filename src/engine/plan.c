@@ -25,21 +25,47 @@ static uint32_t count_fitting(const struct step *step, const struct stack_spec *
     return i;
 }
 
+static void plan_types(struct step *step, uint32_t row, const struct stack_spec *spec,
+                       const struct segment *segment) {
+    const int32_t *from = segment->types;
+    uint32_t table = 0;
+    do { /* the first is there for hooks, whether the stack has a table or not */
+        const uint32_t most = stack_types(spec, table);
+        int32_t *types = step->types[table] + row;
+        for (uint32_t i = 0; i < segment->n; i++)
+            types[i] = from && from[i] >= 0 && (uint32_t)from[i] < most ? from[i] : 0;
+        from = from ? from + segment->n : NULL;
+    } while (stack_types(spec, ++table) > 0);
+}
+
+/* Each cell counts from its own first token. */
+static void restart_positions(struct step *step, uint32_t row, uint32_t n) {
+    const int32_t *columns = step->types[1] + row, *rows = step->types[2] + row;
+    int32_t *positions = step->positions + row;
+    uint32_t start = 0;
+    for (uint32_t i = 1; i < n; i++) {
+        if (columns[i] != columns[i - 1] || rows[i] != rows[i - 1])
+            start = i;
+        positions[i] -= (int32_t)start;
+    }
+}
+
 static void plan_rows(struct pass *pass, const struct segment *segment, uint32_t past) {
     struct step *step = &pass->model->step;
     const struct stack_spec *spec = pass->model->stacks[pass->stack].spec;
     ASSERT(past + segment->n <= spec->max_positions || spec->positions == POSITIONS_NONE);
     memcpy(step->tokens + pass->rows, segment->tokens, segment->n * sizeof *step->tokens);
-    int32_t *positions = step->positions + pass->rows, *types = step->types + pass->rows;
+    int32_t *positions = step->positions + pass->rows;
     const bool shared = stack_has(spec, STACK_SHARED_POSITION);
     const uint32_t last = stack_position_rows(spec) - 1;
     for (uint32_t i = 0; i < segment->n; i++) {
         const uint32_t position = past + i + spec->position_offset;
         ASSERT(segment->tokens[i] >= 0 && (uint32_t)segment->tokens[i] < spec->vocab_size);
         positions[i] = (int32_t)(shared && position > last ? last : position);
-        const int32_t type = segment->types ? segment->types[i] : 0;
-        types[i] = type >= 0 && (uint32_t)type < spec->token_types ? type : 0;
     }
+    plan_types(step, pass->rows, spec, segment);
+    if (stack_has(spec, STACK_POSITIONS_BY_CELL))
+        restart_positions(step, pass->rows, segment->n);
 }
 
 /* Rows that someone looks at, and where they are to be written. What the head makes of side rows is
@@ -66,6 +92,16 @@ static void plan_outputs(struct pass *pass, const struct segment *segment, uint3
         }
         pass->n_wanted++;
     }
+}
+
+static void plan_second(struct pass *pass, const struct segment *segment) {
+    struct step *step = &pass->model->step;
+    const struct head_spec *head = &pass->model->arch.second;
+    if (!segment->second || segment->n_rows == 0 || head->n_steps == 0 ||
+        head->stack != pass->stack)
+        return;
+    step->second_ids[pass->n_second] = pass->n_wanted; /* its rows come next */
+    step->second_out[pass->n_second++] = segment->second;
 }
 
 /* Keys of a text that is kept: in its own pages. */
@@ -147,7 +183,7 @@ static void plan_sides(struct pass *pass, const struct segment *segment, uint32_
     pass->n_pages += own ? pages_for(side.keys) : 0;
     ASSERT(pass->n_pages <= step->max_pages);
     for (uint32_t i = 0; i < side.rows; i++) { /* the hook embeds them */
-        step->tokens[row + i] = step->types[row + i] = 0;
+        step->tokens[row + i] = step->types[0][row + i] = 0; /* none has more types */
         step->positions[row + i] = step->positions[text->row];
     }
     if (stack_has(spec, STACK_CROSS)) {
@@ -198,6 +234,7 @@ uint32_t pass_plan(struct pass *pass, struct model *model, uint32_t stack,
         step->seqs[seq] =
             segment->sequence ? plan_kept(pass, segment) : plan_passing(pass, segment);
         plan_memory(pass, segment);
+        plan_second(pass, segment);
         plan_outputs(pass, segment, side);
         if (has_sides)
             plan_sides(pass, segment, seq, side);

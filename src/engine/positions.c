@@ -83,7 +83,8 @@ static float to_bf16(float x) {
 }
 
 static void fill_alibi(const struct stack_spec *spec, float *bias) {
-    const float scale = spec->alibi_scale != 0 ? spec->alibi_scale : 1;
+    const float scale =
+        stack_has(spec, STACK_ALIBI_SCALED) ? 1 / sqrtf((float)spec->head_size) : 1;
     const int64_t reach = spec->max_positions;
     const bool rounds = stack_has(spec, STACK_ALIBI_BF16), causal = stack_has(spec, STACK_CAUSAL);
     for (uint32_t h = 0; h < spec->heads; h++) {
@@ -130,8 +131,9 @@ enum status loader_pack_bias(struct loader *l, const float **table, uint32_t sta
     void *memory = NULL;
     if (loader_place(l, tables * floats * sizeof(float), true, &memory, err) != STATUS_OK)
         return STATUS_ERROR;
-    PLAN(l, "bias %d %u %u %u %a %d %d", (int)spec->positions, spec->heads, spec->max_positions,
-         spec->bucket_reach, (double)spec->alibi_scale, stack_has(spec, STACK_ALIBI_BF16),
+    const uint32_t divides = stack_has(spec, STACK_ALIBI_SCALED) ? spec->head_size : 1;
+    PLAN(l, "bias %d %u %u %u %u %d %d", (int)spec->positions, spec->heads, spec->max_positions,
+         spec->bucket_reach, divides, stack_has(spec, STACK_ALIBI_BF16),
          stack_has(spec, STACK_CAUSAL));
     *table = memory;
     if (spec->buckets == 0) {

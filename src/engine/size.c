@@ -71,7 +71,9 @@ size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables) {
     if (stack_has(spec, STACK_CROSS))
         layer += hidden * 2 * stack_attn_size(spec) +
                  (size_t)arch->stacks[spec->cross_from].hidden_size * 2 * stack_kv_size(spec);
-    size_t rows = spec->vocab_size + spec->token_types;
+    size_t rows = spec->vocab_size;
+    for (uint32_t i = 0; i < stack_type_tables(spec); i++)
+        rows += stack_types(spec, i);
     if (spec->positions == POSITIONS_LEARNED)
         rows += stack_position_rows(spec);
     *tables = rows * stack_embed_size(spec);
@@ -81,16 +83,17 @@ size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables) {
     return layers + hidden * (stack_project_in(spec) + out);
 }
 
-static size_t step_in(const struct arch *arch, uint32_t step) {
-    return step == 0 ? stack_out_size(&arch->stacks[arch->head.stack])
-                     : arch->head.steps[step - 1].outputs;
+static size_t one_head_elements(const struct arch *arch, const struct head_spec *head) {
+    size_t elements = 0, in = stack_out_size(&arch->stacks[head->stack]);
+    for (uint32_t i = 0; i < head->n_steps; i++) {
+        elements += in * head->steps[i].outputs;
+        in = head->steps[i].outputs;
+    }
+    return elements;
 }
 
 size_t head_elements(const struct arch *arch) {
-    size_t elements = 0;
-    for (uint32_t i = 0; i < arch->head.n_steps; i++)
-        elements += step_in(arch, i) * arch->head.steps[i].outputs;
-    return elements;
+    return one_head_elements(arch, &arch->head) + one_head_elements(arch, &arch->second);
 }
 
 /* The last step of a classifier costs nothing and decides the answer: it stays exact. */
@@ -131,6 +134,8 @@ uint32_t arch_max_in(const struct arch *arch) {
     }
     for (uint32_t i = 0; i + 1 < arch->head.n_steps; i++)
         in = larger(in, arch->head.steps[i].outputs);
+    for (uint32_t i = 0; i + 1 < arch->second.n_steps; i++)
+        in = larger(in, arch->second.steps[i].outputs);
     return in;
 }
 

@@ -10,7 +10,9 @@ struct widths {
     size_t routed, per_token, experts;
     size_t angles[ARCH_ROPES];
     size_t hook; /* floats */
-    size_t head_rows, head_inner, head_outputs;
+    size_t head_rows, head_inner, head_outputs, head_largest;
+    size_t second; /* rows of the second head */
+    size_t types;  /* tables of token types */
 };
 
 static size_t larger(size_t a, size_t b) {
@@ -32,6 +34,18 @@ static void add_stack(struct widths *w, const struct arch *arch, uint32_t stack)
     if (spec->hook.table)
         w->hook = larger(w->hook, spec->hook.table->scratch_floats(spec, (uint32_t)w->rows));
     w->page_floats = larger(w->page_floats, kv_page_floats(spec->kv_heads, spec->head_size));
+    w->types = larger(w->types, stack_type_tables(spec));
+}
+
+static void add_head(struct widths *w, const struct head_spec *head) {
+    for (uint32_t i = 0; i < head->n_steps; i++) {
+        const size_t outputs = head->steps[i].outputs;
+        w->head_largest = larger(w->head_largest, outputs);
+        if (i + 1 == head->n_steps)
+            w->head_outputs = larger(w->head_outputs, outputs);
+        else
+            w->head_inner = larger(w->head_inner, outputs);
+    }
 }
 
 /* Rows of the largest pass, and pages of texts that are not kept: each may begin and end within a
@@ -49,21 +63,15 @@ static void add_rows(struct widths *w, const struct arch *arch) {
 }
 
 static struct widths widths_of(const struct arch *arch) {
-    struct widths w = {.tokens = arch_max_tokens(arch)};
+    struct widths w = {.tokens = arch_max_tokens(arch), .types = 1, .head_largest = 1};
     add_rows(&w, arch);
     for (uint32_t i = 0; i < arch->n_stacks; i++)
         add_stack(&w, arch, i);
     w.wide = larger(w.wide, larger(w.hidden, w.attn)); /* gathered rows of both pass through it */
-    size_t largest = 1;
-    for (uint32_t i = 0; i < arch->head.n_steps; i++) {
-        const size_t outputs = arch->head.steps[i].outputs;
-        largest = larger(largest, outputs);
-        if (i + 1 == arch->head.n_steps)
-            w.head_outputs = outputs;
-        else
-            w.head_inner = larger(w.head_inner, outputs);
-    }
-    w.head_rows = larger(HEAD_SCRATCH / (largest * sizeof(float)) / 16 * 16, 16);
+    add_head(&w, &arch->head);
+    add_head(&w, &arch->second);
+    w.second = arch->second.n_steps > 0 ? LIMIT_BATCH_SEQS : 0;
+    w.head_rows = larger(HEAD_SCRATCH / (w.head_largest * sizeof(float)) / 16 * 16, 16);
     if (w.head_rows > w.rows)
         w.head_rows = w.rows;
     return w;
@@ -98,11 +106,14 @@ static size_t layout(struct step *s, const struct widths *w, char *base) {
     s->logits = carve(base, &used, w->head_rows * w->head_outputs, sizeof *s->logits);
     s->tokens = carve(base, &used, w->rows, sizeof *s->tokens);
     s->positions = carve(base, &used, w->rows, sizeof *s->positions);
-    s->types = carve(base, &used, w->rows, sizeof *s->types);
+    for (uint32_t i = 0; i < w->types; i++)
+        s->types[i] = carve(base, &used, w->rows, sizeof *s->types[i]);
     s->wanted = carve(base, &used, w->rows, sizeof *s->wanted);
     s->head_ids = carve(base, &used, w->rows, sizeof *s->head_ids);
     s->hidden_out = carve(base, &used, w->rows, sizeof *s->hidden_out);
     s->logits_out = carve(base, &used, w->rows, sizeof *s->logits_out);
+    s->second_ids = carve(base, &used, w->second, sizeof *s->second_ids);
+    s->second_out = carve(base, &used, w->second, sizeof *s->second_out);
     s->pages = carve(base, &used, w->pages, sizeof *s->pages);
     s->seqs = carve(base, &used, LIMIT_BATCH_SEQS, sizeof *s->seqs);
     s->sides = carve(base, &used, LIMIT_BATCH_SEQS, sizeof *s->sides);

@@ -6,6 +6,7 @@
  * find.c's work, packing them pack.c's. */
 #include "engine/loader.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define PIECE_FLOATS (256 * 1024) /* a lane's piece of a linear: 1 MiB */
@@ -258,12 +259,12 @@ static enum status load_positions(struct loader *l, uint32_t stack, uint32_t wid
     case POSITIONS_LEARNED:
         if (spec->buckets > 0 && loader_pack_bias(l, &to->position_bias, stack, err) != STATUS_OK)
             return STATUS_ERROR;
-        return loader_pack_table(l, &to->positions, stack, SLOT_EMBED_POSITIONS,
+        return loader_pack_table(l, &to->positions, stack, SLOT_EMBED_POSITIONS, 0,
                                  stack_position_rows(spec), width, err);
     case POSITIONS_SINUSOIDAL:
     case POSITIONS_FAIRSEQ:
         if (loader_find_slot(l, stack, SLOT_EMBED_POSITIONS, 0, &saved))
-            return loader_pack_table(l, &to->positions, stack, SLOT_EMBED_POSITIONS,
+            return loader_pack_table(l, &to->positions, stack, SLOT_EMBED_POSITIONS, 0,
                                      spec->max_positions + spec->position_offset, width, err);
         return loader_pack_sines(l, &to->positions, stack, err);
     case POSITIONS_ALIBI:
@@ -283,12 +284,13 @@ static enum status load_types(struct loader *l, uint32_t stack, uint32_t width, 
     char name[LOADER_NAME_BYTES];
     if (!loader_first_name(l, stack, SLOT_EMBED_TYPES, 0, name))
         return STATUS_OK;
-    if (loader_pack_table(l, &to->types, stack, SLOT_EMBED_TYPES, spec->token_types, width, err) !=
-        STATUS_OK)
-        return STATUS_ERROR;
+    for (uint32_t i = 0; i < stack_type_tables(spec); i++)
+        if (loader_pack_table(l, &to->types[i], stack, SLOT_EMBED_TYPES, i, stack_types(spec, i),
+                              width, err) != STATUS_OK)
+            return STATUS_ERROR;
     if (!loader_first_name(l, stack, SLOT_EMBED_SHARED, 0, name))
         return STATUS_OK;
-    return loader_add_row(l, to->types, stack, SLOT_EMBED_SHARED, spec->token_types, width, err);
+    return loader_add_row(l, to->types[0], stack, SLOT_EMBED_SHARED, spec->token_types, width, err);
 }
 
 static enum status load_embeddings(struct loader *l, uint32_t stack, struct error *err) {
@@ -296,8 +298,8 @@ static enum status load_embeddings(struct loader *l, uint32_t stack, struct erro
     struct stack *to = &l->model->stacks[stack];
     const uint32_t hidden = spec->hidden_size, size = stack_embed_size(spec);
     const uint32_t width = stack_has(spec, STACK_PROJECT_TOKENS) ? hidden : size;
-    if (loader_pack_table(l, &to->tokens, stack, SLOT_EMBED_TOKENS, spec->vocab_size, size, err) !=
-            STATUS_OK ||
+    if (loader_pack_table(l, &to->tokens, stack, SLOT_EMBED_TOKENS, 0, spec->vocab_size, size,
+                          err) != STATUS_OK ||
         load_positions(l, stack, width, err) != STATUS_OK)
         return STATUS_ERROR;
     if (spec->token_types > 0 && load_types(l, stack, width, err) != STATUS_OK)
@@ -341,10 +343,37 @@ static enum status load_stack(struct loader *l, uint32_t stack, struct error *er
     return STATUS_OK;
 }
 
-static enum status load_step(struct loader *l, uint32_t i, uint32_t in, struct error *err) {
-    const struct head_spec *head = &l->model->arch.head;
+/* The tensor of the next name of a list, whose place moves on; NULL: no such tensor. */
+static const struct tensor *find_listed(const struct loader *l, const char **list) {
+    char name[LOADER_NAME_BYTES];
+    const size_t len = strcspn(*list, " ");
+    snprintf(name, sizeof name, "%.*s", (int)len, *list);
+    *list += len + ((*list)[len] == ' ');
+    return loader_find(l, name, "");
+}
+
+/* A step whose outputs are tensors of their own. */
+static enum status load_listed(struct loader *l, const struct head_step *step,
+                               struct linear *linear, uint32_t in, struct error *err) {
+    struct source sources[2];
+    const char *weights = step->linear, *biases = step->bias;
+    ASSERT(step->outputs == ARRAY_LEN(sources));
+    for (uint32_t i = 0; i < step->outputs; i++) {
+        sources[i] = (struct source){.outputs = 1};
+        sources[i].weight = find_listed(l, &weights);
+        sources[i].bias = find_listed(l, &biases);
+        if (!sources[i].weight)
+            return loader_absent(l, step->linear, err);
+    }
+    return loader_pack(l, linear, PRECISION_FP32, in, sources, step->outputs, err);
+}
+
+static enum status load_step(struct loader *l, const struct head_spec *head, struct head *to,
+                             uint32_t i, uint32_t in, struct error *err) {
     const struct head_step *step = &head->steps[i];
     struct source source = {.outputs = step->outputs, .scale = step->scale};
+    if (step->linear && strchr(step->linear, ' '))
+        return load_listed(l, step, &to->linear[i], in, err);
     if (step->tied) {
         source.weight = l->embeddings[head->stack];
     } else {
@@ -363,7 +392,7 @@ static enum status load_step(struct loader *l, uint32_t i, uint32_t in, struct e
     }
     const enum precision precision =
         head_step_is_fp32(head, i) ? PRECISION_FP32 : l->model->precision;
-    if (loader_pack(l, &l->model->head.linear[i], precision, in, &source, 1, err) != STATUS_OK)
+    if (loader_pack(l, &to->linear[i], precision, in, &source, 1, err) != STATUS_OK)
         return STATUS_ERROR;
     if (!step->norm)
         return STATUS_OK;
@@ -371,19 +400,18 @@ static enum status load_step(struct loader *l, uint32_t i, uint32_t in, struct e
                                 .bias = loader_find_either(l, step->norm, ".bias", ".beta")};
     if (!norm.weight)
         return loader_absent(l, step->norm, err);
-    struct norm *to = &l->model->head.norm[i];
-    const enum status status =
-        loader_pack_norm(l, to, &l->model->arch.stacks[head->stack], step->outputs, &norm, err);
-    if (to->kind == NORM_AFFINE)
-        to->kind = NORM_LAYER; /* a head's is one whatever the layers' are */
+    const enum status status = loader_pack_norm(
+        l, &to->norm[i], &l->model->arch.stacks[head->stack], step->outputs, &norm, err);
+    if (to->norm[i].kind == NORM_AFFINE)
+        to->norm[i].kind = NORM_LAYER; /* a head's is one whatever the layers' are */
     return status;
 }
 
-static enum status load_head(struct loader *l, struct error *err) {
-    const struct head_spec *head = &l->model->arch.head;
+static enum status load_head(struct loader *l, const struct head_spec *head, struct head *to,
+                             struct error *err) {
     uint32_t in = stack_out_size(&l->model->arch.stacks[head->stack]);
     for (uint32_t i = 0; i < head->n_steps; i++) {
-        if (load_step(l, i, in, err) != STATUS_OK)
+        if (load_step(l, head, to, i, in, err) != STATUS_OK)
             return STATUS_ERROR;
         in = head->steps[i].outputs;
     }
@@ -395,7 +423,9 @@ static enum status walk(struct loader *l, struct error *err) {
     for (uint32_t i = 0; i < l->model->arch.n_stacks; i++)
         if (load_stack(l, i, err) != STATUS_OK)
             return STATUS_ERROR;
-    return load_head(l, err);
+    if (load_head(l, &l->model->arch.head, &l->model->head, err) != STATUS_OK)
+        return STATUS_ERROR;
+    return load_head(l, &l->model->arch.second, &l->model->second, err);
 }
 
 enum status weights_measure(struct model *model, const struct checkpoint *checkpoint,

@@ -126,14 +126,27 @@ void head_begin(struct arch *arch, enum head_kind kind, enum head_rows rows) {
     arch->head =
         (struct head_spec){.kind = kind,
                            .rows = rows,
-                           .stack = arch->has_decoder ? arch->decoder_stack : arch->text_stack};
+                           .stack = arch->has_decoder ? arch->decoder_stack : ARCH_TEXT_STACK};
+}
+
+static struct head_step *add_step(struct head_spec *head, const char *linear, uint32_t outputs) {
+    struct head_step *step = &head->steps[head->n_steps++];
+    *step = (struct head_step){.linear = linear, .outputs = outputs};
+    head->outputs = outputs;
+    return step;
 }
 
 struct head_step *head_add(struct arch *arch, const char *linear, uint32_t outputs) {
-    struct head_step *step = &arch->head.steps[arch->head.n_steps++];
-    *step = (struct head_step){.linear = linear, .outputs = outputs};
-    arch->head.outputs = outputs;
-    return step;
+    return add_step(&arch->head, linear, outputs);
+}
+
+void second_begin(struct arch *arch, enum head_kind kind) {
+    arch->second =
+        (struct head_spec){.kind = kind, .rows = ROWS_FIRST, .stack = arch->head.stack};
+}
+
+struct head_step *second_add(struct arch *arch, const char *linear, uint32_t outputs) {
+    return add_step(&arch->second, linear, outputs);
 }
 
 void head_of_tokens(struct arch *arch, struct config *config) {

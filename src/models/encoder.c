@@ -4,14 +4,8 @@
 
 const struct slot_name encoder_slots[] = {BERT_SLOTS, {0}};
 
-struct stack_spec config_encoder(struct config *c) {
-    const uint32_t hidden = config_size(c, "hidden_size", LIMIT_HIDDEN_SIZE);
-    const uint32_t heads = config_size(c, "num_attention_heads", LIMIT_HIDDEN_SIZE);
-    return config_encoder_of(
-        c, heads, config_head_size(c, "num_attention_heads", heads, "hidden_size", hidden));
-}
-
-struct stack_spec config_encoder_of(struct config *c, uint32_t heads, uint32_t head_size) {
+/* Without token types. */
+static struct stack_spec layers_of(struct config *c, uint32_t heads, uint32_t head_size) {
     return (struct stack_spec){
         .name = "encoder",
         .names = encoder_slots,
@@ -24,13 +18,31 @@ struct stack_spec config_encoder_of(struct config *c, uint32_t heads, uint32_t h
         .head_size = head_size,
         .max_positions = config_size_or(c, "max_position_embeddings", 512, LIMIT_POSITIONS),
         .positions = POSITIONS_LEARNED,
-        .token_types = config_size_or(c, "type_vocab_size", 2, LIMIT_VOCAB_SIZE),
         .flags = STACK_EMBED_NORM | (config_bool(c, "is_decoder", false) ? STACK_CAUSAL : 0),
         .norm_kind = NORM_LAYER,
         .norm_place = NORM_POST,
         .norm_eps = config_eps(c, "layer_norm_eps", 1e-12f),
         .activation = config_activation(c, "hidden_act", ACTIVATION_GELU),
     };
+}
+
+struct stack_spec config_encoder_layers(struct config *c) {
+    const uint32_t hidden = config_size(c, "hidden_size", LIMIT_HIDDEN_SIZE);
+    const uint32_t heads = config_size(c, "num_attention_heads", LIMIT_HIDDEN_SIZE);
+    return layers_of(
+        c, heads, config_head_size(c, "num_attention_heads", heads, "hidden_size", hidden));
+}
+
+struct stack_spec config_encoder_of(struct config *c, uint32_t heads, uint32_t head_size) {
+    struct stack_spec spec = layers_of(c, heads, head_size);
+    spec.token_types = config_size_or(c, "type_vocab_size", 2, LIMIT_VOCAB_SIZE);
+    return spec;
+}
+
+struct stack_spec config_encoder(struct config *c) {
+    struct stack_spec spec = config_encoder_layers(c);
+    spec.token_types = config_size_or(c, "type_vocab_size", 2, LIMIT_VOCAB_SIZE);
+    return spec;
 }
 
 void config_encoder_only(struct config *c) {

@@ -4,8 +4,6 @@
  */
 #include "models/gpt.h"
 
-#include <math.h>
-
 static const struct slot_name names[] = {
     {SLOT_EMBED_TOKENS, "word_embeddings", false},
     {SLOT_FINAL_NORM, "ln_f", false},
@@ -59,7 +57,7 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
     spec.norm_place = norm_place(c, new);
     if (config_bool(c, "alibi", false)) {
         spec.positions = POSITIONS_ALIBI;
-        spec.alibi_scale = 1 / sqrtf((float)spec.head_size);
+        spec.flags |= STACK_ALIBI_SCALED;
         spec.flags |= STACK_ALIBI_BF16;
     } else {
         config_rope_standard(c, &spec, 10000, 1);

@@ -56,6 +56,9 @@ struct head_row {
 /* Starts a head of this kind; steps are added in order, the last one's outputs are the head's. */
 void head_begin(struct arch *arch, enum head_kind kind, enum head_rows rows);
 struct head_step *head_add(struct arch *arch, const char *linear, uint32_t outputs);
+/* The same for the second head, on the stack of the first. */
+void second_begin(struct arch *arch, enum head_kind kind);
+struct head_step *second_add(struct arch *arch, const char *linear, uint32_t outputs);
 uint32_t config_labels(const struct config *config); /* classes of this model */
 /* The same in all families: a class of each token, start and end of an answer. */
 void head_of_tokens(struct arch *arch, struct config *config);
@@ -141,6 +144,8 @@ struct stack_spec config_encoder(struct config *config);
 struct stack_spec config_encoder_of(struct config *config, uint32_t heads, uint32_t head_size);
 /* Refuses is_decoder, of families that have it but are run as encoders alone. */
 void config_encoder_only(struct config *config);
+/* The same without token types. */
+struct stack_spec config_encoder_layers(struct config *config);
 /* Embeddings of the size under `key`, projected where it is not hidden_size. */
 void config_embed_size(struct config *config, struct stack_spec *spec, const char *key,
                        uint32_t otherwise);

@@ -38,9 +38,16 @@ static const char *seq2seq_task(const struct json *config) {
     return "text2text-generation";
 }
 
-static const char *lm_task(const struct json *config, const struct arch *arch) {
+/* TAPEX is a BART whose tokenizer reads tables. */
+static bool reads_tables(const struct repository *repository) {
+    return json_equals(json_get(repository->tokenizer_config, "tokenizer_class"),
+                       "TapexTokenizer");
+}
+
+static const char *lm_task(const struct repository *repository, const struct arch *arch) {
     if (arch->has_decoder)
-        return seq2seq_task(config);
+        return reads_tables(repository) ? "table-question-answering"
+                                        : seq2seq_task(repository->config);
     return stack_has(&arch->stacks[arch->head.stack], STACK_CAUSAL) ? "text-generation"
                                                                     : "fill-mask";
 }
@@ -58,13 +65,15 @@ const char *models_own_task(const struct repository *repository, const struct ar
     case HEAD_NONE:
         return "feature-extraction";
     case HEAD_LM:
-        return lm_task(repository->config, arch);
+        return lm_task(repository, arch);
     case HEAD_SEQUENCE:
         return "text-classification";
     case HEAD_TOKEN:
         return "token-classification";
     case HEAD_SPAN:
         return "question-answering";
+    case HEAD_CELL:
+        return "table-question-answering";
     }
     return NULL;
 }

@@ -48,7 +48,7 @@ static const struct generation_config *bench_config(struct arena *arena, uint32_
 
 static struct item *make_item(struct bench *bench, struct random *random, uint32_t new_tokens) {
     const struct arch *arch = &bench->loaded->arch;
-    const struct stack_spec *stack = &arch->stacks[arch->text_stack];
+    const struct stack_spec *stack = &arch->stacks[ARCH_TEXT_STACK];
     struct item *item = arena_zalloc(&bench->arena, 1, sizeof(*item));
     item->tokens = random_tokens(&bench->arena, random, stack->vocab_size, bench->prompt_tokens);
     item->n = bench->prompt_tokens;
@@ -64,7 +64,7 @@ static struct item *make_item(struct bench *bench, struct random *random, uint32
         return item;
     }
     const struct stack_spec *last =
-        &arch->stacks[arch->has_decoder ? arch->decoder_stack : arch->text_stack];
+        &arch->stacks[arch->has_decoder ? arch->decoder_stack : ARCH_TEXT_STACK];
     uint32_t *row = arena_zalloc(&bench->arena, 1, sizeof(*row));
     item->rows = row;
     item->n_rows = 1;
@@ -154,7 +154,7 @@ static void write_rates(struct json_out *out, const struct bench *bench, const d
     const double decode_s = percentile(whole, bench->repeat, 0.5) - prompt_s;
     const double steps = bench->new_tokens - 1;
     const struct arch *arch = &bench->loaded->arch;
-    const uint32_t stack = arch->has_decoder ? arch->decoder_stack : arch->text_stack;
+    const uint32_t stack = arch->has_decoder ? arch->decoder_stack : ARCH_TEXT_STACK;
     const size_t bytes = model_weight_bytes_per_token(bench->loaded->model, stack);
     figure(out, "new_tokens_per_s", bench->batch * steps / decode_s);
     json_key(out, "weight_bytes_per_step");

@@ -216,7 +216,7 @@ static void write_check(struct json_out *out, const struct brisk *brisk, const c
                         uint64_t parameters, enum precision precision, size_t bytes) {
     const struct arch *arch = &described->arch;
     const struct stack_spec *stack =
-        &arch->stacks[arch->has_decoder ? arch->decoder_stack : arch->text_stack];
+        &arch->stacks[arch->has_decoder ? arch->decoder_stack : ARCH_TEXT_STACK];
     json_open_object(out);
     member(out, "id", model);
     json_key(out, "runs");
@@ -233,13 +233,13 @@ static void write_check(struct json_out *out, const struct brisk *brisk, const c
     json_key(out, "memory_limit_bytes");
     json_int(out, (int64_t)brisk->memory_bytes);
     json_key(out, "max_tokens");
-    json_int(out, arch->stacks[arch->text_stack].max_positions);
+    json_int(out, arch->stacks[ARCH_TEXT_STACK].max_positions);
     if (arch->has_decoder) {
         json_key(out, "max_generated_tokens");
         json_int(out, stack->max_positions);
     }
     json_key(out, "vocab_size");
-    json_int(out, arch->stacks[arch->text_stack].vocab_size);
+    json_int(out, arch->stacks[ARCH_TEXT_STACK].vocab_size);
     write_chat_templates(out, &described->repository);
     json_close_object(out);
 }

@@ -99,7 +99,7 @@ enum status described_check(struct described *described, const struct checkpoint
     struct arch *arch = &described->arch;
     drop_absent_head(arch, repository, checkpoint);
     if (check_generation(repository, arch, err) != STATUS_OK ||
-        sentence_check(repository, stack_out_size(&arch->stacks[arch->text_stack]), err) !=
+        sentence_check(repository, stack_out_size(&arch->stacks[ARCH_TEXT_STACK]), err) !=
             STATUS_OK)
         return STATUS_ERROR;
     return model_check(arch, checkpoint, err);
@@ -173,7 +173,7 @@ static enum status load_all(struct loaded *loaded, const struct load *load, stru
         check_generation(repository, &loaded->arch, err) != STATUS_OK ||
         loaded_tokenizer(&loaded->tokenizer, repository, err) != STATUS_OK)
         return STATUS_ERROR;
-    const uint32_t hidden_size = stack_out_size(&loaded->arch.stacks[loaded->arch.text_stack]);
+    const uint32_t hidden_size = stack_out_size(&loaded->arch.stacks[ARCH_TEXT_STACK]);
     if (sentence_read(&loaded->task_model.sentence, repository, hidden_size, err) != STATUS_OK ||
         load_weights(loaded, load, err) != STATUS_OK)
         return STATUS_ERROR;

@@ -80,7 +80,7 @@ static enum status begin_generation(struct model_queue *queue, struct work *work
     const bool decoder = has_decoder(queue);
     const struct generation_input input = {
         .model = loaded->model,
-        .stack = decoder ? loaded->arch.decoder_stack : loaded->arch.text_stack,
+        .stack = decoder ? loaded->arch.decoder_stack : ARCH_TEXT_STACK,
         .prompt = decoder ? item->decoder_tokens : item->tokens,
         .n_prompt = decoder ? item->n_decoder : item->n,
         .encoder_tokens = decoder ? item->tokens : NULL,
@@ -234,6 +234,7 @@ static void want_rows(struct segment *segment, const struct item *item) {
     segment->n_rows = item->n_rows;
     segment->hidden = item->hidden;
     segment->logits = item->logits;
+    segment->second = item->second;
 }
 
 static bool decodes(const struct model_queue *queue, const struct item *item) {
@@ -392,7 +393,7 @@ static void gather_new(struct pass *pass, enum item_kind kind) {
 }
 
 void pass_gather_text(struct pass *pass, struct model_queue *queue) {
-    pass_begin(pass, queue, queue->loaded->arch.text_stack);
+    pass_begin(pass, queue, ARCH_TEXT_STACK);
     if (queue->active == NULL) /* nobody holds pages: nobody would give some back */
         queue->pages_tight = false;
     gather_skipped(pass);

@@ -61,13 +61,16 @@ static enum status check_item(const struct loaded *loaded, const struct item *it
                               struct error *err) {
     const struct arch *arch = &loaded->arch;
     const bool generates = item->kind == ITEM_GENERATE;
-    if (check_text(loaded, arch->text_stack, item->tokens, item->n, arch->has_decoder || !generates,
+    if (check_text(loaded, ARCH_TEXT_STACK, item->tokens, item->n, arch->has_decoder || !generates,
                    err) != STATUS_OK)
         return STATUS_ERROR;
-    const uint32_t types = arch->stacks[arch->text_stack].token_types;
-    if (item->types != NULL && types > 0 && !ids_below(item->types, item->n, types))
-        return ERR(err, MODEL, "the tokenizer makes token types that the model does not have (%u)",
-                   types);
+    const struct stack_spec *stack = &arch->stacks[ARCH_TEXT_STACK];
+    for (uint32_t i = 0; item->types != NULL && i < stack_type_tables(stack); i++) {
+        if (!ids_below(item->types + (size_t)i * item->n, item->n, stack_types(stack, i)))
+            return ERR(err, MODEL,
+                       "the tokenizer makes token types that the model does not have (%u)",
+                       stack_types(stack, i));
+    }
     if (!arch->has_decoder || item->decoder_tokens == NULL)
         return STATUS_OK;
     return check_text(loaded, arch->decoder_stack, item->decoder_tokens, item->n_decoder,

@@ -198,7 +198,7 @@ struct fit fit_of(const struct arg *truncation, const struct arg *max_length) {
 }
 
 static uint32_t text_limit(const struct task_model *model) {
-    const uint32_t limit = model->arch->stacks[model->arch->text_stack].max_positions;
+    const uint32_t limit = model->arch->stacks[ARCH_TEXT_STACK].max_positions;
     const uint32_t tokenizer_limit = tokenizer_max_length(model->tokenizer);
     return tokenizer_limit > 0 && tokenizer_limit < limit ? tokenizer_limit : limit;
 }
@@ -213,7 +213,7 @@ uint32_t model_limit(const struct task_model *model) {
 enum status check_encoding(const struct part *part, const struct encoding *encoding,
                            struct error *err) {
     const struct task_model *model = part->job->model;
-    const uint32_t vocab_size = model->arch->stacks[model->arch->text_stack].vocab_size;
+    const uint32_t vocab_size = model->arch->stacks[ARCH_TEXT_STACK].vocab_size;
     for (size_t i = 0; i < encoding->n; i++) {
         if (encoding->ids[i] < 0 || (uint32_t)encoding->ids[i] >= vocab_size) {
             return ERR(err, INPUT,
@@ -223,6 +223,18 @@ enum status check_encoding(const struct part *part, const struct encoding *encod
         }
     }
     return encoding->n > 0 ? STATUS_OK : ERR(err, INPUT, "the input is empty: it has no tokens");
+}
+
+enum status part_reads(struct part *part, size_t bytes, struct error *err) {
+    struct job *job = part->job;
+    job->text_bytes += bytes;
+    if (job->text_bytes <= LIMIT_JOB_TEXT) {
+        return STATUS_OK;
+    }
+    return ERR(err, TOO_LARGE,
+               "the request has more than %llu bytes of text to read (labels, prompts and tables "
+               "count for each input): send less at once",
+               LIMIT_JOB_TEXT);
 }
 
 enum status part_encode(struct part *part, struct text text, const struct text *pair,
@@ -241,12 +253,8 @@ enum status part_encode(struct part *part, struct text text, const struct text *
         .max_length = limit,
         .language = fit.language,
     };
-    job->text_bytes += text.len + (pair ? pair->len : 0);
-    if (job->text_bytes > LIMIT_JOB_TEXT) {
-        return ERR(err, TOO_LARGE,
-                   "the request has more than %llu bytes of text to read (labels and prompts count "
-                   "for each input): send less at once",
-                   LIMIT_JOB_TEXT);
+    if (part_reads(part, text.len + (pair ? pair->len : 0), err) != STATUS_OK) {
+        return STATUS_ERROR;
     }
     const enum status status =
         tokenizer_encode(job->model->tokenizer, out, &job->arena, text.data, text.len,
@@ -269,9 +277,12 @@ enum status part_encode(struct part *part, struct text text, const struct text *
     return out->n == 0 && fit.may_be_empty ? STATUS_OK : check_encoding(part, out, err);
 }
 
-/* Token types, unless the model has none (or only one kind). */
-static const int32_t *types_of(const struct task_model *model, const struct encoding *encoding) {
-    const uint32_t n_types = model->arch->stacks[model->arch->text_stack].token_types;
+/* Token types, unless the model has none (or only one kind); of several tables a plain text has
+ * only the first one's. */
+static const int32_t *types_of(const struct task_model *model, const struct encoding *encoding,
+                               struct arena *arena) {
+    const struct stack_spec *stack = &model->arch->stacks[ARCH_TEXT_STACK];
+    const uint32_t n_types = stack->token_types;
     if (n_types < 2 || !encoding->type_ids) {
         return NULL;
     }
@@ -280,7 +291,13 @@ static const int32_t *types_of(const struct task_model *model, const struct enco
             return NULL;
         }
     }
-    return encoding->type_ids;
+    const uint32_t tables = stack_type_tables(stack);
+    if (tables < 2) {
+        return encoding->type_ids;
+    }
+    int32_t *types = arena_zalloc(arena, tables * encoding->n, sizeof(*types));
+    memcpy(types, encoding->type_ids, encoding->n * sizeof(*types));
+    return types;
 }
 
 /* What the decoder reads where the head sits on it (enum input_shift). */
@@ -299,7 +316,7 @@ struct item *part_item(struct part *part, const struct encoding *encoding) {
     struct item *item = arena_zalloc(&job->arena, 1, sizeof(*item));
     item->kind = ITEM_FORWARD;
     item->tokens = encoding->ids;
-    item->types = types_of(job->model, encoding);
+    item->types = types_of(job->model, encoding, &job->arena);
     item->n = (uint32_t)encoding->n;
     if (job->model->arch->has_decoder && job->model->arch->shifts_input) {
         shift_right(job, item);

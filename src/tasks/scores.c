@@ -69,6 +69,7 @@ static const char *head_word(enum head_kind kind) {
                            "zero-shot-classification)"),
         [HEAD_TOKEN] = "a token classification head (token-classification)",
         [HEAD_SPAN] = "a question answering head (question-answering)",
+        [HEAD_CELL] = "a head for cells of tables (table-question-answering)",
     };
     return words[kind];
 }

@@ -154,6 +154,8 @@ struct fit fit_of(const struct arg *truncation, const struct arg *max_length);
     }
 /* Most tokens of a text: the tokenizer's and the model's limit. */
 uint32_t model_limit(const struct task_model *model);
+/* Counts bytes that the tokenizer is about to read. TOO_LARGE over the job's limit. */
+enum status part_reads(struct part *part, size_t bytes, struct error *err) MUST_CHECK;
 /* Encodes, counts tokens and what was cut. INPUT when nothing is left or it is refused. */
 enum status part_encode(struct part *part, struct text text, const struct text *pair,
                         struct fit fit, struct encoding *out, struct error *err) MUST_CHECK;

@@ -56,9 +56,9 @@ enum item_kind { ITEM_FORWARD, ITEM_GENERATE };
 
 struct item {
     enum item_kind kind;
-    /* The text: runs through arch.text_stack (for ITEM_GENERATE in decoder-only models: the
+    /* The text: runs through ARCH_TEXT_STACK (for ITEM_GENERATE in decoder-only models: the
      * prompt). */
-    const int32_t *tokens, *types; /* types NULL: all 0 */
+    const int32_t *tokens, *types; /* types NULL: all 0; else as struct segment has them */
     uint32_t n;
     /* With arch.has_decoder: what the decoder reads (ITEM_GENERATE: its prompt; ITEM_FORWARD: the
      * text shifted right). */
@@ -71,6 +71,7 @@ struct item {
     uint32_t n_rows;
     float *hidden; /* [n_rows, hidden_size] or NULL */
     float *logits; /* [n_rows, head.outputs] or NULL */
+    float *second; /* [second.outputs] or NULL */
 
     /* ITEM_GENERATE */
     const struct generation_config *config;

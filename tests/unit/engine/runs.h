@@ -17,7 +17,7 @@ struct outputs {
 
 static inline uint32_t last_stack(const struct model *model) {
     const struct arch *arch = model_arch(model);
-    return arch->has_decoder ? arch->decoder_stack : arch->text_stack;
+    return arch->has_decoder ? arch->decoder_stack : ARCH_TEXT_STACK;
 }
 
 static inline size_t hidden_size(const struct model *model) {
@@ -69,7 +69,7 @@ static inline void texts_init(struct texts *x, struct model *model, bool kept) {
     for (uint32_t t = 0; t < RUN_TEXTS; t++) {
         for (uint32_t i = 0; i < RUN_MOST; i++) {
             x->ids[t][i] = tiny_token(t, i, arch->stacks[last_stack(model)].vocab_size);
-            x->types[t][i] = i > 6 && arch->stacks[arch->text_stack].token_types > 1;
+            x->types[t][i] = i > 6 && arch->stacks[ARCH_TEXT_STACK].token_types > 1;
         }
         if (arch->has_decoder)
             assert_int_equal(memory_create(&x->memory[t], model, arch->decoder_stack,
@@ -120,7 +120,7 @@ static inline void run_alone(struct model *model, struct outputs *o) {
     for (uint32_t t = 0; t < RUN_TEXTS; t++) {
         const struct segment encode = encode_segment(&x, t);
         if (model_arch(model)->has_decoder)
-            model_forward(model, model_arch(model)->text_stack, &encode, 1);
+            model_forward(model, ARCH_TEXT_STACK, &encode, 1);
         const struct segment segment = text_segment(&x, t, 0, run_length(model, t), o);
         model_forward(model, last_stack(model), &segment, 1);
     }
@@ -132,7 +132,7 @@ static inline void encode_all(struct texts *x) {
     for (uint32_t t = 0; t < RUN_TEXTS; t++)
         segments[t] = encode_segment(x, t);
     if (model_arch(x->model)->has_decoder)
-        model_forward(x->model, model_arch(x->model)->text_stack, segments, RUN_TEXTS);
+        model_forward(x->model, ARCH_TEXT_STACK, segments, RUN_TEXTS);
 }
 
 /* All texts in one ragged pass. */

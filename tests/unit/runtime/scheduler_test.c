@@ -220,7 +220,7 @@ static void long_prompts_are_taken(void **state) {
     };
     struct bench bench;
     bench_open(&bench, "gpt2/text-generation");
-    struct stack_spec *stack = &bench.of.loaded->arch.stacks[bench.of.loaded->arch.text_stack];
+    struct stack_spec *stack = &bench.of.loaded->arch.stacks[ARCH_TEXT_STACK];
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct run run = run_of(&bench, 1, rows[i].n, rows[i].new_tokens);
         struct error err = {0};
