@@ -118,6 +118,11 @@ bool legacy_flag(const struct loader *loader, const char *key, bool otherwise) {
     return json_get_bool(loader->tokenizer_config, key, otherwise);
 }
 
+uint32_t legacy_count(const struct loader *loader, const char *key) {
+    const double count = json_get_number(loader->tokenizer_config, key, 0);
+    return count >= 1 && count <= LIMIT_TEXT ? (uint32_t)count : 0;
+}
+
 const char *legacy_bool(bool value) {
     return value ? "true" : "false";
 }

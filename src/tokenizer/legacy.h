@@ -50,6 +50,8 @@ void legacy_post(struct loader *loader, struct legacy_post post);
 const char *legacy_quoted(struct loader *loader, const char *text);
 /* A setting of tokenizer_config.json. */
 bool legacy_flag(const struct loader *loader, const char *key, bool otherwise);
+/* The same of a whole number; 0 where it is absent, null or below 1. */
+uint32_t legacy_count(const struct loader *loader, const char *key);
 const char *legacy_bool(bool value); /* "true" */
 
 #endif

@@ -1,6 +1,6 @@
 /* Python classes on BERT's BasicTokenizer and WordpieceTokenizer: ProphetNet and Tapas. They differ
  * from BertNormalizer and BertPreTokenizer of the library in a few blocks of Chinese, in composing
- * before they split, and in words that are never split. Tapas' tables are not flattened here. */
+ * before they split, and in words that are never split. Tapas' tables are read in table_cells.c. */
 #include "tokenizer/slow.h"
 
 #include "tokenizer/normal_forms.h"
@@ -266,6 +266,15 @@ enum status legacy_tapas(struct loader *loader, struct error *err) {
                    "do_basic_tokenize is false, which TapasTokenizer itself does not work with");
     basic->marks_empty = true;
     loader->tokenizer->slow->lowers = basic->lowercase;
+    loader->tokenizer->tables = (struct table_settings){
+        .form = TABLES_CELLS,
+        .cell_tokens = legacy_count(loader, "cell_trim_length"),
+        .max_columns = legacy_count(loader, "max_column_id"),
+        .max_rows = legacy_count(loader, "max_row_id"),
+        .question_least = legacy_count(loader, "min_question_length"),
+        .question_most = legacy_count(loader, "max_question_length"),
+        .no_headers = legacy_flag(loader, "strip_column_names", false),
+    };
     if (vocabulary(loader, "vocab.txt", err) != STATUS_OK)
         return STATUS_ERROR;
     slow_post(loader, "%c $A %s", "%c $A %s $B:1");

@@ -198,6 +198,20 @@ enum status legacy_luke(struct loader *loader, struct error *err) {
     return STATUS_OK;
 }
 
+/* TAPEX: LUKE's text without entities, BART's tokens; its tables become text in table_lines.c. */
+enum status legacy_tapex(struct loader *loader, struct error *err) {
+    const uint32_t cell_tokens = legacy_count(loader, "max_cell_length");
+    loader->tokenizer->tables = (struct table_settings){
+        .form = TABLES_LINEAR,
+        .cell_tokens = cell_tokens > 0 ? cell_tokens : 15,
+        .lowercase = legacy_flag(loader, "do_lower_case", true),
+    };
+    if (legacy_luke(loader, err) != STATUS_OK)
+        return STATUS_ERROR;
+    loader->tokenizer->slow->lowers = loader->tokenizer->tables.lowercase;
+    return STATUS_OK;
+}
+
 /* ---- pairs of characters ------------------------------------------------------------------- */
 
 /* OpenAI GPT and HerBERT: words end in "</w>", no bytes. */

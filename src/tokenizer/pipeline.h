@@ -205,6 +205,16 @@ bool added_is_special(const struct added *added, const char *content, size_t len
 /* ---- the tokenizer ------------------------------------------------------------------------- */
 
 struct slow;
+/* What tokenizer_config.json says of tables. */
+struct table_settings {
+    enum table_form form;
+    uint32_t cell_tokens; /* most of a cell (cell_trim_length, max_cell_length); 0: any number */
+    uint32_t max_columns, max_rows;         /* fewer than these; 0: any number */
+    uint32_t question_least, question_most; /* tokens; others are no question; 0: any number */
+    bool no_headers;                        /* strip_column_names */
+    bool lowercase;                         /* of TABLES_LINEAR, all of the text */
+};
+
 struct tokenizer {
     struct arena arena;       /* states of the stages */
     struct word_cache *words; /* what the model made of words before; NULL: not yet loaded */
@@ -222,6 +232,7 @@ struct tokenizer {
     int32_t source, target;      /* languages that tokenizer_config.json names, -1: none */
     struct slow *slow;           /* a class of Python alone (slow.h); NULL: not one */
     const char *language_format; /* a language's token: "%s", "__%s__"; NULL: it has none */
+    struct table_settings tables;
 };
 
 /* What is known while loading. */

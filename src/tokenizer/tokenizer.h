@@ -111,6 +111,63 @@ enum status tokenizer_encode(const struct tokenizer *tokenizer, struct encoding 
                              const char *pair, size_t pair_len,
                              const struct encode_options *options, struct error *err) MUST_CHECK;
 
+/* ---- tables ---- */
+enum table_form {
+    TABLES_NONE,   /* not a tokenizer of tables */
+    TABLES_CELLS,  /* TapasTokenizer: tokens of cells, with types that say where they stand */
+    TABLES_LINEAR, /* TapexTokenizer: one line of text */
+};
+enum table_form tokenizer_tables(const struct tokenizer *tokenizer);
+
+struct table_cell {
+    const char *text; /* valid UTF-8 */
+    size_t len;
+};
+struct table {
+    uint32_t rows, columns;         /* at least one each; the header is no row */
+    const struct table_cell *cells; /* [rows + 1, columns]: the header, then the rows */
+};
+struct table_options {
+    uint32_t max_length; /* tokens with the specials that rows are dropped for */
+    bool keep_rows;      /* drop none */
+};
+
+/* TABLES_CELLS: a table once read, for many questions. Lives in the arena; borrows nothing. INPUT:
+ * too many columns. */
+struct table_reading;
+enum status tokenizer_read_table(const struct tokenizer *tokenizer, struct table_reading **out,
+                                 struct arena *arena, const struct table *table,
+                                 struct error *err) MUST_CHECK;
+enum table_type {
+    TYPE_SEGMENT, /* 1: of the table */
+    TYPE_COLUMN,  /* from 1 on; 0: of the question */
+    TYPE_ROW,     /* from 1 on; 0: of the question or the header */
+    TYPE_ANSWER,  /* 1: of the answer to the question before; left to the caller */
+    TYPE_RANK,    /* of the cell's number or date among the column's, from 1 on; 0: it has none */
+    TYPE_INVERSE_RANK,
+    TYPE_RELATION, /* to the question's numbers: bits equal, less, greater */
+    TABLE_TYPES
+};
+struct table_encoding {
+    size_t n;
+    int32_t *ids;
+    int32_t *types;   /* [TABLE_TYPES, n] */
+    size_t truncated; /* tokens of the table that are not there */
+};
+/* INPUT: too many rows to keep; more tokens than max_length, whatever is dropped. */
+enum status tokenizer_encode_table(const struct tokenizer *tokenizer, struct table_encoding *out,
+                                   struct arena *arena, const struct table_reading *reading,
+                                   const char *question, size_t len,
+                                   const struct table_options *options,
+                                   struct error *err) MUST_CHECK;
+
+/* TABLES_LINEAR: question and table as one text, which is then encoded as any other. */
+enum status tokenizer_join_table(const struct tokenizer *tokenizer, char **out, size_t *out_len,
+                                 struct arena *arena, const struct table *table,
+                                 const char *question, size_t len,
+                                 const struct table_options *options,
+                                 struct error *err) MUST_CHECK;
+
 /* ---- padding ---- */
 struct padding {          /* zero: to the longest, on the right, with id 0 of type 0 */
     uint32_t length;      /* tokens to pad to; 0: to the longest of the encodings */
