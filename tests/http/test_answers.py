@@ -16,7 +16,7 @@ def golden(model):
 
 MODELS = ["gpt2/text-generation", "bert/fill-mask", "distilbert/text-classification", "roberta/token-classification",
           "bert/question-answering", "roberta/feature-extraction", "bert/sentence-mean",
-          "bart/zero-shot-classification", "bart/summarization"]
+          "bart/zero-shot-classification", "bart/summarization", "tapas/table-question-answering", "bart/tapex"]
 
 
 @rows([(model, model) for model in MODELS])

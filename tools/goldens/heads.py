@@ -314,7 +314,8 @@ def all_heads():
     import long_texts
     import multilingual
     import seq2seq
+    import tables
     for rows in (gpt2_heads, bert_heads, distilbert_heads, roberta_heads, bart_heads, sentence_heads,
                  decoders.all_heads, encoders.all_heads, hooks.all_heads, hub.all_heads, seq2seq.all_heads,
-                 long_texts.all_heads, multilingual.all_heads):
+                 long_texts.all_heads, multilingual.all_heads, tables.all_heads):
         yield from rows()

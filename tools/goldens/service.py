@@ -9,8 +9,8 @@ import torch
 import transformers
 from transformers import (AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM,
                           AutoModelForQuestionAnswering, AutoModelForSeq2SeqLM,
-                          AutoModelForSequenceClassification, AutoModelForTokenClassification,
-                          pipeline)
+                          AutoModelForSequenceClassification, AutoModelForTableQuestionAnswering,
+                          AutoModelForTokenClassification, PreTrainedTokenizer, TapasTokenizer, pipeline)
 
 import groups
 import networks
@@ -26,6 +26,7 @@ AUTO = {
     "text2text-generation": AutoModelForSeq2SeqLM,
     "translation": AutoModelForSeq2SeqLM,
     "feature-extraction": AutoModel,
+    "table-question-answering": AutoModelForTableQuestionAnswering,
 }
 ENCODERS = {"blenderbot", "blenderbot-small", "marian", "pegasus"}
 
@@ -171,6 +172,28 @@ def text_ranking(pipe, inputs, parameters):
     return sorted(rows, key=lambda row: -row["score"])
 
 
+def table_question_answering(pipe, inputs, parameters):
+    """Clients want an aggregator in every answer of cells; the pipeline leaves it away where a model has none."""
+    if pipe.type != "tapas":
+        parameters = {"truncation": True} | parameters
+    def named(answer):
+        return answer | {"aggregator": answer.get("aggregator", "")} if "cells" in answer else answer
+    return each(copy.deepcopy(inputs), lambda x: each(pipe(x, **parameters), named))
+
+
+class PlainTapas(TapasTokenizer):
+    """Texts without a table, by the rules of all Python classes: all seven types are 0."""
+    __call__ = PreTrainedTokenizer.__call__
+    encode_plus, batch_encode_plus = PreTrainedTokenizer.encode_plus, PreTrainedTokenizer.batch_encode_plus
+    _encode_plus, _batch_encode_plus = PreTrainedTokenizer._encode_plus, PreTrainedTokenizer._batch_encode_plus
+    _batch_prepare_for_model = PreTrainedTokenizer._batch_prepare_for_model
+    prepare_for_model, _pad = PreTrainedTokenizer.prepare_for_model, PreTrainedTokenizer._pad
+    model_input_names = ["input_ids", "attention_mask"]
+
+    def build_inputs_with_special_tokens(self, ids, more=None):
+        return [self.cls_token_id] + ids + [self.sep_token_id] + (more or [])
+
+
 RUN = {
     "conversational": conversational,
     "text-ranking": text_ranking,
@@ -184,6 +207,7 @@ RUN = {
     "summarization": summarization,
     "text2text-generation": summarization,
     "translation": translation,
+    "table-question-answering": table_question_answering,
 }
 
 
@@ -202,8 +226,11 @@ def base_of(task, folder):
 
 def auto_of(task, folder):
     """A T5EncoderModel's config alone would make a T5Model, which needs a decoder's input."""
-    name = (AutoConfig.from_pretrained(folder).architectures or [""])[0]
+    config = AutoConfig.from_pretrained(folder)
+    name = (config.architectures or [""])[0]
     encoder = task == "feature-extraction" and name.endswith("EncoderModel")
+    if task == "table-question-answering" and config.model_type != "tapas":
+        return AutoModelForSeq2SeqLM
     return getattr(transformers, name) if encoder else AUTO[task]
 
 
@@ -221,9 +248,11 @@ class Pipelines:
 
     def get(self, task):
         if task not in self.made:
-            base = base_of(task, self.folder)
+            base, tokenizer = base_of(task, self.folder), self.tokenizer
+            if isinstance(tokenizer, TapasTokenizer) and task != "table-question-answering":
+                tokenizer = PlainTapas.from_pretrained(self.folder)
             model = encoder_of(networks.load(auto_of(general(base), self.folder), self.folder), base)
-            pipe = pipeline(base, model=model, tokenizer=self.tokenizer, device="cpu")
+            pipe = pipeline(base, model=model, tokenizer=tokenizer, device="cpu")
             if hasattr(pipe, "generation_config"):
                 self.own_defaults(pipe, task)
             self.made[task] = pipe
