@@ -309,6 +309,7 @@ def sentence_heads():
 def all_heads():
     import decoders
     import encoders
+    import every_head
     import hooks
     import hub
     import long_texts
@@ -317,5 +318,5 @@ def all_heads():
     import tables
     for rows in (gpt2_heads, bert_heads, distilbert_heads, roberta_heads, bart_heads, sentence_heads,
                  decoders.all_heads, encoders.all_heads, hooks.all_heads, hub.all_heads, seq2seq.all_heads,
-                 long_texts.all_heads, multilingual.all_heads, tables.all_heads):
+                 long_texts.all_heads, multilingual.all_heads, tables.all_heads, every_head.all_heads):
         yield from rows()

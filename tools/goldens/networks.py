@@ -66,6 +66,13 @@ def build(cls, config, seed, scale, dtype, folder, shards=False, quiet=()):
 ATTENTION = {"falcon": "sdpa"}
 # Their masks are of torch's default type, too narrow for what is written in them.
 NARROW_MASKS = {"led", "mpt", "prophetnet"}
+# When they write, transformers counts their positions from 0; they are trained with, and read by transformers with,
+# positions from behind the padding's on. Without what it hands in they count those themselves.
+OWN_POSITIONS = {"camembert", "data2vec-text", "roberta", "xlm-roberta"}
+
+
+def without_positions(_, args, kwargs):
+    return args, {key: value for key, value in kwargs.items() if key != "position_ids"}
 
 
 def load(auto, folder):
@@ -76,6 +83,8 @@ def load(auto, folder):
         p.data = p.data.double()
     if kind == "fsmt":  # with its cache, every token it writes stands at the first position
         model.generation_config.use_cache = False
+    if kind in OWN_POSITIONS:
+        model.register_forward_pre_hook(without_positions, with_kwargs=True)
     if kind in NARROW_MASKS:
         sides = [model.get_encoder(), model.get_decoder()] if model.config.is_encoder_decoder else [model]
         for side in sides:
