@@ -60,7 +60,7 @@ static void answer(struct model *model, const struct arch *arch, char *line) {
     struct error err = {0};
     struct text *last = &texts[0];
     line = read_ids(&texts[0], line, arch->stacks[ARCH_TEXT_STACK].vocab_size);
-    if (arch->has_decoder) {
+    if (arch_has_decoder(arch)) {
         must(memory_create(&memory, model, arch->decoder_stack, texts[0].n, &err), &err);
         const struct segment encoded = {.tokens = texts[0].tokens, .n = texts[0].n, .remember = memory};
         model_forward(model, ARCH_TEXT_STACK, &encoded, 1);
@@ -75,7 +75,7 @@ static void answer(struct model *model, const struct arch *arch, char *line) {
                                     .memory = memory,
                                     .n_rows = last->n,
                                     .logits = logits};
-    model_forward(model, arch->has_decoder ? arch->decoder_stack : ARCH_TEXT_STACK, &segment, 1);
+    model_forward(model, arch->decoder_stack, &segment, 1);
     if (fwrite(sizes, sizeof(sizes), 1, stdout) != 1 || fwrite(logits, 4, floats, stdout) != floats ||
         fflush(stdout) != 0)
         PANIC("cannot write");

@@ -43,7 +43,7 @@ static bool fit_model(const struct task *task, uint8_t variant) {
     for (size_t i = 0; i < ARRAY_LEN(kinds) * 4; i++) {
         const enum head_kind kind = kinds[i / 4];
         arch = (struct arch){
-            .n_stacks = 1,
+            .n_stacks = i & 2 ? 2 : 1,
             .stacks = {{.vocab_size = tokenizer_vocab_size(tokenizer),
                         .hidden_size = 3,
                         .max_positions = variant & 1 ? 24 : 64,
@@ -53,12 +53,13 @@ static bool fit_model(const struct task *task, uint8_t variant) {
                      .outputs = kind == HEAD_LM     ? tokenizer_vocab_size(tokenizer)
                                 : kind == HEAD_SPAN ? 2
                                                     : OUTPUTS},
-            .has_decoder = i & 2,
+            .decoder_stack = i & 2 ? 1 : 0,
             .shifts_input = i & 2,
             .decoder_start = 2,
             .bos = variant & 2 ? 2 : -1,
             .eos = 3,
         };
+        arch.stacks[1] = arch.stacks[0];
         model.sentence = (struct sentence_modules){.present = variant & 4,
                                                    .pool_mean = true,
                                                    .pool_cls = true,

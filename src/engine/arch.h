@@ -213,7 +213,6 @@ struct head_step {
 
 struct head_spec {
     enum head_kind kind;
-    uint32_t stack;
     enum head_rows rows;
     uint32_t n_steps;
     struct head_step steps[ARCH_HEAD_STEPS];
@@ -235,8 +234,7 @@ struct arch {
     struct head_spec second; /* of the first row that is wanted, beside the head; HEAD_NONE: there
                                 is none */
     /* How a text goes through the stacks, from ARCH_TEXT_STACK on. */
-    bool has_decoder; /* then generation or the head runs on `decoder_stack` */
-    uint32_t decoder_stack;
+    uint32_t decoder_stack; /* of generation and the head; 0: no decoder, ARCH_TEXT_STACK is it */
     enum input_shift shifts_input;
     int32_t decoder_start;       /* decoder_start_token_id, -1: none */
     int32_t bos, eos, pad, mask; /* of config.json, -1: none; mask: where something asks for it */
@@ -244,6 +242,15 @@ struct arch {
 
 static inline bool stack_has(const struct stack_spec *spec, enum stack_flag flag) {
     return (spec->flags & flag) != 0;
+}
+
+static inline bool arch_has_decoder(const struct arch *arch) {
+    return arch->decoder_stack != ARCH_TEXT_STACK;
+}
+
+/* What generation and the head run on. */
+static inline const struct stack_spec *arch_last(const struct arch *arch) {
+    return &arch->stacks[arch->decoder_stack];
 }
 
 /* Of what the stack gives. */

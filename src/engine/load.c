@@ -170,7 +170,7 @@ size_t model_bytes(const struct model *model) {
 }
 
 size_t model_weight_bytes_per_token(const struct model *model, uint32_t stack) {
-    const bool has_head = model->arch.head.n_steps > 0 && model->arch.head.stack == stack;
+    const bool has_head = model->arch.head.n_steps > 0 && model->arch.decoder_stack == stack;
     size_t bytes = stack_bytes(&model->stacks[stack]);
     if (has_head)
         bytes += head_bytes(&model->head) + head_bytes(&model->second);

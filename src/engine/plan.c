@@ -76,7 +76,7 @@ static void plan_outputs(struct pass *pass, const struct segment *segment, uint3
     const struct arch *arch = &pass->model->arch;
     const size_t out_size = stack_out_size(&arch->stacks[pass->stack]);
     const bool has_logits =
-        segment->logits && arch->head.n_steps > 0 && arch->head.stack == pass->stack;
+        segment->logits && arch->head.n_steps > 0 && arch->decoder_stack == pass->stack;
     const uint32_t first = has_logits && hook && hook->side_heads ? side : pass->rows;
     ASSERT(segment->n_rows <= segment->n && (segment->rows || segment->n_rows % segment->n == 0));
     for (uint32_t i = 0; i < segment->n_rows; i++) {
@@ -98,7 +98,7 @@ static void plan_second(struct pass *pass, const struct segment *segment) {
     struct step *step = &pass->model->step;
     const struct head_spec *head = &pass->model->arch.second;
     if (!segment->second || segment->n_rows == 0 || head->n_steps == 0 ||
-        head->stack != pass->stack)
+        pass->model->arch.decoder_stack != pass->stack)
         return;
     step->second_ids[pass->n_second] = pass->n_wanted; /* its rows come next */
     step->second_out[pass->n_second++] = segment->second;

@@ -84,7 +84,7 @@ size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables) {
 }
 
 static size_t one_head_elements(const struct arch *arch, const struct head_spec *head) {
-    size_t elements = 0, in = stack_out_size(&arch->stacks[head->stack]);
+    size_t elements = 0, in = stack_out_size(arch_last(arch));
     for (uint32_t i = 0; i < head->n_steps; i++) {
         elements += in * head->steps[i].outputs;
         in = head->steps[i].outputs;

@@ -375,7 +375,7 @@ static enum status load_step(struct loader *l, const struct head_spec *head, str
     if (step->linear && strchr(step->linear, ' '))
         return load_listed(l, step, &to->linear[i], in, err);
     if (step->tied) {
-        source.weight = l->embeddings[head->stack];
+        source.weight = l->embeddings[l->model->arch.decoder_stack];
     } else {
         source.weight = loader_find(l, step->linear, ".weight");
     }
@@ -400,8 +400,8 @@ static enum status load_step(struct loader *l, const struct head_spec *head, str
                                 .bias = loader_find_either(l, step->norm, ".bias", ".beta")};
     if (!norm.weight)
         return loader_absent(l, step->norm, err);
-    const enum status status = loader_pack_norm(
-        l, &to->norm[i], &l->model->arch.stacks[head->stack], step->outputs, &norm, err);
+    const enum status status = loader_pack_norm(l, &to->norm[i], arch_last(&l->model->arch),
+                                                step->outputs, &norm, err);
     if (to->norm[i].kind == NORM_AFFINE)
         to->norm[i].kind = NORM_LAYER; /* a head's is one whatever the layers' are */
     return status;
@@ -409,7 +409,7 @@ static enum status load_step(struct loader *l, const struct head_spec *head, str
 
 static enum status load_head(struct loader *l, const struct head_spec *head, struct head *to,
                              struct error *err) {
-    uint32_t in = stack_out_size(&l->model->arch.stacks[head->stack]);
+    uint32_t in = stack_out_size(arch_last(&l->model->arch));
     for (uint32_t i = 0; i < head->n_steps; i++) {
         if (load_step(l, head, to, i, in, err) != STATUS_OK)
             return STATUS_ERROR;

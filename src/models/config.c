@@ -123,10 +123,7 @@ uint32_t config_head_size(struct config *config, const char *heads_key, uint32_t
 
 /* ---- heads ---- */
 void head_begin(struct arch *arch, enum head_kind kind, enum head_rows rows) {
-    arch->head =
-        (struct head_spec){.kind = kind,
-                           .rows = rows,
-                           .stack = arch->has_decoder ? arch->decoder_stack : ARCH_TEXT_STACK};
+    arch->head = (struct head_spec){.kind = kind, .rows = rows};
 }
 
 static struct head_step *add_step(struct head_spec *head, const char *linear, uint32_t outputs) {
@@ -141,8 +138,7 @@ struct head_step *head_add(struct arch *arch, const char *linear, uint32_t outpu
 }
 
 void second_begin(struct arch *arch, enum head_kind kind) {
-    arch->second =
-        (struct head_spec){.kind = kind, .rows = ROWS_FIRST, .stack = arch->head.stack};
+    arch->second = (struct head_spec){.kind = kind, .rows = ROWS_FIRST};
 }
 
 struct head_step *second_add(struct arch *arch, const char *linear, uint32_t outputs) {
@@ -162,7 +158,7 @@ void head_of_spans(struct arch *arch, struct config *config) {
 
 static void add_lm(struct arch *arch, struct config *config, bool tied) {
     head_begin(arch, HEAD_LM, ROWS_LAST);
-    head_add(arch, "lm_head", arch->stacks[arch->head.stack].vocab_size)->tied =
+    head_add(arch, "lm_head", arch_last(arch)->vocab_size)->tied =
         config_bool(config, "tie_word_embeddings", tied);
 }
 

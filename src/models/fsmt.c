@@ -9,8 +9,7 @@
 static void lm_head(struct arch *arch, struct config *c) {
     (void)c;
     head_begin(arch, HEAD_LM, ROWS_LAST);
-    head_add(arch, "decoder.output_projection", arch->stacks[arch->head.stack].vocab_size)->tied =
-        true;
+    head_add(arch, "decoder.output_projection", arch_last(arch)->vocab_size)->tied = true;
 }
 
 static void describe(struct arch *arch, struct config *c, const char *suffix) {

@@ -100,7 +100,6 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
     arch->stacks[0].flags |= STACK_SHARED_POSITION;
     arch->stacks[1] = describe_side(c, &decoder);
     describe_decoder(c, &arch->stacks[1]);
-    arch->has_decoder = true;
     arch->decoder_stack = 1;
     arch->bos = config_token(c, "bos_token_id", 1);
     arch->eos = config_token(c, "eos_token_id", 2);

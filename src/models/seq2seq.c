@@ -67,7 +67,6 @@ static void add_decoder(struct arch *arch, struct config *c, const struct seq2se
     struct stack_spec *stack = &arch->stacks[arch->n_stacks++];
     *stack = describe_side(c, traits, &decoder);
     stack->flags |= traits->decoder_flags | STACK_CAUSAL | (whole ? STACK_CROSS : 0);
-    arch->has_decoder = whole;
     arch->shifts_input = !whole ? SHIFT_NONE : traits->shift ? traits->shift : SHIFT_BEHIND_START;
     arch->decoder_stack = whole ? 1 : 0;
 }
@@ -90,7 +89,7 @@ void arch_of_seq2seq(struct arch *arch, struct config *c, const struct seq2seq *
 
 void head_of_seq2seq(struct arch *arch, struct config *c) {
     head_begin(arch, HEAD_LM, ROWS_LAST);
-    struct head_step *step = head_add(arch, "lm_head", arch->stacks[arch->head.stack].vocab_size);
+    struct head_step *step = head_add(arch, "lm_head", arch_last(arch)->vocab_size);
     step->tied = config_bool(c, "tie_word_embeddings", true);
     step->bias = "final_logits_bias";
 }

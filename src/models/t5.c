@@ -91,7 +91,6 @@ void arch_of_t5(struct arch *arch, struct config *c, const char *suffix) {
     arch->stacks[0] = describe_side(c, false);
     if (whole)
         arch->stacks[1] = describe_side(c, true);
-    arch->has_decoder = whole;
     arch->shifts_input = whole ? SHIFT_BEHIND_START : SHIFT_NONE;
     arch->decoder_stack = whole ? 1 : 0;
     arch->bos = config_token(c, "bos_token_id", -1);

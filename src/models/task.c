@@ -45,11 +45,10 @@ static bool reads_tables(const struct repository *repository) {
 }
 
 static const char *lm_task(const struct repository *repository, const struct arch *arch) {
-    if (arch->has_decoder)
+    if (arch_has_decoder(arch))
         return reads_tables(repository) ? "table-question-answering"
                                         : seq2seq_task(repository->config);
-    return stack_has(&arch->stacks[arch->head.stack], STACK_CAUSAL) ? "text-generation"
-                                                                    : "fill-mask";
+    return stack_has(arch_last(arch), STACK_CAUSAL) ? "text-generation" : "fill-mask";
 }
 
 const char *models_default_task(const struct repository *repository, const struct arch *arch) {

@@ -52,7 +52,7 @@ static struct item *make_item(struct bench *bench, struct random *random, uint32
     struct item *item = arena_zalloc(&bench->arena, 1, sizeof(*item));
     item->tokens = random_tokens(&bench->arena, random, stack->vocab_size, bench->prompt_tokens);
     item->n = bench->prompt_tokens;
-    if (arch->has_decoder) {
+    if (arch_has_decoder(arch)) {
         int32_t *start = arena_zalloc(&bench->arena, 1, sizeof(*start));
         *start = arch->decoder_start >= 0 ? arch->decoder_start : 0;
         item->decoder_tokens = start;
@@ -63,8 +63,7 @@ static struct item *make_item(struct bench *bench, struct random *random, uint32
         item->config = bench_config(&bench->arena, new_tokens);
         return item;
     }
-    const struct stack_spec *last =
-        &arch->stacks[arch->has_decoder ? arch->decoder_stack : ARCH_TEXT_STACK];
+    const struct stack_spec *last = arch_last(arch);
     uint32_t *row = arena_zalloc(&bench->arena, 1, sizeof(*row));
     item->rows = row;
     item->n_rows = 1;
@@ -154,7 +153,7 @@ static void write_rates(struct json_out *out, const struct bench *bench, const d
     const double decode_s = percentile(whole, bench->repeat, 0.5) - prompt_s;
     const double steps = bench->new_tokens - 1;
     const struct arch *arch = &bench->loaded->arch;
-    const uint32_t stack = arch->has_decoder ? arch->decoder_stack : ARCH_TEXT_STACK;
+    const uint32_t stack = arch->decoder_stack;
     const size_t bytes = model_weight_bytes_per_token(bench->loaded->model, stack);
     figure(out, "new_tokens_per_s", bench->batch * steps / decode_s);
     json_key(out, "weight_bytes_per_step");

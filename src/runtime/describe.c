@@ -215,8 +215,7 @@ static void write_check(struct json_out *out, const struct brisk *brisk, const c
                         const struct described *described, const struct types *types,
                         uint64_t parameters, enum precision precision, size_t bytes) {
     const struct arch *arch = &described->arch;
-    const struct stack_spec *stack =
-        &arch->stacks[arch->has_decoder ? arch->decoder_stack : ARCH_TEXT_STACK];
+    const struct stack_spec *stack = arch_last(arch);
     json_open_object(out);
     member(out, "id", model);
     json_key(out, "runs");
@@ -234,7 +233,7 @@ static void write_check(struct json_out *out, const struct brisk *brisk, const c
     json_int(out, (int64_t)brisk->memory_bytes);
     json_key(out, "max_tokens");
     json_int(out, arch->stacks[ARCH_TEXT_STACK].max_positions);
-    if (arch->has_decoder) {
+    if (arch_has_decoder(arch)) {
         json_key(out, "max_generated_tokens");
         json_int(out, stack->max_positions);
     }

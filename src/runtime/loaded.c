@@ -57,7 +57,7 @@ enum status described_open(struct described *described, const char *folder,
 }
 
 static bool generates(const struct arch *arch) {
-    return arch->head.kind == HEAD_LM && stack_has(&arch->stacks[arch->head.stack], STACK_CAUSAL);
+    return arch->head.kind == HEAD_LM && stack_has(arch_last(arch), STACK_CAUSAL);
 }
 
 /* What every request that generates would start from: wrong here, it would fail them all. */

@@ -16,7 +16,7 @@
 #define ACTIVE_WIDTH (LIMIT_BATCH_SEQS / 2)
 
 static bool has_decoder(const struct model_queue *queue) {
-    return queue->loaded->arch.has_decoder;
+    return arch_has_decoder(&queue->loaded->arch);
 }
 
 static void active_add(struct model_queue *queue, struct work *work) {
@@ -80,7 +80,7 @@ static enum status begin_generation(struct model_queue *queue, struct work *work
     const bool decoder = has_decoder(queue);
     const struct generation_input input = {
         .model = loaded->model,
-        .stack = decoder ? loaded->arch.decoder_stack : ARCH_TEXT_STACK,
+        .stack = loaded->arch.decoder_stack,
         .prompt = decoder ? item->decoder_tokens : item->tokens,
         .n_prompt = decoder ? item->n_decoder : item->n,
         .encoder_tokens = decoder ? item->tokens : NULL,

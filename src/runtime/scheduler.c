@@ -61,8 +61,8 @@ static enum status check_item(const struct loaded *loaded, const struct item *it
                               struct error *err) {
     const struct arch *arch = &loaded->arch;
     const bool generates = item->kind == ITEM_GENERATE;
-    if (check_text(loaded, ARCH_TEXT_STACK, item->tokens, item->n, arch->has_decoder || !generates,
-                   err) != STATUS_OK)
+    if (check_text(loaded, ARCH_TEXT_STACK, item->tokens, item->n,
+                   arch_has_decoder(arch) || !generates, err) != STATUS_OK)
         return STATUS_ERROR;
     const struct stack_spec *stack = &arch->stacks[ARCH_TEXT_STACK];
     for (uint32_t i = 0; item->types != NULL && i < stack_type_tables(stack); i++) {
@@ -71,7 +71,7 @@ static enum status check_item(const struct loaded *loaded, const struct item *it
                        "the tokenizer makes token types that the model does not have (%u)",
                        stack_types(stack, i));
     }
-    if (!arch->has_decoder || item->decoder_tokens == NULL)
+    if (!arch_has_decoder(arch) || item->decoder_tokens == NULL)
         return STATUS_OK;
     return check_text(loaded, arch->decoder_stack, item->decoder_tokens, item->n_decoder,
                       !generates, err);
@@ -261,7 +261,7 @@ static void turn(struct scheduler *scheduler, struct model_queue *queue) {
     mark_late(queue);
     pass_gather_text(&scheduler->pass, queue);
     forward(scheduler);
-    if (queue->loaded->arch.has_decoder) {
+    if (arch_has_decoder(&queue->loaded->arch)) {
         pass_gather_decoder(&scheduler->pass, queue);
         forward(scheduler);
     }

@@ -45,8 +45,7 @@ static enum status conversational_supports(const struct task_model *model, struc
     const struct arch *arch = model->arch;
     const enum status status =
         needs_head(model, HEAD_LM, "conversational", "language modelling head", err);
-    if (status != STATUS_OK || arch->has_decoder ||
-        stack_has(&arch->stacks[arch->head.stack], STACK_CAUSAL)) {
+    if (status != STATUS_OK || arch_has_decoder(arch) || stack_has(arch_last(arch), STACK_CAUSAL)) {
         return status;
     }
     return ERR(err, INPUT,
@@ -67,7 +66,7 @@ static enum status conversational_open(struct job *job, struct error *err) {
             state->config->max_new_tokens = NEW_TOKENS;
         }
     }
-    if (status == STATUS_OK && job->model->arch->has_decoder) {
+    if (status == STATUS_OK && arch_has_decoder(job->model->arch)) {
         status = generation_start(job, state->config, &state->start, err);
     }
     return status;
@@ -211,7 +210,7 @@ static enum status make_prompt(struct part *part, struct error *err) {
     if (end < 0 && own->config->n_eos > 0) {
         end = own->config->eos[0];
     }
-    if (!has_template && !job->model->arch->has_decoder) {
+    if (!has_template && !arch_has_decoder(job->model->arch)) {
         for (uint32_t i = 0; i < n_turns(state) && status == STATUS_OK; i++) {
             status = add_tokens(part, turn_at(state, i), end, err);
         }
@@ -240,7 +239,7 @@ static void cut_prompt(struct part *part) {
     const struct conversational_job *own = part->job->state;
     const struct generation_config *config = own->config;
     size_t limit = model_limit(part->job->model);
-    if (!part->job->model->arch->has_decoder) {
+    if (!arch_has_decoder(part->job->model->arch)) {
         const size_t room = (size_t)arg_int(&args->minimum_tokens, ROOM_TO_ANSWER);
         if (config->max_new_tokens == 0 && config->max_length < limit) {
             limit = config->max_length;
@@ -274,7 +273,7 @@ static enum status conversational_begin(struct part *part, struct error *err) {
         return STATUS_ERROR;
     }
     state->item = part_item(part, &encoding);
-    if (job->model->arch->has_decoder) {
+    if (arch_has_decoder(job->model->arch)) {
         state->item->decoder_tokens = &own->start;
         state->item->n_decoder = 1;
     }

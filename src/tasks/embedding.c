@@ -154,7 +154,7 @@ static void pool_weighted(const float *x, size_t first, size_t n, size_t size, f
 }
 
 static size_t hidden_size(const struct task_model *model) {
-    return stack_out_size(&model->arch->stacks[model->arch->head.stack]);
+    return stack_out_size(arch_last(model->arch));
 }
 
 static size_t pooled_size(const struct task_model *model) {

@@ -49,8 +49,7 @@ static enum status feature_extraction_supports(const struct task_model *model, s
 }
 
 static size_t vector_size(const struct task_model *model) {
-    return model->sentence.present ? embedding_size(model)
-                                   : stack_out_size(&model->arch->stacks[model->arch->head.stack]);
+    return model->sentence.present ? embedding_size(model) : stack_out_size(arch_last(model->arch));
 }
 
 static enum status feature_extraction_open(struct job *job, struct error *err) {

@@ -40,8 +40,8 @@ struct fill_mask_state {
 
 static enum status fill_mask_supports(const struct task_model *model, struct error *err) {
     const struct arch *arch = model->arch;
-    if (arch->head.kind == HEAD_LM && !arch->has_decoder &&
-        stack_has(&arch->stacks[arch->head.stack], STACK_CAUSAL)) {
+    if (arch->head.kind == HEAD_LM && !arch_has_decoder(arch) &&
+        stack_has(arch_last(arch), STACK_CAUSAL)) {
         return ERR(err, INPUT,
                    "model %s cannot do fill-mask: it writes from left to right; ask "
                    "for text-generation",

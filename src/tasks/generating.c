@@ -132,7 +132,7 @@ enum status generation_open(struct job *job, const struct generation_args *args,
 
 enum status check_start(const struct job *job, const char *name, int32_t id, struct error *err) {
     const struct arch *arch = job->model->arch;
-    const uint32_t vocab_size = arch->stacks[arch->head.stack].vocab_size;
+    const uint32_t vocab_size = arch_last(arch)->vocab_size;
     if (id >= 0 && (uint32_t)id < vocab_size) {
         return STATUS_OK;
     }

@@ -206,7 +206,7 @@ static uint32_t text_limit(const struct task_model *model) {
 uint32_t model_limit(const struct task_model *model) {
     const struct arch *arch = model->arch;
     const uint32_t limit = text_limit(model);
-    const uint32_t decoder = arch->stacks[arch->decoder_stack].max_positions;
+    const uint32_t decoder = arch_last(arch)->max_positions;
     return arch->shifts_input && decoder < limit ? decoder : limit;
 }
 
@@ -318,7 +318,7 @@ struct item *part_item(struct part *part, const struct encoding *encoding) {
     item->tokens = encoding->ids;
     item->types = types_of(job->model, encoding, &job->arena);
     item->n = (uint32_t)encoding->n;
-    if (job->model->arch->has_decoder && job->model->arch->shifts_input) {
+    if (arch_has_decoder(job->model->arch) && job->model->arch->shifts_input) {
         shift_right(job, item);
     }
     if (job->last) {
@@ -336,7 +336,7 @@ enum status part_want(struct part *part, struct item *item, const uint32_t *rows
                       bool hidden, bool logits, struct error *err) {
     struct job *job = part->job;
     const struct arch *arch = job->model->arch;
-    const size_t n_hidden = hidden ? stack_out_size(&arch->stacks[arch->head.stack]) : 0;
+    const size_t n_hidden = hidden ? stack_out_size(arch_last(arch)) : 0;
     const size_t n_logits = logits ? arch->head.outputs : 0;
     if (job->n_items > LIMIT_JOB_ITEMS) {
         return ERR(

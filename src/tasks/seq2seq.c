@@ -33,7 +33,7 @@ struct seq2seq_job {
 
 enum status seq2seq_supports(const struct task_model *model, struct error *err) {
     const struct arch *arch = model->arch;
-    if (arch->head.kind == HEAD_LM && arch->has_decoder) {
+    if (arch->head.kind == HEAD_LM && arch_has_decoder(arch)) {
         return STATUS_OK;
     }
     if (arch->head.kind != HEAD_LM) {
@@ -41,8 +41,7 @@ enum status seq2seq_supports(const struct task_model *model, struct error *err) 
     }
     return ERR(err, INPUT, "model %s has no decoder: it cannot make a text of another; ask for %s",
                model->id,
-               stack_has(&arch->stacks[arch->head.stack], STACK_CAUSAL) ? "text-generation"
-                                                                        : "fill-mask");
+               stack_has(arch_last(arch), STACK_CAUSAL) ? "text-generation" : "fill-mask");
 }
 
 /* The key of task_specific_params: with the languages for translation, of the parameters or of the

@@ -66,7 +66,7 @@ static bool writes(const struct task_model *model) {
 static enum status table_question_answering_supports(const struct task_model *model,
                                                      struct error *err) {
     const struct arch *arch = model->arch;
-    const bool able = arch->head.kind == HEAD_CELL || (writes(model) && arch->has_decoder);
+    const bool able = arch->head.kind == HEAD_CELL || (writes(model) && arch_has_decoder(arch));
     const enum table_form form = writes(model) ? TABLES_LINEAR : TABLES_CELLS;
     /* Before the tokenizer is read only a head of cells is known to have one of tables. */
     const enum table_form found = model->tokenizer ? tokenizer_tables(model->tokenizer)

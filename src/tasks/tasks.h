@@ -60,7 +60,7 @@ struct item {
      * prompt). */
     const int32_t *tokens, *types; /* types NULL: all 0; else as struct segment has them */
     uint32_t n;
-    /* With arch.has_decoder: what the decoder reads (ITEM_GENERATE: its prompt; ITEM_FORWARD: the
+    /* With a decoder: what the decoder reads (ITEM_GENERATE: its prompt; ITEM_FORWARD: the
      * text shifted right). */
     const int32_t *decoder_tokens;
     uint32_t n_decoder;

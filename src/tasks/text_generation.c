@@ -58,17 +58,17 @@ struct text_generation_state {
 
 static enum status text_generation_supports(const struct task_model *model, struct error *err) {
     const struct arch *arch = model->arch;
-    if (arch->head.kind == HEAD_LM && !arch->has_decoder &&
-        stack_has(&arch->stacks[arch->head.stack], STACK_CAUSAL)) {
+    if (arch->head.kind == HEAD_LM && !arch_has_decoder(arch) &&
+        stack_has(arch_last(arch), STACK_CAUSAL)) {
         return STATUS_OK;
     }
     if (arch->head.kind != HEAD_LM) {
         return needs_head(model, HEAD_LM, "text-generation", "language modelling head", err);
     }
     return ERR(err, INPUT, "model %s cannot do text-generation: it %s", model->id,
-               arch->has_decoder ? "reads a text and writes another; ask for summarization, "
-                                   "translation or text2text-generation"
-                                 : "fills in masked tokens; ask for fill-mask");
+               arch_has_decoder(arch) ? "reads a text and writes another; ask for summarization, "
+                                        "translation or text2text-generation"
+                                      : "fills in masked tokens; ask for fill-mask");
 }
 
 /* Messages stand where other inputs do: a list of them is one input, not many. */

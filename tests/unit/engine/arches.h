@@ -161,11 +161,9 @@ static const struct arch seq2seq_arch = {
                {SIDE("decoder", reader_names),
                 .flags = STACK_EMBED_NORM | STACK_CAUSAL | STACK_CROSS, .cross_from = 0}},
     .head = {.kind = HEAD_LM,
-             .stack = 1,
              .n_steps = 1,
              .steps = {{.linear = "lm_head", .tied = true, .bias = "logits_bias", .outputs = 97}},
              .outputs = 97},
-    .has_decoder = true,
     .decoder_stack = 1,
 };
 

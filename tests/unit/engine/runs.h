@@ -17,7 +17,7 @@ struct outputs {
 
 static inline uint32_t last_stack(const struct model *model) {
     const struct arch *arch = model_arch(model);
-    return arch->has_decoder ? arch->decoder_stack : ARCH_TEXT_STACK;
+    return arch->decoder_stack;
 }
 
 static inline size_t hidden_size(const struct model *model) {
@@ -71,7 +71,7 @@ static inline void texts_init(struct texts *x, struct model *model, bool kept) {
             x->ids[t][i] = tiny_token(t, i, arch->stacks[last_stack(model)].vocab_size);
             x->types[t][i] = i > 6 && arch->stacks[ARCH_TEXT_STACK].token_types > 1;
         }
-        if (arch->has_decoder)
+        if (arch_has_decoder(arch))
             assert_int_equal(memory_create(&x->memory[t], model, arch->decoder_stack,
                                            run_length(model, t), &err),
                              STATUS_OK);
@@ -119,7 +119,7 @@ static inline void run_alone(struct model *model, struct outputs *o) {
     texts_init(&x, model, false);
     for (uint32_t t = 0; t < RUN_TEXTS; t++) {
         const struct segment encode = encode_segment(&x, t);
-        if (model_arch(model)->has_decoder)
+        if (arch_has_decoder(model_arch(model)))
             model_forward(model, ARCH_TEXT_STACK, &encode, 1);
         const struct segment segment = text_segment(&x, t, 0, run_length(model, t), o);
         model_forward(model, last_stack(model), &segment, 1);
@@ -131,7 +131,7 @@ static inline void encode_all(struct texts *x) {
     struct segment segments[RUN_TEXTS];
     for (uint32_t t = 0; t < RUN_TEXTS; t++)
         segments[t] = encode_segment(x, t);
-    if (model_arch(x->model)->has_decoder)
+    if (arch_has_decoder(model_arch(x->model)))
         model_forward(x->model, ARCH_TEXT_STACK, segments, RUN_TEXTS);
 }
 

@@ -138,7 +138,7 @@ static inline void tiny_stack(struct tiny_file *f, const struct stack_spec *s) {
 
 static inline void tiny_head(struct tiny_file *f) {
     const struct head_spec *head = &f->arch->head;
-    size_t in = f->arch->stacks[head->stack].hidden_size;
+    size_t in = arch_last(f->arch)->hidden_size;
     for (uint32_t i = 0; i < head->n_steps; i++) {
         const struct head_step *step = &head->steps[i];
         if (!step->tied)

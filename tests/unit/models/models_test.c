@@ -186,7 +186,8 @@ static void absent_keys_have_the_class_defaults(void **state) {
 
     repo_describe(&repo, BART_CONFIG ",\"scale_embedding\":true}", &arch);
     assert_int_equal(arch.n_stacks, 2);
-    assert_true(stack_has(&arch.stacks[1], STACK_CROSS) && arch.shifts_input && arch.has_decoder);
+    assert_true(stack_has(&arch.stacks[1], STACK_CROSS) && arch.shifts_input);
+    assert_true(arch_has_decoder(&arch));
     assert_float_equal(arch.stacks[1].embed_scale, sqrtf(40.0f), 0);
     assert_int_equal(arch.decoder_start, 2);
     assert_int_equal(arch.stacks[1].head_size, 8);
@@ -260,7 +261,7 @@ static void a_class_may_be_made_for_a_task(void **state) {
          "text2text-generation"},
         {"{}", "text2text-generation"},
     };
-    const struct arch arch = {.head = {.kind = HEAD_LM}, .has_decoder = true};
+    const struct arch arch = {.head = {.kind = HEAD_LM}, .decoder_stack = 1};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct arena arena = {0};
         struct error err;

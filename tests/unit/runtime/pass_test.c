@@ -66,7 +66,7 @@ static void bench_leave(struct bench *bench, struct run *run) {
 static uint32_t bench_turn(struct bench *bench) {
     struct pass *pass = &bench->pass;
     uint32_t rows = 0;
-    for (int decoder = 0; decoder <= bench->of.loaded->arch.has_decoder; decoder++) {
+    for (int decoder = 0; decoder <= arch_has_decoder(&bench->of.loaded->arch); decoder++) {
         if (decoder)
             pass_gather_decoder(pass, &bench->queue);
         else

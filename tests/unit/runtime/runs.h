@@ -50,7 +50,7 @@ static inline struct item *runs_item(struct bench_of_runs *runs, uint32_t n, uin
         tokens[i] = 5 + (int32_t)i % 20;
     item->tokens = tokens;
     item->n = n;
-    if (arch->has_decoder) {
+    if (arch_has_decoder(arch)) {
         item->decoder_tokens = arena_zalloc(&runs->arena, 1, sizeof(int32_t));
         item->n_decoder = 1;
     }

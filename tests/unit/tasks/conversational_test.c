@@ -94,9 +94,9 @@ static void an_encoder_reads_the_turns_in_a_line(void **state) {
     struct error err;
     assert_int_equal(tokenizer_load(&fake.tokenizer, BART, &err), STATUS_OK);
     fake.model.tokenizer = fake.tokenizer;
-    fake.arch.has_decoder = true;
-    fake.arch.decoder_start = 2;
     fake.arch.stacks[0].vocab_size = tokenizer_vocab_size(fake.tokenizer);
+    fake_add_decoder(&fake);
+    fake.arch.decoder_start = 2;
     fake_check(&fake, "conversational", &(struct fake_row){rows[0].body, NULL, NULL});
     check_prompt(&fake, pieces, ARRAY_LEN(pieces));
     fake_deinit(&fake);

@@ -71,6 +71,14 @@ static inline void fake_init(struct fake *fake, const char *folder, enum head_ki
     };
 }
 
+/* Makes the model one that reads with an encoder and writes with a decoder, both as the one stack
+ * was. */
+static inline void fake_add_decoder(struct fake *fake) {
+    fake->arch.n_stacks = 2;
+    fake->arch.stacks[1] = fake->arch.stacks[0];
+    fake->arch.decoder_stack = 1;
+}
+
 static inline void fake_deinit(struct fake *fake) {
     tokenizer_destroy(fake->tokenizer);
     arena_deinit(&fake->arena);

@@ -43,8 +43,7 @@ static const struct want summarizing[] = {
 };
 
 static void make_bart(struct fake *fake) {
-    fake->arch.has_decoder = true;
-    fake->arch.decoder_stack = fake->arch.head.stack = 0;
+    fake_add_decoder(fake);
     fake->arch.decoder_start = 2;
     fake->arch.eos = 2;
 }

@@ -71,7 +71,7 @@ static bool has(const struct fake *fake, int32_t token) {
 static void open_fake(struct fake *fake, const char *folder, const char *config) {
     fake_init(fake, folder, HEAD_LM, 0, config);
     fake->arch.head.outputs = tokenizer_vocab_size(fake->tokenizer);
-    fake->arch.has_decoder = true;
+    fake_add_decoder(fake);
     fake->arch.decoder_start = fake->arch.eos = 2;
 }
 

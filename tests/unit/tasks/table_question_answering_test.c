@@ -148,7 +148,7 @@ static void other_models_are_refused_by_name(void **state) {
     fake_check(fake, TASK,
                &(struct fake_row){"{\"query\":\"q\"," TABLE "}", NULL, "head for cells of tables"});
     fake->arch.head.kind = HEAD_LM;
-    fake->arch.has_decoder = true;
+    fake_add_decoder(fake);
     fake_check(fake, TASK, &(struct fake_row){"{\"query\":\"q\"," TABLE "}", NULL, "TapexTokenizer"});
 }
 
