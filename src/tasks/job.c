@@ -277,13 +277,13 @@ enum status part_encode(struct part *part, struct text text, const struct text *
     return out->n == 0 && fit.may_be_empty ? STATUS_OK : check_encoding(part, out, err);
 }
 
-/* Token types, unless the model has none (or only one kind); of several tables a plain text has
- * only the first one's. */
+/* Token types, unless the model has none (or only one kind) or the tokenizer gives none; of several
+ * tables a plain text has only the first one's. */
 static const int32_t *types_of(const struct task_model *model, const struct encoding *encoding,
                                struct arena *arena) {
     const struct stack_spec *stack = &model->arch->stacks[ARCH_TEXT_STACK];
     const uint32_t n_types = stack->token_types;
-    if (n_types < 2 || !encoding->type_ids) {
+    if (n_types < 2 || !encoding->type_ids || !tokenizer_gives_types(model->tokenizer)) {
         return NULL;
     }
     for (size_t i = 0; i < encoding->n; i++) {

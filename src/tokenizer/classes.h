@@ -72,6 +72,7 @@ struct tokenizer_class {
     uint32_t legacy_max_length; /* model_max_length from the legacy files when nothing is said */
     bool prefix_space;          /* add_prefix_space when nothing is said */
     bool pads_left;
+    bool untyped;         /* model_input_names has no token_type_ids */
     bool is_python;       /* no fast form: tokenizer.json is not looked at if the files are there */
     bool legacy_clean_up; /* clean_up_tokenization_spaces from the legacy files */
     bool strips_decoded;  /* CLIP */

@@ -124,6 +124,16 @@ static bool trims(const struct stage *stage) {
     return false;
 }
 
+static bool is_untyped(const struct loader *loader) {
+    const struct json *names = json_get(loader->tokenizer_config, "model_input_names");
+    if (!json_is(names, JSON_ARRAY))
+        return loader->class && loader->class->untyped;
+    for (uint32_t i = 0; i < names->len; i++)
+        if (json_equals(json_at(names, i), "token_type_ids"))
+            return false;
+    return true;
+}
+
 static void settings_apply(struct loader *loader) {
     struct tokenizer *tokenizer = loader->tokenizer;
     const struct json *config = loader->tokenizer_config;
@@ -138,6 +148,7 @@ static void settings_apply(struct loader *loader) {
                         loader->class && loader->class->pads_left ? "left" : "right");
     const char *side = json_get_string(config, "padding_side", padding);
     tokenizer->pads_left = strcmp(side, "left") == 0 || strcmp(side, "Left") == 0;
+    tokenizer->untyped = is_untyped(loader);
     tokenizer->clean_up =
         json_get_bool(config, "clean_up_tokenization_spaces",
                       loader->legacy && loader->class && loader->class->legacy_clean_up);
@@ -237,6 +248,10 @@ uint32_t tokenizer_max_length(const struct tokenizer *tokenizer) {
 
 bool tokenizer_pads_left(const struct tokenizer *tokenizer) {
     return tokenizer->pads_left;
+}
+
+bool tokenizer_gives_types(const struct tokenizer *tokenizer) {
+    return !tokenizer->untyped;
 }
 
 bool tokenizer_marks_subwords(const struct tokenizer *tokenizer) {

@@ -226,7 +226,7 @@ struct tokenizer {
     size_t n_patterns, patterns_cap;
     int32_t roles[TOKEN_ROLES];
     uint32_t max_length;
-    bool pads_left, clean_up, strip_decoded, trims_offsets;
+    bool pads_left, untyped, clean_up, strip_decoded, trims_offsets;
     bool splits_special;         /* special tokens in a text are text */
     int32_t language;            /* the source language that the post-processor adds, -1: none */
     int32_t source, target;      /* languages that tokenizer_config.json names, -1: none */

@@ -45,6 +45,8 @@ tokenizer_vocab_size(const struct tokenizer *tokenizer); /* with added tokens: h
 /* model_max_length of tokenizer_config.json; 0 when unknown or "very large" (above 1e9). */
 uint32_t tokenizer_max_length(const struct tokenizer *tokenizer);
 bool tokenizer_pads_left(const struct tokenizer *tokenizer); /* padding_side of its config */
+/* Whether a model is handed token types: by model_input_names of its config, else by its class. */
+bool tokenizer_gives_types(const struct tokenizer *tokenizer);
 /* True when the model marks continuations by a prefix (WordPiece's "##"), see task NER. */
 bool tokenizer_marks_subwords(const struct tokenizer *tokenizer);
 /* The token as the vocabulary has it ("##ing", "\u0120the"), zero-terminated, or NULL. */

@@ -128,12 +128,37 @@ static void settings_have_their_say(void **state) {
     tokenizer_destroy(NULL);
 }
 
+static void token_types_are_given_where_the_config_or_the_class_says(void **state) {
+    static const struct {
+        const char *config;
+        bool typed;
+    } rows[] = {
+        {"{}", true},
+        {"{\"tokenizer_class\":\"BertTokenizer\"}", true},
+        {"{\"tokenizer_class\":\"BigBirdTokenizerFast\"}", false},
+        {"{\"tokenizer_class\":\"BigBirdTokenizer\",\"model_input_names\":[\"token_type_ids\",7]}",
+         true},
+        {"{\"model_input_names\":[\"input_ids\",\"attention_mask\"]}", false},
+        {"{\"model_input_names\":[]}", false},
+        {"{\"model_input_names\":7}", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct tokenizer *tokenizer = NULL;
+        struct error err;
+        if (folder_load(&tokenizer, "{" WORDS "}", rows[i].config, &err) != STATUS_OK)
+            fail_msg("%s", err.text);
+        assert_int_equal(tokenizer_gives_types(tokenizer), rows[i].typed);
+        tokenizer_destroy(tokenizer);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_damaged_file_is_refused_with_the_reason),
         cmocka_unit_test(without_files_it_is_not_found),
         cmocka_unit_test(legacy_files_are_checked_too),
         cmocka_unit_test(settings_have_their_say),
+        cmocka_unit_test(token_types_are_given_where_the_config_or_the_class_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
