@@ -197,7 +197,7 @@ enum head_rows {
     ROWS_MEAN, /* the mean of all, asked for as row 0: ModernBERT */
 };
 
-/* One step: y = norm(activation(W x + b)). */
+/* One step: y = norm(activation(W x + b) + residual). */
 struct head_step {
     /* Checkpoint name without ".weight", may be NULL when tied; or "a b": tensors of an output
      * each, `bias` then names their biases likewise (TAPAS). */
@@ -208,7 +208,8 @@ struct head_step {
     uint32_t outputs;
     float scale; /* of weights and bias; 0: 1 */
     enum activation activation;
-    const char *norm; /* checkpoint name of a norm after the activation, or NULL */
+    bool residual;    /* what the step before read is added: both are one feed-forward (BigBird) */
+    const char *norm; /* checkpoint name of a norm of all that, or NULL */
 };
 
 struct head_spec {

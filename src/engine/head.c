@@ -31,19 +31,23 @@ static void scatter(struct lane *lane, const float *y, float *const *out, uint32
     lane_barrier(lane); /* the next group overwrites y */
 }
 
-/* x [n, hidden] through all steps; the last one's output goes to y. */
+/* x [n, hidden] through all steps; the last one's output goes to y. What a step reads is
+ * there until the one behind has run: they alternate between two buffers. */
 static void run_steps(struct lane *lane, const struct model *model, const struct rows *rows,
                       const float *x, uint32_t n, float *y) {
     const struct head_spec *spec = rows->spec;
+    const float *before = NULL; /* what the step before read */
     for (uint32_t i = 0; i < spec->n_steps; i++) {
         const struct linear *linear = &rows->head->linear[i];
         const struct norm *norm = &rows->head->norm[i];
-        const struct epilogue epilogue = {.activation = spec->steps[i].activation};
+        const struct epilogue epilogue = {.activation = spec->steps[i].activation,
+                                          .residual = spec->steps[i].residual ? before : NULL};
         float *out = i + 1 == spec->n_steps ? y : i % 2 ? model->step.head_b : model->step.head_a;
         model->device->linear(lane, model->step.scratch, linear, x, linear->in, out, linear->out, n,
                               &epilogue);
         if (norm->weight)
             model->device->norm(lane, norm, out, out, n);
+        before = x;
         x = out;
     }
 }

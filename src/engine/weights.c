@@ -409,10 +409,13 @@ static enum status load_step(struct loader *l, const struct head_spec *head, str
 
 static enum status load_head(struct loader *l, const struct head_spec *head, struct head *to,
                              struct error *err) {
-    uint32_t in = stack_out_size(arch_last(&l->model->arch));
+    const uint32_t hidden = stack_out_size(arch_last(&l->model->arch));
+    uint32_t in = hidden;
     for (uint32_t i = 0; i < head->n_steps; i++) {
         if (load_step(l, head, to, i, in, err) != STATUS_OK)
             return STATUS_ERROR;
+        ASSERT(!head->steps[i].residual ||
+               (i > 0 && head->steps[i].outputs == (i > 1 ? head->steps[i - 2].outputs : hidden)));
         in = head->steps[i].outputs;
     }
     return STATUS_OK;

@@ -1,7 +1,7 @@
 /* Four descriptions that between them use every word of struct arch: an encoder (post-norm, types,
- * a head of two steps), a decoder (pre-norm, gated, fewer key-value heads, fused and transposed),
- * an encoder with a decoder, and a decoder whose layers have experts but for one. Odd sizes
- * throughout. */
+ * a head of three steps with a residual), a decoder (pre-norm, gated, fewer key-value heads, fused
+ * and transposed), an encoder with a decoder, and a decoder whose layers have experts but for one.
+ * Odd sizes throughout. */
 #ifndef BRISK_TESTS_ARCHES_H
 #define BRISK_TESTS_ARCHES_H
 
@@ -61,11 +61,9 @@ static const struct arch encoder_arch = {
                 .norm_eps = 1e-12f,
                 .activation = ACTIVATION_GELU}},
     .head = {.kind = HEAD_LM,
-             .n_steps = 2,
-             .steps = {{.linear = "dense",
-                        .outputs = 40,
-                        .activation = ACTIVATION_GELU,
-                        .norm = "dense_norm"},
+             .n_steps = 3,
+             .steps = {{.linear = "inner", .outputs = 52, .activation = ACTIVATION_GELU},
+                       {.linear = "dense", .outputs = 40, .residual = true, .norm = "dense_norm"},
                        {.tied = true, .bias = "decoder_bias", .outputs = 97}},
              .outputs = 97},
 };

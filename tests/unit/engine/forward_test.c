@@ -142,6 +142,52 @@ static void rows_answer_as_among_all(void **state) {
     for_all(2, check_rows);
 }
 
+/* All texts in one pass through encoder_arch with this head. */
+static struct model *run_head(const struct head_spec *head, struct team *team, struct outputs *o) {
+    struct arch arch = encoder_arch;
+    arch.head = *head;
+    struct model *model = tiny_model(&arch, team, PRECISION_FP32);
+    outputs_init(o, model);
+    run_batch(model, o);
+    return model;
+}
+
+/* What the step before read is added: hidden states by the second step, by the third what the first
+ * one gives. */
+static void a_residual_is_what_the_step_before_read(void **state) {
+    static const struct head_step steps[] = {
+        {.linear = "a", .outputs = 33, .activation = ACTIVATION_TANH},
+        {.linear = "b", .outputs = 21, .activation = ACTIVATION_GELU},
+        {.linear = "c", .outputs = 33}};
+    static const struct head_step to_hidden = {.linear = "d", .outputs = 40};
+    static const struct head_spec heads[] = {
+        {.kind = HEAD_TOKEN, .n_steps = 2, .steps = {steps[0], to_hidden}, .outputs = 40},
+        {.kind = HEAD_TOKEN, .n_steps = 3, .steps = {steps[0], steps[1], steps[2]}, .outputs = 33}};
+    static const struct head_spec first = {
+        .kind = HEAD_TOKEN, .n_steps = 1, .steps = {steps[0]}, .outputs = 33};
+    struct team *team = tiny_team(2);
+    struct outputs read, without, with;
+    struct model *of_first = run_head(&first, team, &read);
+    for (size_t h = 0; h < ARRAY_LEN(heads); h++) {
+        struct head_spec head = heads[h];
+        struct model *plain = run_head(&head, team, &without);
+        head.steps[head.n_steps - 1].residual = true;
+        struct model *model = run_head(&head, team, &with);
+        for (uint32_t t = 0; t < RUN_TEXTS; t++) {
+            const float *added = h == 0 ? read.hidden[t] : read.logits[t];
+            for (size_t i = 0; i < (size_t)run_length(model, t) * head.outputs; i++)
+                assert_float_equal(with.logits[t][i], without.logits[t][i] + added[i], 1e-5);
+        }
+        outputs_deinit(&without);
+        outputs_deinit(&with);
+        model_destroy(plain);
+        model_destroy(model);
+    }
+    outputs_deinit(&read);
+    model_destroy(of_first);
+    team_destroy(team);
+}
+
 /* Texts with kept keys and without in one pass. */
 static void kept_and_passing_texts_share_a_pass(void **state) {
     struct team *team = tiny_team(2);
@@ -255,6 +301,7 @@ int main(void) {
         cmocka_unit_test(lanes_change_nothing),
         cmocka_unit_test(kept_keys_answer_as_the_whole_text),
         cmocka_unit_test(rows_answer_as_among_all),
+        cmocka_unit_test(a_residual_is_what_the_step_before_read),
         cmocka_unit_test(kept_and_passing_texts_share_a_pass),
         cmocka_unit_test(any_number_of_segments_runs),
         cmocka_unit_test(a_decode_step_allocates_nothing),

@@ -118,10 +118,10 @@ static void passes_go_on_while_weights_move(void **state) {
 static void what_is_packed_otherwise_is_another_file(void **state) {
     struct arch other[4] = {encoder_arch, encoder_arch, encoder_arch, encoder_arch};
     other[0].stacks[0].layers = 2;
-    other[1].head.steps[1].tied = false;
-    other[1].head.steps[1].linear = "enc.tokens"; /* the same weights, found otherwise */
+    other[1].head.steps[2].tied = false;
+    other[1].head.steps[2].linear = "enc.tokens"; /* the same weights, found otherwise */
     other[2].head.n_steps = 1;
-    other[2].head.outputs = 40;
+    other[2].head.outputs = 52;
     other[3].stacks[0].flags &= ~STACK_EMBED_NORM;
     struct model *model = load(&encoder_arch, PRECISION_FP32);
     model_settle(model, &never);
