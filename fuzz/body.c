@@ -58,6 +58,7 @@ static bool fit_model(const struct task *task, uint8_t variant) {
             .decoder_start = 2,
             .bos = variant & 2 ? 2 : -1,
             .eos = 3,
+            .question_end = variant & 16 ? 3 : -1,
         };
         arch.stacks[1] = arch.stacks[0];
         model.sentence = (struct sentence_modules){.present = variant & 4,

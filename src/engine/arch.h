@@ -239,6 +239,10 @@ struct arch {
     enum input_shift shifts_input;
     int32_t decoder_start;       /* decoder_start_token_id, -1: none */
     int32_t bos, eos, pad, mask; /* of config.json, -1: none; mask: where something asks for it */
+    /* HEAD_SPAN: what lies before the first such token, and it, is the question, in which nothing
+     * but the first token is an answer; a token's type says whether it is behind, where the
+     * tokenizer gives none. -1: the model does not look (BigBird). */
+    int32_t question_end;
 };
 
 static inline bool stack_has(const struct stack_spec *spec, enum stack_flag flag) {

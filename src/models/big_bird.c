@@ -42,12 +42,27 @@ static void sequence_head(struct arch *arch, struct config *c) {
     head_of_dense_classes(arch, c, arch->stacks[0].activation);
 }
 
+/* A feed-forward as the layers have it, then the spans. Of a text "[CLS] question [SEP] context
+ * [SEP]" the class looks for the end of the question itself. */
+static void span_head(struct arch *arch, struct config *c) {
+    const struct stack_spec *stack = &arch->stacks[0];
+    head_begin(arch, HEAD_SPAN, ROWS_ALL);
+    head_add(arch, "qa_classifier.intermediate.dense", stack->intermediate_size)->activation =
+        stack->activation;
+    struct head_step *out = head_add(arch, "qa_classifier.output.dense", stack->hidden_size);
+    out->residual = true;
+    out->norm = "qa_classifier.output.LayerNorm";
+    head_add(arch, "qa_classifier.qa_outputs", 2);
+    arch->question_end = config_token(c, "sep_token_id", 66);
+}
+
 static const struct head_row heads[] = {
     {"Model", NULL},
     {"ForMaskedLM", head_of_bert_masks},
     {"ForPreTraining", head_of_bert_masks},
     {"ForSequenceClassification", sequence_head},
     {"ForTokenClassification", head_of_tokens},
+    {"ForQuestionAnswering", span_head},
     {0},
 };
 

@@ -135,8 +135,13 @@ enum status models_describe(struct arch *out, struct repository *repository, str
     if (!head)
         return unknown_class(family, type, class, err);
     struct config config = {.json = repository->config, .err = err};
-    struct arch arch = {
-        .family = family->name, .decoder_start = -1, .bos = -1, .eos = -1, .pad = -1, .mask = -1};
+    struct arch arch = {.family = family->name,
+                        .decoder_start = -1,
+                        .bos = -1,
+                        .eos = -1,
+                        .pad = -1,
+                        .mask = -1,
+                        .question_end = -1};
     family->describe(&arch, &config, head->suffix);
     if (head->fill && !config.failed)
         head->fill(&arch, &config);

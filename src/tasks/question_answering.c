@@ -106,6 +106,37 @@ static enum status question_answering_supports(const struct task_model *model, s
     return needs_head(model, HEAD_SPAN, "question-answering", "question answering head", err);
 }
 
+/* ---- where the model looks for the question's end itself ---- */
+
+#define MASKED 1e6f /* taken off the scores of the question's tokens */
+
+/* Tokens of the question, with those around it: as far as the token that ends it, or the first
+ * alone. 0: the model does not look. */
+static size_t question_tokens(const struct part *part, const struct encoding *encoding) {
+    const int32_t end = part->job->model->arch->question_end;
+    for (size_t i = 0; end >= 0 && i < encoding->n; i++) {
+        if (encoding->ids[i] == end) {
+            return i + 1;
+        }
+    }
+    return end >= 0;
+}
+
+/* Types that the model makes where the tokenizer gives none: 1 behind the question. */
+static const int32_t *own_types(const struct part *part, const struct encoding *encoding) {
+    const struct task_model *model = part->job->model;
+    const size_t question = question_tokens(part, encoding);
+    if (question == 0 || tokenizer_gives_types(model->tokenizer) ||
+        model->arch->stacks[ARCH_TEXT_STACK].token_types < 2) {
+        return NULL;
+    }
+    int32_t *types = arena_zalloc(&part->job->arena, encoding->n, sizeof(*types));
+    for (size_t i = question; i < encoding->n; i++) {
+        types[i] = 1;
+    }
+    return types;
+}
+
 /* ---- input ---- */
 
 static enum status read_field(struct part *part, const char *name, struct text *out,
@@ -226,6 +257,8 @@ static enum status question_answering_begin(struct part *part, struct error *err
         }
         if (status == STATUS_OK) {
             struct item *item = part_item(part, encoding);
+            const int32_t *types = own_types(part, encoding);
+            item->types = types ? types : item->types;
             state->windows[i] = (struct window){encoding, item};
             status = part_want(part, item, NULL, item->n, false, true, err);
         }
@@ -253,10 +286,12 @@ static uint8_t *allowed_tokens(const struct part *part, const struct encoding *e
 /* Probabilities of column `side` (0 start, 1 end) of logits [n, 2]. */
 static float *probabilities(const struct part *part, const struct window *window,
                             const uint8_t *allowed, size_t side) {
-    const size_t n = window->encoding->n;
+    const size_t n = window->encoding->n, question = question_tokens(part, window->encoding);
     float *probs = arena_alloc(&part->job->arena, n * sizeof(*probs));
     for (size_t i = 0; i < n; i++) {
-        probs[i] = allowed[i] ? window->item->logits[2 * i + side] : -10000;
+        const float score = window->item->logits[2 * i + side];
+        const float mask = i > 0 && i < question ? MASKED : 0;
+        probs[i] = allowed[i] ? score - mask : -10000;
     }
     ops_softmax(probs, n);
     return probs;

@@ -9,7 +9,7 @@ import transformers as hf
 import cases
 import pieces
 import vocabulary
-from encoders import byte_bpe, rows_of, wordpiece
+from encoders import byte_bpe, rows_of, some, wordpiece
 from heads import NLI, Head, labels
 
 SMALL = {"vocab_size": 401, "hidden_size": 24, "intermediate_size": 44, "num_hidden_layers": 2,
@@ -55,6 +55,15 @@ def longformer_heads():
                        byte_bpe)
 
 
+def big_bird_tokenizer():
+    """Hands no token types to the model. <pad> 3, [CLS] 4, [SEP] 5, [MASK] 6."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "spiece.model"
+        path.write_bytes(pieces.train(vocabulary.CORPUS.read_text(encoding="utf-8"), "unigram", 300,
+                                      control_symbols=["<pad>", "[CLS]", "[SEP]", "[MASK]"]))
+        return hf.BigBirdTokenizerFast(vocab_file=str(path), model_max_length=64)
+
+
 def big_bird_heads():
     # Blocks so large that transformers attends to all 64 tokens of a text in full: (5 + 2 * 2) * 8 = 72.
     base = {"attention_type": "block_sparse", "block_size": 8, "num_random_blocks": 2, "rescale_embeddings": True,
@@ -63,6 +72,14 @@ def big_bird_heads():
     # Blocks are left out of texts of 36 tokens on: (5 + 2 * 1) * 5; the last may not be full.
     blocks = base | {"block_size": 5, "num_random_blocks": 1}
     yield from rows_of("big_bird", "BigBird", hf.BigBirdConfig, ("mask", "sequence"), blocks, head="blocks")
+    # The class finds the question's end by sep_token_id, masks the question and makes token types if it is given none.
+    spans = cases.question_answering()
+    yield from rows_of("big_bird", "BigBird", hf.BigBirdConfig, ("span",), base | {"sep_token_id": 3})
+    yield Head("big_bird", "blocks-question-answering", hf.BigBirdForQuestionAnswering,
+               hf.BigBirdConfig(**SMALL | blocks | {"vocab_size": 300, "pad_token_id": 3, "sep_token_id": 5}),
+               big_bird_tokenizer, {"question-answering": some(spans, "object", "unicode", "windows, top_k") + [
+                   ("tokens in the question", {"question": "[CLS] Where [SEP] did [CLS] Sarah live?",
+                                               "context": cases.FIRST}, {"top_k": 9, "align_to_words": False})]})
     yield Head("big_bird", "blocks-feature-extraction", hf.BigBirdModel, hf.BigBirdConfig(**SMALL | blocks),
                wordpiece, {"feature-extraction": cases.feature_extraction()[2:4]})
 

@@ -60,6 +60,8 @@ static const struct {
      "table-question-answering"},
     {OF("tapas") ",\"type_vocab_size\":[3,9]" CLASS("TapasForSequenceClassification") "}", "tapas",
      HEAD_SEQUENCE, ROWS_FIRST, 2, 40, 2, "text-classification"},
+    {OF("big_bird") ",\"intermediate_size\":52" CLASS("BigBirdForQuestionAnswering") "}",
+     "big_bird", HEAD_SPAN, ROWS_ALL, 3, 52, 2, "question-answering"},
     {XLM(CLASS("XLMWithLMHeadModel") "}"), "xlm", HEAD_LM, ROWS_ALL, 1, 97, 97, "fill-mask"},
     {XLNET(CLASS("XLNetLMHeadModel") "}"), "xlnet", HEAD_NONE, ROWS_ALL, 0, 0, 0,
      "feature-extraction"},
@@ -263,6 +265,11 @@ static void keys_become_words(void **state) {
     repo_close(&repo);
     repo_describe(&repo, OF("big_bird") ",\"block_size\":6,\"num_random_blocks\":2}", &arch);
     assert_non_null(arch.stacks[0].hook.table);
+    assert_int_equal(arch.question_end, -1);
+    repo_close(&repo);
+    repo_describe(&repo, OF("big_bird") CLASS("BigBirdForQuestionAnswering") "}", &arch);
+    assert_int_equal(arch.question_end, 66);
+    assert_true(arch.head.steps[1].residual && !arch.head.steps[2].residual);
     repo_close(&repo);
     repo_describe(&repo, OF("deberta") ",\"position_biased_input\":false}", &arch);
     assert_int_equal(arch.stacks[0].max_positions, 2048);

@@ -60,6 +60,7 @@ static inline void fake_init(struct fake *fake, const char *folder, enum head_ki
         .bos = -1,
         .eos = -1,
         .pad = -1,
+        .question_end = -1,
     };
     fake->model = (struct task_model){
         .id = "org/fake",

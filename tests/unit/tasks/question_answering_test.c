@@ -189,6 +189,45 @@ static void very_many_answers_are_refused(void **state) {
     fake_deinit(&fake);
 }
 
+static size_t question_length;
+
+/* Types are 1 behind the question, and all tokens before are as good an answer. */
+static void check_types(const struct fake *fake, const struct item *item, uint32_t index,
+                        uint32_t row, float *out, size_t n) {
+    if (fake->arch.stacks[0].token_types < 2 || fake->arch.question_end < 0) {
+        assert_null(item->types);
+    } else {
+        assert_int_equal(item->types[row], row >= question_length);
+    }
+    out[0] = out[1] = row == 1 ? 20 : 10;
+}
+
+/* The first token after [CLS] that ends a question, in a tokenizer that gives no types. */
+static void a_model_may_look_for_the_end_of_the_question(void **state) {
+    static const struct {
+        const char *end; /* NULL: the model does not look */
+        size_t length;
+        uint32_t token_types;
+    } rows[] = {{NULL, 0, 2}, {"[SEP]", 4, 2}, {"[SEP]", 4, 1}, {"[MASK]", 1, 2}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fake fake;
+        fake_init(&fake, "tests/golden/tokenizer/class-big-bird", HEAD_SPAN, 2, "{}");
+        fake.fill = check_types;
+        fake.arch.stacks[0].token_types = rows[i].token_types;
+        if (rows[i].end) {
+            fake.arch.question_end =
+                tokenizer_find(fake.tokenizer, rows[i].end, strlen(rows[i].end));
+            assert_true(fake.arch.question_end >= 0);
+        }
+        question_length = rows[i].length;
+        /* [CLS] [CLS] fox [SEP] …: the second, which the pipeline does not mask, is likeliest. */
+        const struct json *answer = run(&fake, ASK("[CLS]fox[SEP]", "the fox", ""));
+        const bool masked = rows[i].length > 1;
+        assert_true((json_get_number(answer, "score", 0) < 0.3) == masked);
+        fake_deinit(&fake);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_inputs_are_named),
@@ -198,6 +237,7 @@ int main(void) {
         cmocka_unit_test(impossible_answers_are_empty),
         cmocka_unit_test(long_contexts_are_read_in_windows),
         cmocka_unit_test(many_answers_are_ordered),
+        cmocka_unit_test(a_model_may_look_for_the_end_of_the_question),
         cmocka_unit_test(very_many_answers_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
