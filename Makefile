@@ -57,7 +57,7 @@ uniq    = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1))
 suffix_isa = $(strip $(if $(filter %_avx512_vnni,$(1)),avx512_vnni,$(if $(filter %_avx512,$(1)),avx512,$(if \
               $(filter %_avx2,$(1)),avx2))))
 
-.PHONY: all release debug asan tsan run test test-unit test-golden test-http test-mixed test-tsan \
+.PHONY: all release debug asan tsan run test test-unit test-golden test-http test-mixed test-tsan test-threads \
         test-diff test-clients check format fuzz bench quality clean install help compile_commands.json
 .SECONDARY:
 
@@ -92,7 +92,8 @@ $(BUILD)/obj/%.o: src/%.c
 
 # ---- unit tests: tests/unit/<room>/<file>_test.c is one program linked with its room only -----
 TEST_SOURCES := $(sort $(wildcard tests/unit/$(if $(M),$(M),*)/*_test.c))
-TESTS        := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(TEST_SOURCES))
+test_programs = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(1))
+TESTS        := $(call test_programs,$(TEST_SOURCES))
 
 define ROOM_TESTS
 $(BUILD)/tests/$(1)/%: tests/unit/$(1)/%.c $(foreach r,$(call uniq,$(call closure,$(1))),$(BUILD)/lib$(r).a)
@@ -119,12 +120,14 @@ test-http: $(BUILD)/brisk
 test-mixed: $(BUILD)/brisk
 	@python3 tests/mixed.py $(BUILD)/brisk
 
+# ThreadSanitizer: the rooms that work in threads, and what starts threads in the others' tests.
 test-tsan:
-	@$(MAKE) --no-print-directory CONFIG=tsan test-unit M=base
-	@$(MAKE) --no-print-directory CONFIG=tsan test-unit M=ops
-	@$(MAKE) --no-print-directory CONFIG=tsan test-unit M=tokenizer
-	@$(MAKE) --no-print-directory CONFIG=tsan test-unit M=runtime
+	@$(MAKE) --no-print-directory CONFIG=tsan test-threads
 	@$(MAKE) --no-print-directory CONFIG=tsan test-http
+
+test-threads: $(call test_programs,$(sort $(wildcard tests/unit/base/*_test.c tests/unit/ops/*_test.c \
+              tests/unit/runtime/*_test.c) $(shell grep -lE 'thread_start|team_' tests/unit/*/*_test.c)))
+	@tools/run-tests $^
 
 run: ; @script/server
 test: ; @script/test
