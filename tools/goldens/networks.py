@@ -86,7 +86,8 @@ def load(auto, folder):
     if kind in OWN_POSITIONS:
         model.register_forward_pre_hook(without_positions, with_kwargs=True)
     if kind in NARROW_MASKS:
-        sides = [model.get_encoder(), model.get_decoder()] if model.config.is_encoder_decoder else [model]
+        base = model.base_model
+        sides = [base.get_encoder(), base.get_decoder()] if model.config.is_encoder_decoder else [model]
         for side in sides:
             side.register_forward_pre_hook(lambda *_: torch.set_default_dtype(torch.float64))
             side.register_forward_hook(lambda *_: torch.set_default_dtype(torch.float32))
