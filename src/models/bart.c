@@ -20,21 +20,12 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
     arch_of_seq2seq(arch, c, &traits, suffix);
 }
 
-static const struct head_row heads[] = {
-    {"Model", NULL},
-    {"ForConditionalGeneration", head_of_seq2seq},
-    {"ForCausalLM", head_of_seq2seq},
-    {"ForSequenceClassification", head_of_last_eos},
-    {"ForQuestionAnswering", head_of_spans},
-    {0},
-};
-
 static const struct family_type types[] = {{"bart", "Bart"}, {0}};
 
 const struct family family_bart = {
     .name = "bart",
     .types = types,
-    .heads = heads,
+    .heads = bart_heads,
     .base = "ForConditionalGeneration",
     .labels = 3,
     .describe = describe,

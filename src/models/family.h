@@ -218,6 +218,8 @@ void head_of_seq2seq(struct arch *arch, struct config *config);
 void head_of_last_eos(struct arch *arch, struct config *config);
 /* Model, ForConditionalGeneration, ForCausalLM: of most such families all there are. */
 extern const struct head_row seq2seq_heads[];
+/* These and the classifiers: BART's and mBART's. */
+extern const struct head_row bart_heads[];
 
 /* ---- families ---- */
 struct family_type {

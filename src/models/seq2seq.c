@@ -107,3 +107,12 @@ const struct head_row seq2seq_heads[] = {
     {"ForCausalLM", head_of_seq2seq},
     {0},
 };
+
+const struct head_row bart_heads[] = {
+    {"Model", NULL},
+    {"ForConditionalGeneration", head_of_seq2seq},
+    {"ForCausalLM", head_of_seq2seq},
+    {"ForSequenceClassification", head_of_last_eos},
+    {"ForQuestionAnswering", head_of_spans},
+    {0},
+};
