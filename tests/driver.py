@@ -162,12 +162,22 @@ class Server:
     def output(self):
         return "".join(self.lines)[-6000:]
 
+    def stop(self):
+        """Ends it with SIGTERM; AssertionError with what it said when it ends otherwise than with 0, which
+        is also how sanitizers tell of a race or a leak."""
+        self.terminate()
+        code = self.wait()
+        self.reader.join()
+        if code != 0:
+            raise AssertionError(f"the server ended with {code}: {self.output()}")
+
     def __enter__(self):
         return self
 
     def __exit__(self, kind, value, trace):
-        if self.process.poll() is None:
-            self.terminate()
-            self.wait()
-        self.reader.join()
-        self.process.stdout.close()
+        try:
+            if self.process.poll() is None:
+                self.stop()
+        finally:
+            self.reader.join()
+            self.process.stdout.close()

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/banned.h"
@@ -472,7 +473,7 @@ void server_stop(struct server *server, double patience_s) {
     brisk_drain(server->brisk, 0); /* nothing new from here on, also not on kept connections */
     const int fd = MHD_quiesce_daemon(server->daemon);
     if (fd >= 0)
-        close(fd);
+        (void)shutdown(fd, SHUT_RDWR); /* refuses from here on; its threads may hold it still */
     brisk_drain(server->brisk, patience_s);
     watch_cancel_all(server->watch);
     lock_take(&server->lock);
@@ -484,5 +485,7 @@ void server_stop(struct server *server, double patience_s) {
         condition_wait_until(&server->quiet, &server->lock, until);
     lock_drop(&server->lock);
     MHD_stop_daemon(server->daemon);
+    if (fd >= 0)
+        close(fd);
     server_free(server);
 }

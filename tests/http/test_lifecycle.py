@@ -50,8 +50,7 @@ def cold_model_is_held_and_loaded_once(context):
         equal([getattr(r, "status", r) for r in results], [200] * 16, "answers")
         equal(server.metrics()["brisk_model_loads_total"], 1, "loads")
         equal(server.client().call("GET", f"/status/{WRITER}").json["state"], "Loaded", "after")
-        server.terminate()
-        equal(server.wait(), 0, f"exit code ({server.output()})")
+        server.stop()
 
 
 @test
@@ -60,8 +59,7 @@ def stops_at_once_when_idle(context):
         kept = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
         server.client().run(WRITER, "a", {"max_new_tokens": 2})
         began = time.monotonic()
-        server.terminate()
-        equal(server.wait(), 0, f"exit code ({server.output()})")
+        server.stop()
         true(time.monotonic() - began < 8 * server.slow, f"took {time.monotonic() - began:.1f} s")
         for sock in kept:
             sock.close()
@@ -154,5 +152,4 @@ def little_memory_evicts(context):
                 answer = client.run(model, "A film.", headers={"x-use-cache": "false"})
                 true(answer.status in (200, 503), f"{model}: {answer!r}")
         true(server.metrics()["brisk_models_bytes"] <= 16 << 20, "over the limit")
-        server.terminate()
-        equal(server.wait(), 0, "exit code")
+        server.stop()

@@ -24,8 +24,7 @@ def answer_of(context, *options):
             done = ("brisk_packed_stored_total", "brisk_packed_hits_total")
             true(server.wait_for(lambda: any(server.metrics()[name] for name in done)), "neither stored nor found")
         metrics = server.metrics()
-        server.terminate()
-        equal(server.wait(), 0, "exit code")
+        server.stop()
         return answer.json, metrics, server.output()
 
 
