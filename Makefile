@@ -36,13 +36,25 @@ endif
 ISA_avx2        := -mavx2 -mfma -mf16c -mbmi2
 ISA_avx512      := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c -mbmi2
 ISA_avx512_vnni := $(ISA_avx512) -mavx512vnni
+ISA_neon        := -march=armv8-a
+ISA_neon_dot    := -march=armv8.2-a+dotprod
+ISA_neon_i8mm   := -march=armv8.2-a+dotprod+i8mm
+
+# Sources for another processor than the compiler's target are left out.
+TARGET        := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+ISAS_x86_64   := avx2 avx512 avx512_vnni
+ISAS_aarch64  := neon neon_dot neon_i8mm
+ISAS          := $(ISAS_$(TARGET))
+# ARM's plain char has no sign by itself.
+STD           += $(if $(filter aarch64,$(TARGET)),-fsigned-char)
+FOREIGN       := $(addprefix %_,$(addsuffix .c,$(filter-out $(ISAS),$(ISAS_x86_64) $(ISAS_aarch64))))
 
 CPPFLAGS := -Isrc -Iinclude $(shell pkg-config --cflags $(PACKAGES))
 CFLAGS   := $(STD) $(WARN) $(CONFIG_$(CONFIG)) -pthread
 LDLIBS   := $(shell pkg-config --libs $(PACKAGES)) -pthread -lm
 
 # ---- objects and rooms ---------------------------------------------------------------------
-sources_of = $(sort $(wildcard src/$(1)/*.c src/$(1)/*/*.c))
+sources_of = $(sort $(filter-out $(FOREIGN),$(wildcard src/$(1)/*.c src/$(1)/*/*.c)))
 objects_of = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(call sources_of,$(1)))
 SOURCES   := $(foreach m,$(MODULES),$(call sources_of,$(m)))
 OBJECTS   := $(foreach m,$(MODULES),$(call objects_of,$(m)))
@@ -53,9 +65,8 @@ MAIN      := $(BUILD)/obj/cli/main.o
 closure = $(1) $(foreach u,$($(1)_uses),$(call closure,$(u)))
 uniq    = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1)),$(1))))
 
-# The instruction set is the longest suffix of the file name that has flags of its own.
-suffix_isa = $(strip $(if $(filter %_avx512_vnni,$(1)),avx512_vnni,$(if $(filter %_avx512,$(1)),avx512,$(if \
-              $(filter %_avx2,$(1)),avx2))))
+# The instruction set is the suffix of the file name that has flags of its own.
+suffix_isa = $(strip $(foreach isa,$(ISAS),$(if $(filter %_$(isa),$(1)),$(isa))))
 
 .PHONY: all release debug asan tsan run test test-unit test-golden test-http test-mixed test-tsan test-threads \
         test-diff test-clients check format fuzz bench quality clean install help compile_commands.json

@@ -290,22 +290,22 @@ static void bench_attend(void (*f)(const struct attend *)) {
 }
 
 #define FAMILY(family, result, arguments)
-#define KERNEL(family, isa, needs, tolerance)                                                      \
+#define VARIANT(family, isa, needs, tolerance)                                                      \
     static void run_##family##_##isa(void) {                                                       \
         CALL_##family(family##_##isa);                                                             \
     }
 #include "kernels/kernels.inc"
-#undef KERNEL
+#undef VARIANT
 
 static void bench_rows(void) {
-#define KERNEL(family, isa, needs, tolerance)                                                      \
+#define VARIANT(family, isa, needs, tolerance)                                                      \
     if (((needs) & ~cpu_features()) == 0 && strncmp(#family, "gemm", 4) != 0) {                    \
         const double seconds = smallest(run_##family##_##isa, 2000);                               \
         printf("%-12s %-7s %8.3f us, %6.2f FMA-times a number\n", #family, #isa, seconds * 1e6,    \
                seconds / ROW * limit_flops / 2);                                                   \
     }
 #include "kernels/kernels.inc"
-#undef KERNEL
+#undef VARIANT
 #undef FAMILY
     for (attend_rows = 1; attend_rows <= KERNEL_TILE_ROWS; attend_rows += 5) {
         const double flops = 4.0 * attend_rows * 128 * 64;

@@ -1,6 +1,7 @@
-/* Which kernels this machine runs: processor features by cpuid, the table picked from kernels.inc.
+/* Which kernels this machine runs: processor features by cpuid, or as the
+ * system names them on ARM; the table picked from kernels.inc.
  *
- * No kernel is here. BRISK_ISA=scalar|avx2 in the environment limits the choice, for tests and for
+ * No kernel is here. BRISK_ISA=scalar|avx2|neon|… in the environment limits the choice, for tests and for
  * finding out whether a kernel is at fault. */
 #include "kernels/kernels.h"
 
@@ -10,6 +11,9 @@ static const struct isa {
 } ISAS[] = {
     {"scalar", CPU_ANY},
     {"avx2", CPU_AVX2},
+    {"neon", CPU_NEON},
+    {"neon_dot", CPU_NEON | CPU_NEON_DOT},
+    {"neon_i8mm", CPU_NEON | CPU_NEON_DOT | CPU_NEON_I8MM},
 };
 
 #if defined(__x86_64__)
@@ -34,6 +38,15 @@ uint32_t cpu_features(void) {
     }
     return fma && f16c && (b & bit_AVX2) && (b & bit_BMI2) ? CPU_AVX2 : CPU_ANY;
 }
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+
+uint32_t cpu_features(void) {
+    const unsigned long first = getauxval(AT_HWCAP), second = getauxval(AT_HWCAP2);
+    return (first & HWCAP_ASIMD ? CPU_NEON : CPU_ANY) |
+           (first & HWCAP_ASIMDDP ? CPU_NEON_DOT : CPU_ANY) |
+           (second & HWCAP2_I8MM ? CPU_NEON_I8MM : CPU_ANY);
+}
 #else
 uint32_t cpu_features(void) {
     return CPU_ANY;
@@ -42,13 +55,13 @@ uint32_t cpu_features(void) {
 
 void kernels_pick(struct kernels *out, uint32_t features) {
 #define FAMILY(family, result, arguments)
-#define KERNEL(family, isa, needs, tolerance)                                                      \
+#define VARIANT(family, isa, needs, tolerance)                                                     \
     if (((needs) & ~features) == 0) {                                                              \
         out->family = family##_##isa;                                                              \
     }
 #include "kernels/kernels.inc"
 #undef FAMILY
-#undef KERNEL
+#undef VARIANT
     out->isa = ISAS[0].name;
     for (size_t i = 0; i < ARRAY_LEN(ISAS); i++) {
         if ((ISAS[i].features & ~features) == 0) {

@@ -74,33 +74,55 @@ struct row_outliers {
     struct outlier at[OUTLIERS_MAX];
 };
 
+/* A row of kernels.inc is VARIANT(family, isa, needs, tolerance), or nothing where the compiler's
+ * target cannot have the instruction set. */
+#define KERNEL(family, isa, needs, tolerance) KERNEL_##isa(family, isa, needs, tolerance)
+#define KERNEL_scalar                         VARIANT
+#if defined(__x86_64__)
+#define KERNEL_avx2 VARIANT
+#else
+#define KERNEL_avx2(family, isa, needs, tolerance)
+#endif
+#if defined(__aarch64__)
+#define KERNEL_neon      VARIANT
+#define KERNEL_neon_dot  VARIANT
+#define KERNEL_neon_i8mm VARIANT
+#else
+#define KERNEL_neon(family, isa, needs, tolerance)
+#define KERNEL_neon_dot(family, isa, needs, tolerance)
+#define KERNEL_neon_i8mm(family, isa, needs, tolerance)
+#endif
+
 /* One pointer a family: the table that ops calls. */
 struct kernels {
     const char *isa; /* the best set in use */
 #define FAMILY(family, result, arguments) result(*family) arguments;
-#define KERNEL(family, isa, needs, tolerance)
+#define VARIANT(family, isa, needs, tolerance)
 #include "kernels/kernels.inc"
 #undef FAMILY
-#undef KERNEL
+#undef VARIANT
 };
 
 #define FAMILY(family, result, arguments)
-#define KERNEL(family, isa, needs, tolerance)                                                      \
+#define VARIANT(family, isa, needs, tolerance)                                                     \
     extern __typeof__(*((struct kernels *)0)->family) family##_##isa;
 #include "kernels/kernels.inc"
 #undef FAMILY
-#undef KERNEL
+#undef VARIANT
 
 /* What a kernel may need of the processor, bits. */
 enum cpu_feature {
     CPU_ANY = 0,
     CPU_AVX2 = 1, /* AVX2, FMA and F16C, and the system saves the wide registers */
+    CPU_NEON = 1 << 16,
+    CPU_NEON_DOT = 1 << 17,  /* sdot */
+    CPU_NEON_I8MM = 1 << 18, /* smmla */
 };
 
 uint32_t cpu_features(void);
 /* The last row of kernels.inc whose needs are met, for every family. */
 void kernels_pick(struct kernels *out, uint32_t features);
-/* For this machine, or as BRISK_ISA=scalar|avx2 says; chosen once. */
+/* For this machine, or as BRISK_ISA says, a name of kernels.c; chosen once. */
 const struct kernels *kernels_best(void);
 
 /* Packing, one panel: w is [n <= 16, in] row-major; outputs beyond n become zeros. */

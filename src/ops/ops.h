@@ -169,7 +169,7 @@ struct routing {
 /* One row a operation: OP(name, arguments after lane and scratch). */
 struct device {
     const char *name; /* "cpu" */
-    const char *isa;  /* "avx2", "scalar" */
+    const char *isa;  /* "avx2", "neon_dot", "scalar" */
 
     /* y[r] = norm(x[r]); y may be x. */
     void (*norm)(struct lane *lane, const struct norm *norm, const float *x, float *y,
@@ -245,7 +245,7 @@ struct device {
                   float *weights, uint32_t rows);
 };
 
-/* The CPU, with the best kernels this machine has (BRISK_ISA=scalar|avx2 forces one). */
+/* The CPU, with the best kernels this machine has (BRISK_ISA=scalar|avx2|neon|… forces one). */
 const struct device *device_cpu(void);
 
 /* "gelu", "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "relu", "silu", "swish", "tanh", … as

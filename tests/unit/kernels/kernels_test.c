@@ -592,7 +592,7 @@ static void check_attend(attend_function *f, attend_function *definition, float 
 /* ---- the list ---- */
 
 #define FAMILY(family, result, arguments)
-#define KERNEL(family, isa, needs, tolerance)                                                      \
+#define VARIANT(family, isa, needs, tolerance)                                                      \
     static void family##_##isa##_is_as_defined(void **state) {                                     \
         if (((needs) & ~cpu_features()) != 0) {                                                    \
             skip();                                                                                \
@@ -600,7 +600,7 @@ static void check_attend(attend_function *f, attend_function *definition, float 
         check_##family(family##_##isa, family##_scalar, tolerance);                                \
     }
 #include "kernels/kernels.inc"
-#undef KERNEL
+#undef VARIANT
 
 static void scalar_can_be_forced(void **state) {
     struct kernels k;
@@ -633,9 +633,9 @@ static void packing_keeps_every_weight(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-#define KERNEL(family, isa, needs, tolerance) cmocka_unit_test(family##_##isa##_is_as_defined),
+#define VARIANT(family, isa, needs, tolerance) cmocka_unit_test(family##_##isa##_is_as_defined),
 #include "kernels/kernels.inc"
-#undef KERNEL
+#undef VARIANT
         cmocka_unit_test(scalar_can_be_forced),
         cmocka_unit_test(packing_keeps_every_weight),
     };
