@@ -142,6 +142,9 @@ enum stack_flag {
     /* Positions begin anew where a token's second or third type is not the last one's: the cells
      * of a table (TAPAS). Of a stack that reads whole texts. */
     STACK_POSITIONS_BY_CELL = 1 << 18,
+    /* A text that grows beyond its rope's border is read again from its first token on (Phi-3);
+     * else what was read stays as it was turned. */
+    STACK_REREADS = 1 << 19,
 };
 
 struct stack_spec {
@@ -251,6 +254,11 @@ static inline bool stack_has(const struct stack_spec *spec, enum stack_flag flag
 
 static inline bool arch_has_decoder(const struct arch *arch) {
     return arch->decoder_stack != ARCH_TEXT_STACK;
+}
+
+/* Most tokens of a text that may grow without being read again; 0: any. */
+static inline uint32_t stack_border(const struct stack_spec *spec) {
+    return stack_has(spec, STACK_REREADS) ? spec->ropes[0].border : 0;
 }
 
 /* What generation and the head run on. */

@@ -83,6 +83,8 @@ struct segment {
     uint32_t n;                /* >= 1 */
     struct sequence *sequence; /* of this stack: the tokens are appended to it; NULL: nothing is
                                   kept and the segment is the whole text (positions from 0) */
+    uint32_t length;           /* tokens that the text will have when all that is known of it has
+                                  been read; 0: it ends with this segment */
     struct memory *memory;     /* read by cross-attention; NULL when the stack has none */
     struct memory *remember;   /* not NULL: this stack's output becomes this memory (tokens == n) */
 

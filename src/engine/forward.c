@@ -154,7 +154,8 @@ static void find_angles(struct walk *w) {
     for (uint32_t i = 0; w->spec->positions == POSITIONS_ROTARY && i < ARCH_ROPES; i++) {
         const struct rope *rope = &w->spec->ropes[i];
         if (rope->size > 0)
-            w->device->rope_angles(w->lane, rope, w->step->positions, w->step->angles[i], w->rows);
+            w->device->rope_angles(w->lane, rope, w->step->positions, w->step->lengths,
+                                   w->step->angles[i], w->rows);
     }
 }
 

@@ -101,6 +101,7 @@ struct step {
     uint32_t max_pages;
     uint32_t head_rows;                            /* rows the head runs at once */
     int32_t *tokens, *positions;                   /* [max_rows] */
+    uint32_t *lengths;                             /* [max_rows] tokens of the row's text */
     int32_t *types[ARCH_TYPE_TABLES];              /* [max_rows]; the first is always there */
     struct attention_seq *seqs, *sides, *remember; /* [LIMIT_BATCH_SEQS] */
     struct attention_seq *cross;                   /* [2 * LIMIT_BATCH_SEQS] */

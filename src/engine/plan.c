@@ -58,10 +58,13 @@ static void plan_rows(struct pass *pass, const struct segment *segment, uint32_t
     int32_t *positions = step->positions + pass->rows;
     const bool shared = stack_has(spec, STACK_SHARED_POSITION);
     const uint32_t last = stack_position_rows(spec) - 1;
+    const uint32_t end = past + segment->n, length = segment->length > 0 ? segment->length : end;
+    ASSERT(length >= end);
     for (uint32_t i = 0; i < segment->n; i++) {
         const uint32_t position = past + i + spec->position_offset;
         ASSERT(segment->tokens[i] >= 0 && (uint32_t)segment->tokens[i] < spec->vocab_size);
         positions[i] = (int32_t)(shared && position > last ? last : position);
+        step->lengths[pass->rows + i] = length;
     }
     plan_types(step, pass->rows, spec, segment);
     if (stack_has(spec, STACK_POSITIONS_BY_CELL))
@@ -185,6 +188,7 @@ static void plan_sides(struct pass *pass, const struct segment *segment, uint32_
     for (uint32_t i = 0; i < side.rows; i++) { /* the hook embeds them */
         step->tokens[row + i] = step->types[0][row + i] = 0; /* none has more types */
         step->positions[row + i] = step->positions[text->row];
+        step->lengths[row + i] = step->lengths[text->row];
     }
     if (stack_has(spec, STACK_CROSS)) {
         struct attention_seq cross = step->cross[pass->n_cross - 1];

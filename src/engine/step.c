@@ -106,6 +106,7 @@ static size_t layout(struct step *s, const struct widths *w, char *base) {
     s->logits = carve(base, &used, w->head_rows * w->head_outputs, sizeof *s->logits);
     s->tokens = carve(base, &used, w->rows, sizeof *s->tokens);
     s->positions = carve(base, &used, w->rows, sizeof *s->positions);
+    s->lengths = carve(base, &used, w->rows, sizeof *s->lengths);
     for (uint32_t i = 0; i < w->types; i++)
         s->types[i] = carve(base, &used, w->rows, sizeof *s->types[i]);
     s->wanted = carve(base, &used, w->rows, sizeof *s->wanted);

@@ -1,7 +1,9 @@
 /* The state machine of one generation: feeds the prompt in chunks, then a token a line and pass,
- * until every line is finished. Several sequences of one prompt (num_return_sequences, beams) share
- * the prompt's pass and pages. All buffers are made in generation_create; plan and advance allocate
- * nothing. One thread drives a generation; generation_cancel may come from any. */
+ * until every line is finished. Where the stack reads texts again that have grown beyond a border,
+ * the lines' texts are fed once more, in chunks as the prompt was. Several sequences of one prompt
+ * (num_return_sequences, beams) share the prompt's pass and pages. All buffers are made in
+ * generation_create; plan and advance allocate nothing. One thread drives a generation;
+ * generation_cancel may come from any. */
 #include "generate/parts.h"
 
 #include <math.h>
@@ -93,6 +95,7 @@ static void create_buffers(struct generation *generation, const struct generatio
     generation->encoder_ids =
         arena_copy(arena, has_encoder ? input->encoder_tokens : input->prompt,
                    generation->n_encoder_ids * sizeof(*generation->encoder_ids));
+    generation->live = arena_alloc(arena, generation->n_lines * sizeof(*generation->live));
     generation->seen = arena_zalloc(arena, generation->vocab_size, 1);
     if (config->do_sample) {
         candidates_create(&generation->candidates, arena, generation->vocab_size);
@@ -122,11 +125,12 @@ enum status generation_create(struct generation **out, const struct generation_i
     generation->stack = input->stack;
     generation->vocab_size = arch->head.outputs;
     generation->config = *input->config;
-    generation->n_prompt = input->n_prompt;
+    generation->n_prompt = generation->to_feed = input->n_prompt;
     generation->n_lines = generation->config.num_beams > 1
                               ? generation->config.num_beams
                               : generation->config.num_return_sequences;
     const struct stack_spec *stack = &arch->stacks[input->stack];
+    generation->border = stack_border(stack);
     status = find_lengths(generation, stack->max_positions, err);
     if (status == STATUS_OK) {
         status = check_tokens(generation, input, stack->vocab_size, err);
@@ -179,49 +183,62 @@ static struct segment token_segment(const struct generation *generation, struct 
     };
 }
 
-static uint32_t plan_prompt(struct generation *generation, uint32_t budget,
-                            struct segment *segments) {
-    struct line *line = &generation->lines[0];
-    const uint32_t left = generation->n_prompt - generation->fed;
-    const uint32_t n = left < budget ? left : budget;
-    if (n == 0) {
-        return 0;
-    }
-    const bool last = n == left;
+/* Tokens [fed, fed + n) of what is to be fed. */
+static struct segment chunk_segment(const struct generation *generation, struct line *line,
+                                    uint32_t n) {
+    const bool last = generation->fed + n == generation->to_feed;
     line->row = n - 1;
-    segments[0] = (struct segment){
+    return (struct segment){
         .tokens = line->ids + generation->fed,
         .n = n,
+        .length = generation->to_feed,
         .sequence = line->sequence,
         .memory = generation->memory,
         .rows = &line->row,
         .n_rows = last ? 1 : 0,
         .logits = last ? line->logits : NULL,
     };
-    generation->fed += n;
-    return 1;
 }
 
-uint32_t generation_plan(struct generation *generation, uint32_t budget, struct segment *segments) {
+/* Lines that go on, all with as many tokens; while the prompt is read the first alone. */
+static uint32_t find_live(struct generation *generation) {
     uint32_t n = 0;
-    if (generation->finished) {
-        n = 0;
-    } else if (!generation->prefilled) {
-        n = plan_prompt(generation, budget, segments);
+    if (!generation->prefilled) {
+        generation->live[n++] = &generation->lines[0];
     } else if (generation->config.num_beams > 1) {
         for (uint32_t g = 0; g < generation->n_groups; g++) {
             const struct beams *beams = &generation->groups[g];
             for (uint32_t i = 0; i < beams->n_running && !beams->over; i++) {
-                segments[n++] = token_segment(generation, beams->order[i]);
+                generation->live[n++] = beams->order[i];
             }
         }
     } else {
         for (uint32_t i = 0; i < generation->n_lines; i++) {
             if (generation->lines[i].reason == FINISH_NONE) {
-                segments[n++] = token_segment(generation, &generation->lines[i]);
+                generation->live[n++] = &generation->lines[i];
             }
         }
     }
+    return n;
+}
+
+uint32_t generation_unread(const struct generation *generation) {
+    return generation->to_feed - generation->fed;
+}
+
+uint32_t generation_plan(struct generation *generation, uint32_t budget, struct segment *segments) {
+    if (generation->finished) {
+        return 0;
+    }
+    const uint32_t n = find_live(generation);
+    const uint32_t left = generation_unread(generation);
+    const uint32_t most = budget > n ? budget / n : 1, chunk = left < most ? left : most;
+    for (uint32_t i = 0; i < n; i++) {
+        struct line *line = generation->live[i];
+        segments[i] =
+            left > 0 ? chunk_segment(generation, line, chunk) : token_segment(generation, line);
+    }
+    generation->fed += chunk;
     generation->n_planned = n;
     return n;
 }
@@ -298,6 +315,39 @@ static void spread_prompt(struct generation *generation) {
     generation->prefilled = true;
 }
 
+/* From here on the texts' keys are others: those of what was read are forgotten. */
+static void cross_border(struct generation *generation) {
+    const uint32_t n = find_live(generation), crossed = generation->border + 1;
+    if (generation->border == 0 || generation->live[0]->n != crossed) {
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        ASSERT(generation->live[i]->n == crossed);
+        sequence_truncate(generation->live[i]->sequence, 0);
+    }
+    generation->to_feed = crossed;
+    generation->fed = 0;
+}
+
+/* Every line gets a token from its logits; false: nothing goes on. */
+static bool step_all(struct generation *generation) {
+    const struct generation_config *config = &generation->config;
+    const bool out_of_time =
+        config->max_time_s > 0 && clock_seconds_since(generation->start_ns) > config->max_time_s;
+    if (generation->n_groups > 0) {
+        return !(generation->n_groups > 1 ? groups_step : beams_step)(generation, out_of_time);
+    }
+    bool live = false;
+    for (uint32_t i = 0; i < generation->n_lines; i++) {
+        struct line *line = &generation->lines[i];
+        if (line->reason == FINISH_NONE) {
+            step_line(generation, line, out_of_time);
+            live = live || line->reason == FINISH_NONE;
+        }
+    }
+    return live;
+}
+
 enum status generation_advance(struct generation *generation) {
     if (generation->finished) {
         return STATUS_OK;
@@ -309,29 +359,17 @@ enum status generation_advance(struct generation *generation) {
         return STATUS_AGAIN;
     }
     generation->n_planned = 0;
+    if (generation_unread(generation) > 0) {
+        return STATUS_AGAIN;
+    }
     if (!generation->prefilled) {
-        if (generation->fed < generation->n_prompt) {
-            return STATUS_AGAIN;
-        }
         spread_prompt(generation);
     }
-    const struct generation_config *config = &generation->config;
-    const bool out_of_time =
-        config->max_time_s > 0 && clock_seconds_since(generation->start_ns) > config->max_time_s;
-    if (generation->n_groups > 0) {
-        const bool over =
-            (generation->n_groups > 1 ? groups_step : beams_step)(generation, out_of_time);
-        return over ? finish(generation, FINISH_LENGTH) : STATUS_AGAIN;
+    if (!step_all(generation)) {
+        return finish(generation, FINISH_LENGTH);
     }
-    bool live = false;
-    for (uint32_t i = 0; i < generation->n_lines; i++) {
-        struct line *line = &generation->lines[i];
-        if (line->reason == FINISH_NONE) {
-            step_line(generation, line, out_of_time);
-            live = live || line->reason == FINISH_NONE;
-        }
-    }
-    return live ? STATUS_AGAIN : finish(generation, FINISH_LENGTH);
+    cross_border(generation);
+    return STATUS_AGAIN;
 }
 
 void generation_cancel(struct generation *generation) {

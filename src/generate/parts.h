@@ -142,7 +142,10 @@ struct generation {
     uint32_t n_encoder_ids;
     uint32_t n_lines;
     struct line *lines; /* [n_lines] */
-    uint32_t fed;       /* tokens of the prompt that have been planned */
+    struct line **live; /* [n_lines] scratch of plans */
+    uint32_t border;    /* stack_border() */
+    uint32_t to_feed;   /* n_prompt; after the border: what is read again of each live line */
+    uint32_t fed;       /* tokens of these that have been planned */
     uint32_t n_planned; /* segments of the last plan */
     bool prefilled, finished;
     atomic_bool cancelled; /* set by any thread, read by the one that advances */

@@ -35,7 +35,7 @@ uint32_t config_head_size(struct config *config, const char *heads_key, uint32_t
 /* ---- rope.c: rotary positions ----
  * The stack's positions become rotary: ropes[which] turns the first `size` numbers of a head with
  * frequencies of this base, scaled as `scaling` (an object, or NULL) says. Reads the stack's head
- * size and max_positions. */
+ * size and max_positions, and of longrope its border, where the file names none. */
 void config_rope(struct config *config, struct stack_spec *spec, uint32_t which, double base,
                  uint32_t size, const struct json *scaling);
 /* ropes[0] by the usual keys: rope_theta, rope_scaling, partial_rotary_factor; base and share are

@@ -1,5 +1,6 @@
 /* Phi 3, 3.5 and 4 (Abdin et al. 2024), as transformers' Phi3Model: Llama with fused products,
- * longrope and a window in all layers. longrope's texts are held to the original context. */
+ * longrope and a window in all layers. A text that grows beyond the original context is read again
+ * (Phi3ForCausalLM.prepare_inputs_for_generation). */
 #include "models/modern.h"
 
 #include <string.h>
@@ -25,6 +26,8 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
     spec.window = config_window(c, 0);
     if (spec.window > 0)
         memset(spec.layer_kinds, LAYER_LOCAL, sizeof spec.layer_kinds);
+    spec.flags |= STACK_REREADS;
+    spec.ropes[0].border = 4096; /* where the file names no original_max_position_embeddings */
     config_rope_standard(c, &spec, 10000, 1);
     arch_of_decoder(arch, c, &spec);
     arch_default_tokens(arch, c, 1, 32000, 32000);

@@ -25,6 +25,7 @@ struct rope_config {
     double base;
     uint32_t size; /* numbers that are turned */
     double max_positions;
+    uint32_t original; /* of longrope, where the file does not say it; 0: max_positions */
     struct rope *rope;
 };
 
@@ -85,28 +86,34 @@ static void scale_yarn(struct rope_config *r) {
     r->rope->scale = (float)positive(r->c, s, "attention_factor", attention);
 }
 
-/* Phi-3's factors for texts that fit the original context; config_rope_positions holds texts to
- * it, since longer ones would have other factors from their first token on. */
-static void scale_longrope(struct rope_config *r) {
-    const struct json *factors = json_get(r->scaling, "short_factor");
-    const double original =
-        config_size_or(r->c, "original_max_position_embeddings", 0, LIMIT_POSITIONS);
+/* Each frequency is divided by its factor. */
+static void divide(struct rope_config *r, const char *key, float *frequencies) {
+    const struct json *factors = json_get(r->scaling, key);
     if (!json_is(factors, JSON_ARRAY) || factors->len != r->size / 2) {
-        config_fail(r->c, "rope_scaling: \"short_factor\" must be a list of %u numbers",
-                    r->size / 2);
+        config_fail(r->c, "rope_scaling: \"%s\" must be a list of %u numbers", key, r->size / 2);
         return;
     }
     for (uint32_t i = 0; i < r->size / 2; i++) {
         const struct json *factor = json_at(factors, i);
         if (!json_is(factor, JSON_NUMBER) || !(factor->number > 0))
-            config_fail(r->c, "rope_scaling: \"short_factor\" must be numbers over 0");
+            config_fail(r->c, "rope_scaling: \"%s\" must be numbers over 0", key);
         else
-            r->rope->frequencies[i] /= (float)factor->number;
+            frequencies[i] /= (float)factor->number;
     }
+}
+
+/* Short factors for texts that fit the original context, long ones for the others. */
+static void scale_longrope(struct rope_config *r) {
+    const uint32_t original =
+        config_size_or(r->c, "original_max_position_embeddings", r->original, LIMIT_POSITIONS);
+    memcpy(r->rope->long_frequencies, r->rope->frequencies, sizeof r->rope->frequencies);
+    divide(r, "short_factor", r->rope->frequencies);
+    divide(r, "long_factor", r->rope->long_frequencies);
     const double factor =
         original > 0 ? r->max_positions / original : positive(r->c, r->scaling, "factor", 1);
     const double positions = original > 0 ? original : r->max_positions;
     const double attention = factor <= 1 ? 1 : sqrt(1 + log(factor) / log(positions));
+    r->rope->border = (uint32_t)positions;
     r->rope->scale = (float)positive(r->c, r->scaling, "attention_factor", attention);
 }
 
@@ -140,11 +147,13 @@ void config_rope(struct config *c, struct stack_spec *spec, uint32_t which, doub
     }
     spec->positions = POSITIONS_ROTARY;
     rope->size = size;
+    const uint32_t original = rope->border; /* longrope alone has a border */
+    rope->border = 0;
     for (uint32_t i = 0; i < size / 2; i++)
         rope->frequencies[i] = 1.0f / powf((float)base, (float)(2 * i) / (float)size);
     if (!json_is(scaling, JSON_OBJECT))
         return;
-    struct rope_config r = {c, scaling, base, size, spec->max_positions, rope};
+    struct rope_config r = {c, scaling, base, size, spec->max_positions, original, rope};
     const char *name = scaling_name(scaling);
     for (size_t i = 0; i < ARRAY_LEN(scalings); i++)
         if (strcmp(scalings[i].name, name) == 0) {
@@ -160,10 +169,4 @@ void config_rope_standard(struct config *c, struct stack_spec *spec, double base
     const uint32_t size =
         (uint32_t)(spec->head_size * config_number(c, "partial_rotary_factor", share));
     config_rope(c, spec, 0, config_number(c, "rope_theta", base), size, scaling);
-    const char *name = scaling_name(scaling);
-    const uint32_t original =
-        config_size_or(c, "original_max_position_embeddings", 0, LIMIT_POSITIONS);
-    if ((strcmp(name, "longrope") == 0 || strcmp(name, "su") == 0) && original > 0 &&
-        original < spec->max_positions)
-        spec->max_positions = original;
 }

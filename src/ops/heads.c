@@ -5,15 +5,17 @@
 #include "ops/ops_private.h"
 
 void cpu_rope_angles(struct lane *lane, const struct rope *rope, const int32_t *positions,
-                     float *angles, uint32_t rows) {
+                     const uint32_t *lengths, float *angles, uint32_t rows) {
     const size_t half = rope->size / 2;
     const float scale = rope->scale != 0 ? rope->scale : 1;
     size_t from, to;
     lane_range(lane, rows, 1, &from, &to);
     for (size_t r = from; r < to; r++) {
+        const bool is_long = rope->border > 0 && lengths[r] > rope->border;
+        const float *frequencies = is_long ? rope->long_frequencies : rope->frequencies;
         float *cosines = angles + r * rope->size, *sines = cosines + half;
         for (size_t i = 0; i < half; i++) {
-            const float angle = (float)positions[r] * rope->frequencies[i];
+            const float angle = (float)positions[r] * frequencies[i];
             cosines[i] = cosf(angle) * scale;
             sines[i] = sinf(angle) * scale;
         }

@@ -155,6 +155,10 @@ struct rope {
     bool interleaved; /* pairs (2i, 2i + 1), as GPT-J; else (i, i + size / 2), as Llama */
     float scale;      /* of cosines and sines; 0: 1 */
     float frequencies[ROPE_PAIRS];
+    /* Texts of more than `border` tokens are turned by other frequencies, from their first token on
+     * (longrope, Ding et al. 2024); 0: there are none. */
+    uint32_t border;
+    float long_frequencies[ROPE_PAIRS];
 };
 
 /* Which experts of a feed-forward a row goes to (Shazeer et al. 2017). Scores are the softmax of
@@ -209,9 +213,10 @@ struct device {
                      const float *gate, size_t ldgate, uint32_t rows, uint32_t size);
 
     /* angles[rows, rope->size]: for the position of each row size / 2 cosines, then as many sines,
-     * times scale; in float, as PyTorch computes them. */
+     * times scale; in float, as PyTorch computes them. lengths [rows]: tokens of the row's text,
+     * NULL if the rope has no border. */
     void (*rope_angles)(struct lane *lane, const struct rope *rope, const int32_t *positions,
-                        float *angles, uint32_t rows);
+                        const uint32_t *lengths, float *angles, uint32_t rows);
 
     /* Turns the first `heads` heads of each row of x (stride ldx) in place, by its row of angles.
      */

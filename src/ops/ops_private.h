@@ -64,7 +64,7 @@ void cpu_gather(struct lane *lane, const float *x, size_t ldx, const uint32_t *i
 void cpu_activate(struct lane *lane, enum activation activation, float *x, size_t ldx,
                   const float *gate, size_t ldgate, uint32_t rows, uint32_t size);
 void cpu_rope_angles(struct lane *lane, const struct rope *rope, const int32_t *positions,
-                     float *angles, uint32_t rows);
+                     const uint32_t *lengths, float *angles, uint32_t rows);
 void cpu_rotate(struct lane *lane, const struct rope *rope, const float *angles, float *x,
                 size_t ldx, uint32_t rows, uint32_t heads, uint32_t head_size);
 void cpu_norm_heads(struct lane *lane, const struct norm *norm, float *x, size_t ldx, uint32_t rows,

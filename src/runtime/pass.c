@@ -104,7 +104,6 @@ static enum status begin_generation(struct model_queue *queue, struct work *work
         return STATUS_AGAIN;
     }
     work->width = generation_width(work->generation);
-    work->prompt_left = input.n_prompt;
     work->phase = WORK_GENERATING;
     active_add(queue, work);
     return STATUS_OK;
@@ -188,23 +187,22 @@ static void pass_add(struct pass *pass, struct work *work, uint32_t segments) {
 
 static void plan(struct pass *pass, struct work *work, uint32_t budget) {
     struct segment *segments = &pass->segments[pass->n_segments];
-    const uint32_t n = generation_plan(work->generation, budget, segments);
-    uint32_t rows = 0;
-    for (uint32_t i = 0; i < n; i++)
-        rows += segments[i].n;
-    work->prompt_left = work->prompt_left > rows ? work->prompt_left - rows : 0;
-    pass_add(pass, work, n);
+    pass_add(pass, work, generation_plan(work->generation, budget, segments));
 }
 
 static bool fails(const struct work *work) {
     return work->run->error.code != ERROR_NONE;
 }
 
+static bool reads(const struct work *work) {
+    return generation_unread(work->generation) > 0;
+}
+
 /* Steps of generations whose prompt has been read. ACTIVE_WIDTH sees to it that they always fit,
  * except beside a text that was skipped too often and is about as long as a pass can be. */
 static void gather_steps(struct pass *pass) {
     for (struct work *work = pass->queue->active; work != NULL; work = work->next) {
-        if (work->phase != WORK_GENERATING || work->prompt_left > 0 || fails(work))
+        if (work->phase != WORK_GENERATING || reads(work) || fails(work))
             continue;
         if (room(pass, work->width) < work->width)
             continue;
@@ -214,10 +212,10 @@ static void gather_steps(struct pass *pass) {
     }
 }
 
-/* Prompts of generations, as much of each as there is room for. */
+/* Prompts of generations and texts that are read again, as much of each as there is room for. */
 static void gather_prompts(struct pass *pass) {
     for (struct work *work = pass->queue->active; work != NULL; work = work->next) {
-        if (work->phase != WORK_GENERATING || work->prompt_left == 0 || fails(work))
+        if (work->phase != WORK_GENERATING || !reads(work) || fails(work))
             continue;
         uint32_t budget = room(pass, work->width);
         if (budget == 0 || budget < work->width)

@@ -21,7 +21,6 @@ struct work {
     enum work_phase phase;
     struct generation *generation;
     struct memory *memory;    /* what cross-attention reads, or NULL */
-    uint32_t prompt_left;     /* tokens of the prompt not yet planned */
     uint32_t width;           /* most segments of a step */
     uint32_t skipped;         /* passes that had no room for it */
     struct work *next, *prev; /* among the active ones of the model */

@@ -192,6 +192,25 @@ def text_generation():
     ]
 
 
+def crossing():
+    """Of a model whose positions are others beyond 24 tokens: TINY stays within, FIRST begins beyond, SHORT crosses."""
+    beams = GREEDY | {"num_beams": 3}
+    return [
+        ("within", TINY, GREEDY),
+        ("up to the border", SHORT, {"do_sample": False, "max_length": 25}),
+        ("beyond", FIRST, GREEDY),
+        ("across", SHORT, GREEDY),
+        ("one across", SHORT, {"do_sample": False, "max_length": 26}),
+        ("across from far", TINY, {"do_sample": False, "max_new_tokens": 30}),
+        ("all of a list", [TINY, SHORT, FIRST, SPACED], GREEDY),
+        ("up to the last position", SHORT, {"do_sample": False, "max_new_tokens": 44}),
+        ("without repeats", SHORT, GREEDY | {"repetition_penalty": 1.5, "no_repeat_ngram_size": 2}),
+        ("beams across", SHORT, beams | {"num_return_sequences": 3}),
+        ("beams across from far", TINY, {"do_sample": False, "max_new_tokens": 28, "num_beams": 4}),
+        ("beams beyond", FIRST, beams),
+    ]
+
+
 def every(step, start=3, end=390):
     """Ids of the tiny vocabularies: so many that some are what the model would have said."""
     return list(range(start, end, step))

@@ -49,6 +49,11 @@ def llama_heads():
         "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}})
     yield from rows_of("llama", "Llama", hf.LlamaConfig, head="linear", change={
         "mlp_bias": True, "rope_scaling": {"rope_type": "linear", "factor": 2.5}})
+    # Not read again as Phi-3's are: what was written within the original context keeps its short factors.
+    yield Head("llama", "longrope", hf.LlamaForCausalLM, hf.LlamaConfig(
+        **SMALL, original_max_position_embeddings=24, rope_scaling={
+            "rope_type": "longrope", "short_factor": [1.0, 1.3, 1.6], "long_factor": [2.0, 4.5, 8.0]}),
+               vocabulary.gpt2, {"text-generation": cases.crossing()[2:6]}, readable=True)
 
 
 def mistral_heads():

@@ -7,7 +7,7 @@ import transformers as hf
 import cases
 import vocabulary
 from decoders import SMALL, rows_of
-from heads import Head, dense, pooling
+from heads import Head, dense, labels, pooling
 
 # No classes of tokens where layers are local: transformers pads the last window of a long text, and with windows its
 # padding is not a number, and then nothing is.
@@ -57,6 +57,14 @@ def phi3_heads():
         "hidden_size": 32, "partial_rotary_factor": 0.75, "tie_word_embeddings": True,
         "max_position_embeddings": 256, "original_max_position_embeddings": 64, "rope_theta": 100.0, "rope_scaling": {
             "type": "longrope", "short_factor": [1.0, 1.5, 2.25], "long_factor": [1.5, 3.0, 7.5]}})
+    longer = SMALL | {
+        "original_max_position_embeddings": 24, "sliding_window": None, "rope_scaling": {
+            "type": "longrope", "short_factor": [1.0, 1.3, 1.6], "long_factor": [2.0, 4.5, 8.0]}}
+    yield Head("phi3", "longer", hf.Phi3ForCausalLM, hf.Phi3Config(**longer), vocabulary.gpt2,
+               {"text-generation": cases.crossing()}, readable=True)
+    yield Head("phi3", "longer-classes", hf.Phi3ForSequenceClassification,
+               hf.Phi3Config(**longer, **labels(["bad", "good", "fair"])), vocabulary.gpt2,
+               {"text-classification": cases.text_classification(pairs=False)[:6]})
 
 
 def stablelm_heads():

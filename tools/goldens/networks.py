@@ -62,8 +62,9 @@ def build(cls, config, seed, scale, dtype, folder, shards=False, quiet=()):
     model.to(DTYPES[dtype]).save_pretrained(folder, max_shard_size="70KB" if shards else "1GB")
 
 
-# transformers' Falcon adds ALiBi twice where attention is "eager".
-ATTENTION = {"falcon": "sdpa"}
+# transformers' Falcon adds ALiBi twice where attention is "eager", and when its Phi-3 reads a text again, every token
+# of it sees those behind itself.
+ATTENTION = {"falcon": "sdpa", "phi3": "sdpa"}
 # Their masks are of torch's default type, too narrow for what is written in them.
 NARROW_MASKS = {"led", "mpt", "prophetnet"}
 # When they write, transformers counts their positions from 0; they are trained with, and read by transformers with,

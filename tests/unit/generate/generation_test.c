@@ -215,6 +215,33 @@ static void others_in_the_batch_change_nothing(void **state) {
     }
 }
 
+/* A decoder whose texts are turned by other frequencies beyond `border` tokens. */
+static struct model *model_with_border(struct team *team, uint32_t border) {
+    struct arch arch = expert_arch;
+    struct stack_spec *spec = &arch.stacks[0];
+    spec->positions = POSITIONS_ROTARY;
+    spec->ropes[0] = (struct rope){.size = 8,
+                                   .frequencies = {1, 0.5f, 0.1f, 0.02f},
+                                   .border = border,
+                                   .long_frequencies = {0.7f, 0.2f, 0.03f, 0.004f}};
+    spec->flags |= STACK_REREADS;
+    return tiny_model(&arch, team, PRECISION_FP32);
+}
+
+/* Prompts beyond, at and before it, which then cross it. */
+static void beyond_a_border_texts_are_as_if_read_at_once(void **state) {
+    static const uint32_t borders[] = {PROMPT - 2, PROMPT, PROMPT + 4};
+    for (size_t i = 0; i < ARRAY_LEN(borders); i++) {
+        struct fixture f = *(struct fixture *)*state;
+        f.decoder = model_with_border(f.team, borders[i]);
+        void *with_border = &f;
+        greedy_is_the_argmax_of_each_step(&with_border);
+        chunks_of_the_prompt_change_nothing(&with_border);
+        others_in_the_batch_change_nothing(&with_border);
+        model_destroy(f.decoder);
+    }
+}
+
 /* The first of five sampled texts is the one that is sampled alone. */
 static void a_seed_gives_each_sequence_its_own_stream(void **state) {
     struct fixture *f = *state;
@@ -518,6 +545,7 @@ int main(void) {
         cmocka_unit_test(greedy_is_the_argmax_of_each_step),
         cmocka_unit_test(chunks_of_the_prompt_change_nothing),
         cmocka_unit_test(others_in_the_batch_change_nothing),
+        cmocka_unit_test(beyond_a_border_texts_are_as_if_read_at_once),
         cmocka_unit_test(a_seed_gives_each_sequence_its_own_stream),
         cmocka_unit_test(beams_are_the_best_prefixes),
         cmocka_unit_test(beam_scores_are_those_of_the_texts),

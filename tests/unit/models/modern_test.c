@@ -111,6 +111,35 @@ static void absent_keys_and_null_differ(void **state) {
     repo_close(&repo);
 }
 
+#define LONGROPE                                                                                   \
+    ",\"max_position_embeddings\":8192,\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":"  \
+    "[1,1,1,1,1],\"long_factor\":[2,2,2,2,2]}"
+
+/* Phi3Config has an original context of its own, where the file says none; others have not. */
+static void longrope_has_a_border(void **state) {
+    static const struct {
+        const char *config;
+        uint32_t border, rereads;
+    } rows[] = {
+        {CONFIG("phi3") LONGROPE "}", 4096, 4096},
+        {CONFIG("phi3") LONGROPE ",\"original_max_position_embeddings\":300}", 300, 300},
+        {CONFIG("phi3") "}", 0, 0},
+        {CONFIG("llama") LONGROPE "}", 8192, 0},
+        {CONFIG("llama") LONGROPE ",\"original_max_position_embeddings\":300}", 300, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct repo repo;
+        struct arch arch;
+        repo_describe(&repo, rows[i].config, &arch);
+        const struct rope *rope = &arch.stacks[0].ropes[0];
+        assert_int_equal(rope->border, rows[i].border);
+        assert_int_equal(stack_border(&arch.stacks[0]), rows[i].rereads);
+        if (rope->border > 0)
+            assert_float_equal(rope->long_frequencies[1], rope->frequencies[1] / 2, 1e-7f);
+        repo_close(&repo);
+    }
+}
+
 /* As published models of Gemma 3 with images have it: text_config says what is not the default. */
 static void a_text_config_is_read(void **state) {
     struct repo repo;
@@ -172,6 +201,7 @@ int main(void) {
         cmocka_unit_test(embeddings_are_scaled_as_the_weights_round),
         cmocka_unit_test(layers_have_their_kinds),
         cmocka_unit_test(absent_keys_and_null_differ),
+        cmocka_unit_test(longrope_has_a_border),
         cmocka_unit_test(a_text_config_is_read),
         cmocka_unit_test(what_is_not_run_is_refused),
     };

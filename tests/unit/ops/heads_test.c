@@ -8,6 +8,7 @@ struct call {
     struct rope rope;
     struct norm norm;
     const int32_t *positions;
+    const uint32_t *lengths;
     float *angles, *x;
     uint32_t heads;
     size_t weight_stride;
@@ -15,7 +16,7 @@ struct call {
 
 static void run_rope_angles(struct lane *lane, void *arg) {
     const struct call *c = arg;
-    device_cpu()->rope_angles(lane, &c->rope, c->positions, c->angles, ROWS);
+    device_cpu()->rope_angles(lane, &c->rope, c->positions, c->lengths, c->angles, ROWS);
 }
 
 static void run_rotate(struct lane *lane, void *arg) {
@@ -47,6 +48,29 @@ static void angles_are_exact_at_far_positions(void **state) {
                 near(angles[r * SIZE + k], cos(angle) * by, 2e-7, "cosine", i);
                 near(angles[r * SIZE + SIZE / 2 + k], sin(angle) * by, 2e-7, "sine", i);
             }
+        }
+    }
+}
+
+/* Each row by the length of its own text. */
+static void long_texts_have_their_own_frequencies(void **state) {
+    static const int32_t POSITIONS[ROWS] = {0, 1, 2, 3, 23, 24, 5};
+    static const uint32_t LENGTHS[ROWS] = {24, 25, 24, 25, 24, 25, 1000};
+    enum { SIZE = 4 };
+    for (uint32_t lanes = 1; lanes <= MOST_LANES; lanes++) {
+        float angles[ROWS * SIZE];
+        struct call c = {.rope = {.size = SIZE,
+                                  .frequencies = {1, 0.25f},
+                                  .border = 24,
+                                  .long_frequencies = {0.5f, 0.0625f}},
+                         .positions = POSITIONS,
+                         .lengths = LENGTHS,
+                         .angles = angles};
+        run_lanes(lanes, run_rope_angles, &c);
+        for (uint32_t i = 0; i < ROWS * SIZE / 2; i++) {
+            const uint32_t r = i / (SIZE / 2), k = i % (SIZE / 2);
+            const float *by = LENGTHS[r] > 24 ? c.rope.long_frequencies : c.rope.frequencies;
+            near(angles[r * SIZE + k], cosf((float)POSITIONS[r] * by[k]), 2e-7, "cosine", i);
         }
     }
 }
@@ -138,6 +162,7 @@ static void each_head_is_normed_with_its_weights(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(angles_are_exact_at_far_positions),
+        cmocka_unit_test(long_texts_have_their_own_frequencies),
         cmocka_unit_test(heads_are_turned_and_the_rest_passes),
         cmocka_unit_test(each_head_is_normed_with_its_weights),
     };
