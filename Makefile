@@ -69,7 +69,7 @@ uniq    = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1))
 suffix_isa = $(strip $(foreach isa,$(ISAS),$(if $(filter %_$(isa),$(1)),$(isa))))
 
 .PHONY: all release debug asan tsan run test test-unit test-golden test-http test-mixed test-tsan test-threads \
-        test-diff test-clients check format fuzz bench quality clean install help compile_commands.json
+        test-diff test-clients test-arm check format fuzz bench quality clean install help compile_commands.json
 .SECONDARY:
 
 all: release
@@ -146,6 +146,10 @@ test: ; @script/test
 test-diff test-clients: release
 	@script/$@
 
+# Built for 64-bit ARM, run under emulation.
+test-arm: release
+	@script/$@
+
 # ---- fuzzing: fuzz/<target>.c, clang's libFuzzer ------------------------------------------------
 FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(wildcard fuzz/*.c))
 ROOM_LIBS    := $(filter-out $(BUILD)/libcli.a,$(LIBS))
@@ -170,7 +174,7 @@ format:
 	@clang-format -i $$(git ls-files 'src/**/*.[ch]' 'include/*.h' 'tests/**/*.[ch]' 'fuzz/*.c')
 
 # bench/kernels.c: kernels and operations against the limits of the machine.
-$(BUILD)/bench-kernels: bench/kernels.c $(foreach r,base kernels ops,$(BUILD)/lib$(r).a)
+$(BUILD)/bench-kernels: bench/kernels.c $(wildcard bench/machine_*.h) $(foreach r,base kernels ops,$(BUILD)/lib$(r).a)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
 # bench/tokenizing.c: what bench/tokenizing.py compares with the tokenizers library.

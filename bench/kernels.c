@@ -4,11 +4,8 @@
  *   make build/release/bench-kernels && build/release/bench-kernels [--threads N] [--precision P]
  *
  * With 1 thread the times are the thread's own, so that a busy machine changes little. Limits: FMA
- * (12 independent chains of 8 floats), int8 (four vpmaddubsw, three vpaddw, vpmaddwd, vpaddd for
- * 128 products, in registers), reading 256 MiB with 1 and with all threads. `--peaks --json` prints
- * these alone, of all threads together, for bench/bench.py. */
-#include <immintrin.h>
-
+ * and int8 products in registers (machine_*.h), reading 256 MiB with 1 and with all threads.
+ * `--peaks --json` prints these alone, of all threads together, for bench/bench.py. */
 #include "kernels/kernels.h"
 #include "ops/ops.h"
 
@@ -33,57 +30,18 @@ static double thread_seconds(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-enum { STEPS = 1 << 18 };
-#define CHAINS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
-#define FMA(n)    "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #n "\n"
-#define PRODUCTS(n)                                                                                \
-    "vpmaddubsw %%ymm14, %%ymm15, %%ymm12\n"                                                       \
-    "vpmaddubsw %%ymm14, %%ymm15, %%ymm13\n"                                                       \
-    "vpaddw %%ymm13, %%ymm12, %%ymm12\n"                                                           \
-    "vpmaddubsw %%ymm14, %%ymm15, %%ymm13\n"                                                       \
-    "vpaddw %%ymm13, %%ymm12, %%ymm12\n"                                                           \
-    "vpmaddubsw %%ymm14, %%ymm15, %%ymm13\n"                                                       \
-    "vpaddw %%ymm13, %%ymm12, %%ymm12\n"                                                           \
-    "vpmaddwd %%ymm14, %%ymm12, %%ymm12\n"                                                         \
-    "vpaddd %%ymm12, %%ymm" #n ", %%ymm" #n "\n"
-#define WIDE_REGISTERS                                                                             \
-    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",       \
-        "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
-
-/* Of one floating point operation: 12 chains of 8 FMA. */
-static double fma_seconds(void) {
-    const double start = thread_seconds();
-    __asm__ volatile("vzeroall" ::: WIDE_REGISTERS);
-    for (int s = 0; s < STEPS; s++) {
-        __asm__ volatile(CHAINS(FMA)::: WIDE_REGISTERS);
-    }
-    return (thread_seconds() - start) / STEPS / 12 / 16;
-}
-
-/* Of one integer operation, two of which are a product. */
-static double product_seconds(void) {
-    const double start = thread_seconds();
-    __asm__ volatile("vzeroall" ::: WIDE_REGISTERS);
-    for (int s = 0; s < STEPS; s++) {
-        __asm__ volatile(CHAINS(PRODUCTS)::: WIDE_REGISTERS);
-    }
-    return (thread_seconds() - start) / STEPS / 12 / 256;
-}
+#if defined(__aarch64__)
+#include "machine_aarch64.h"
+#else
+#include "machine_x86_64.h"
+#endif
 
 static char *read_block;
 
-__attribute__((target("avx2"))) static void read_lane(struct lane *lane, void *arg) {
+static void read_lane(struct lane *lane, void *arg) {
     size_t from, to;
     lane_range(lane, READ_BYTES, 4096, &from, &to);
-    __m256i sum[4] = {_mm256_setzero_si256()};
-    for (size_t i = from; i + 128 <= to; i += 128) {
-#pragma GCC unroll 4
-        for (size_t j = 0; j < 4; j++) {
-            const __m256i v = _mm256_load_si256((const __m256i *)(read_block + i + j * 32));
-            sum[j] = _mm256_add_epi64(sum[j], v);
-        }
-    }
-    __asm__ volatile("" ::"x"(sum[0]), "x"(sum[1]), "x"(sum[2]), "x"(sum[3]));
+    read_bytes(read_block + from, to - from);
     lane_barrier(lane);
 }
 
@@ -290,15 +248,19 @@ static void bench_attend(void (*f)(const struct attend *)) {
 }
 
 #define FAMILY(family, result, arguments)
-#define VARIANT(family, isa, needs, tolerance)                                                      \
+#define VARIANT(family, isa, needs, tolerance)                                                     \
     static void run_##family##_##isa(void) {                                                       \
         CALL_##family(family##_##isa);                                                             \
     }
 #include "kernels/kernels.inc"
 #undef VARIANT
 
+static void run_attend(void) {
+    bench_attend(kernels_best()->attend);
+}
+
 static void bench_rows(void) {
-#define VARIANT(family, isa, needs, tolerance)                                                      \
+#define VARIANT(family, isa, needs, tolerance)                                                     \
     if (((needs) & ~cpu_features()) == 0 && strncmp(#family, "gemm", 4) != 0) {                    \
         const double seconds = smallest(run_##family##_##isa, 2000);                               \
         printf("%-12s %-7s %8.3f us, %6.2f FMA-times a number\n", #family, #isa, seconds * 1e6,    \
@@ -309,9 +271,9 @@ static void bench_rows(void) {
 #undef FAMILY
     for (attend_rows = 1; attend_rows <= KERNEL_TILE_ROWS; attend_rows += 5) {
         const double flops = 4.0 * attend_rows * 128 * 64;
-        const double seconds = smallest(run_attend_avx2, 2000);
-        printf("attend avx2, %u rows, 128 keys of 64: %.3f us, %.1f %% of FMA\n", attend_rows,
-               seconds * 1e6, 100 * flops / seconds / limit_flops);
+        const double seconds = smallest(run_attend, 2000);
+        printf("attend %s, %u rows, 128 keys of 64: %.3f us, %.1f %% of FMA\n", device_cpu()->isa,
+               attend_rows, seconds * 1e6, 100 * flops / seconds / limit_flops);
     }
 }
 
@@ -335,9 +297,7 @@ static void measure_kernels(const char *only) {
     fill(row_x, ROW);
     fill(row_y, ROW);
     bench_layers(only);
-    if (cpu_features() & CPU_AVX2) {
-        bench_rows();
-    }
+    bench_rows();
     print_limits(false);
 }
 

@@ -1,7 +1,7 @@
 /* The definition of the matrix products: plain loops over panels, one accumulator an output.
  *
- * Also what machines without AVX2 or NEON run; the inner loops over 16 outputs are vectorized by the
- * compiler with what every processor of the target has. */
+ * Also what machines without AVX2 or NEON run; the inner loops over 16 outputs are vectorized by
+ * the compiler with what every processor of the target has. */
 #include "kernels/kernels.h"
 
 static void row_f32(float *acc, const float *x, const float *panel, uint32_t from, uint32_t to) {

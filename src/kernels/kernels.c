@@ -1,8 +1,8 @@
 /* Which kernels this machine runs: processor features by cpuid, or as the
  * system names them on ARM; the table picked from kernels.inc.
  *
- * No kernel is here. BRISK_ISA=scalar|avx2|neon|… in the environment limits the choice, for tests and for
- * finding out whether a kernel is at fault. */
+ * No kernel is here. BRISK_ISA=scalar|avx2|neon|… in the environment limits the choice, for tests
+ * and for finding out whether a kernel is at fault. */
 #include "kernels/kernels.h"
 
 static const struct isa {

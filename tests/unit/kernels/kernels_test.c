@@ -592,7 +592,7 @@ static void check_attend(attend_function *f, attend_function *definition, float 
 /* ---- the list ---- */
 
 #define FAMILY(family, result, arguments)
-#define VARIANT(family, isa, needs, tolerance)                                                      \
+#define VARIANT(family, isa, needs, tolerance)                                                     \
     static void family##_##isa##_is_as_defined(void **state) {                                     \
         if (((needs) & ~cpu_features()) != 0) {                                                    \
             skip();                                                                                \
@@ -608,6 +608,12 @@ static void scalar_can_be_forced(void **state) {
     assert_string_equal(k.isa, "scalar");
     assert_ptr_equal(k.gemm_f32, gemm_f32_scalar);
     assert_ptr_equal(k.argmax, argmax_scalar);
+}
+
+/* Where the set to be used is known, by EXPECTED_ISA, no detection that fails goes unseen. */
+static void the_expected_set_is_used(void **state) {
+    const char *expected = getenv("EXPECTED_ISA");
+    assert_string_equal(kernels_best()->isa, expected != NULL ? expected : kernels_best()->isa);
 }
 
 static void packing_keeps_every_weight(void **state) {
@@ -637,6 +643,7 @@ int main(void) {
 #include "kernels/kernels.inc"
 #undef VARIANT
         cmocka_unit_test(scalar_can_be_forced),
+        cmocka_unit_test(the_expected_set_is_used),
         cmocka_unit_test(packing_keeps_every_weight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
