@@ -143,7 +143,7 @@ static void bench_layer(enum precision precision, uint32_t rows, uint32_t in, ui
         best = seconds < best ? seconds : best;
     }
     const double bytes = (double)l.linear[0].bytes, operations = 2.0 * rows * in * out;
-    const double peak = (precision == PRECISION_INT8 ? limit_products : limit_flops) * threads;
+    const double peak = (precision >= PRECISION_INT8 ? limit_products : limit_flops) * threads;
     printf("linear %-4s %4u x %4u -> %5u  %9.1f us  %6.1f GFLOP/s %5.1f %% (%.2f of fp32 peak)  "
            "%5.1f GB/s %5.1f %%\n",
            precision_name(precision), rows, in, out, best * 1e6, operations / best / 1e9,
@@ -165,7 +165,7 @@ static void bench_layers(const char *only) {
         {12, 384, 1536, 16}, {12, 1536, 384, 16}, {16, 768, 3072, 8},  {128, 768, 768, 4},
         {128, 768, 3072, 4}, {128, 3072, 768, 4}, {512, 768, 3072, 2},
     };
-    for (enum precision p = PRECISION_FP32; p <= PRECISION_INT8; p++) {
+    for (enum precision p = PRECISION_FP32; p <= PRECISION_INT4; p++) {
         const bool wanted = only == NULL || strcmp(only, precision_name(p)) == 0;
         for (size_t i = 0; wanted && i < ARRAY_LEN(SHAPES); i++) {
             bench_layer(p, SHAPES[i].rows, SHAPES[i].in, SHAPES[i].out, SHAPES[i].n);
@@ -221,6 +221,7 @@ static double smallest(void (*run)(void), uint32_t times) {
 #define CALL_gemm_f32(f)   (void)f
 #define CALL_gemm_bf16(f)  (void)f
 #define CALL_gemm_i8(f)    (void)f
+#define CALL_gemm_i4(f)    (void)f
 #define CALL_attend(f)     bench_attend(f)
 
 /* A block of attention: rows queries over 128 keys of 64. */

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What is described must be small enough to be counted, whatever the file says. */
 static void check_arch(const struct arch *arch) {
-    for (size_t precision = PRECISION_FP32; precision <= PRECISION_INT8; precision++)
+    for (size_t precision = PRECISION_FP32; precision <= PRECISION_INT4; precision++)
         if (model_estimate_bytes(arch, (enum precision)precision) == 0)
             PANIC("a model of no bytes");
     for (uint32_t i = 0; i < arch->n_stacks; i++) {

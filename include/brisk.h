@@ -14,7 +14,7 @@ struct brisk;
 struct brisk_options {                /* zero is the default */
     const char *const *model_folders; /* each holds {org}/{name}/ or {name}/ repositories;
                                          NULL-terminated, or NULL */
-    const char *precision;            /* "auto", "fp32", "bf16", "int8"; NULL: auto */
+    const char *precision;            /* "auto", "fp32", "bf16", "int8", "int4"; NULL: auto */
     uint32_t threads;                 /* compute threads; 0: all cores */
     size_t memory_bytes;              /* most memory for models; 0: from the machine */
     double load_wait_s;       /* how long a request for a cold model is held; 0: the default */

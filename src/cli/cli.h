@@ -69,7 +69,7 @@ struct model_flags { /* the options that all commands with a model have */
 #define MODEL_OPTIONS(flags)                                                                       \
     {"--models", "DIR", "folder with models as {org}/{name}/ or {name}/; may be repeated",         \
      OPTION_TEXTS, &(flags).folders},                                                              \
-        {"--precision", "P", "auto, fp32, bf16 or int8 (auto)", OPTION_TEXT, &(flags).precision},  \
+        {"--precision", "P", "auto, fp32, bf16, int8 or int4 (auto)", OPTION_TEXT, &(flags).precision},  \
         {"--threads", "N", "compute threads (all cores)", OPTION_COUNT, &(flags).threads}, {       \
         "--memory", "SIZE", "most memory for models, e.g. 4G (80 % of the machine's)",             \
             OPTION_SIZE, &(flags).memory_bytes                                                     \

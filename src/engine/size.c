@@ -139,8 +139,13 @@ uint32_t arch_max_in(const struct arch *arch) {
     return in;
 }
 
-static size_t element_bytes(enum precision precision) {
-    return precision == PRECISION_FP32 ? 4 : precision == PRECISION_BF16 ? 2 : 1;
+/* Of the weights; what scales take is less than padding does. */
+static size_t packed_bytes(enum precision precision, size_t elements) {
+    static const uint8_t halves[] = {[PRECISION_FP32] = 8,
+                                     [PRECISION_BF16] = 4,
+                                     [PRECISION_INT8] = 2,
+                                     [PRECISION_INT4] = 1};
+    return elements / 2 * halves[precision];
 }
 
 size_t model_estimate_bytes(const struct arch *arch, enum precision precision) {
@@ -153,5 +158,5 @@ size_t model_estimate_bytes(const struct arch *arch, enum precision precision) {
     for (uint32_t i = 0; i < arch->n_stacks; i++)
         if (arch->stacks[i].hook.table)
             floats += arch->stacks[i].hook.table->floats(&arch->stacks[i]);
-    return linears * element_bytes(precision) + floats * sizeof(float) + step_estimate_bytes(arch);
+    return packed_bytes(precision, linears) + floats * sizeof(float) + step_estimate_bytes(arch);
 }

@@ -96,3 +96,37 @@ void gemm_i8_scalar(const struct gemm *g) {
         }
     }
 }
+
+static int32_t weight_i4(const char *panel, uint32_t in, uint32_t output, uint32_t k) {
+    const uint32_t group = k / GROUP_I4;
+    const int8_t scale = ((const int8_t *)panel)[(size_t)group * PANEL + output];
+    const uint8_t *nibbles = (const uint8_t *)panel + panel_header_i4(in) +
+                             (size_t)group * GROUP_I4 * PANEL / 2;
+    const uint8_t both = nibbles[nibble_at_i4(output, k % GROUP_I4)];
+    return ((both >> (k / 4 % 2 * 4) & 15) - 8) * scale;
+}
+
+void gemm_i4_scalar(const struct gemm *g) {
+    for (uint32_t p = 0; p < g->n_panels; p++) {
+        const char *panel = (const char *)g->panels + p * g->panel_bytes;
+        for (uint32_t r = 0; r < g->rows; r++) {
+            const uint8_t *x = (const uint8_t *)g->x + r * g->ldx;
+            const struct row_outliers *outliers = quantized_outliers(x, g->in);
+            for (uint32_t j = 0; j < PANEL; j++) {
+                int32_t *acc = (int32_t *)g->acc + r * g->ldacc + (size_t)p * PANEL + j;
+                int32_t sum = g->k_from == 0 ? 0 : *acc;
+                for (uint32_t k = g->k_from; k < g->k_to; k++) {
+                    sum += x[k] * weight_i4(panel, g->in, j, k);
+                }
+                for (uint32_t i = 0; i < outliers->n * 4; i++) {
+                    const struct outlier *o = &outliers->at[i / 4];
+                    const uint32_t k = o->group * 4 + i % 4;
+                    if (k >= g->k_from && k < g->k_to) {
+                        sum += (QUANTIZED_MAX + 1) * o->high[i % 4] * weight_i4(panel, g->in, j, k);
+                    }
+                }
+                *acc = sum;
+            }
+        }
+    }
+}

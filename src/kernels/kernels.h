@@ -13,6 +13,10 @@
  *         [ceil(in / 8) * 2][16][4] int8: K in groups of four, padded with zeros to groups of eight
  *         The byte: so many groups of four may be summed in 16 bits, whatever the activations
  *         (pack.c).
+ *   i4    a signed byte of each of 16 outputs for each GROUP_I4 steps of K (panel_header_i4 bytes),
+ *         then [ceil(in / 32)][4][2][8][4] bytes: K in groups of eight, outputs in halves, outputs,
+ *         K; low halves of the bytes are the first four steps of K, high halves the other four.
+ *         A weight is (half - 8) * the group's byte * the output's scale.
  * Each output has one accumulator that runs over K in order. */
 #ifndef BRISK_KERNELS_KERNELS_H
 #define BRISK_KERNELS_KERNELS_H
@@ -24,13 +28,15 @@
 #define KERNEL_SLACK     64  /* bytes that may be read past the end of a quantized row */
 #define KERNEL_K_STEP    32  /* K may be cut at multiples of this */
 #define QUANTIZED_MAX    127 /* activations use 7 bits: 0 .. 127 */
+#define QUANTIZED_MAX_IN 65536 /* K: 127 * 127 * K and what outliers add must fit 31 bits */
+#define GROUP_I4         32  /* steps of K that share a scale; KERNEL_K_STEP is a multiple */
 #define OUTLIERS_MAX     64  /* groups of a row that may go beyond them */
 
 /* acc[rows, panels * 16] (+)= x[rows, k_from .. k_to) * panels. Sums start at zero when k_from is 0
  * and go on from acc otherwise. k_from and, unless it is the end of the layer, k_to are multiples
- * of KERNEL_K_STEP. acc is int32 for i8, float for the others. */
+ * of KERNEL_K_STEP. acc is int32 for i8 and i4, float for the others. */
 struct gemm {
-    const void *x; /* [rows, in] (stride ldx elements), float; i8: rows as quantize makes them */
+    const void *x; /* [rows, in] (stride ldx elements), float; i8, i4: as quantize makes them */
     size_t ldx;
     const void *panels; /* the first panel, from its begin */
     size_t panel_bytes; /* from one panel to the next */
@@ -137,6 +143,23 @@ void pack_bf16(void *panel, uint32_t in, uint32_t n, const float *w);
 /* Symmetric per output: scale = largest magnitude / 127. sums: scale times the sum of the quantized
  * weights. Both [16]. */
 void pack_i8(void *panel, uint32_t in, uint32_t n, const float *w, float *scales, float *sums);
+static inline uint32_t panel_groups_i4(uint32_t in) {
+    return (in + GROUP_I4 - 1) / GROUP_I4;
+}
+static inline size_t panel_header_i4(uint32_t in) {
+    return ((size_t)panel_groups_i4(in) * PANEL + 63) / 64 * 64;
+}
+/* Of a group's bytes the one that holds an output's weight of step k; in its high half when k / 4 is
+ * odd. */
+static inline size_t nibble_at_i4(uint32_t output, uint32_t k) {
+    return (size_t)(k / 8 * 64 + output * 4 + k % 4);
+}
+/* The largest magnitude of a group's byte, so that no sum leaves 32 bits; in <= QUANTIZED_MAX_IN. */
+int32_t group_scale_most_i4(uint32_t in);
+size_t panel_bytes_i4(uint32_t in);
+/* Scales and sums as pack_i8's. */
+void pack_i4(void *panel, uint32_t in, uint32_t n, const float *w, float *scales, float *sums);
+
 /* Where the outliers of a quantized row stand, and the bytes of all of it. */
 static inline size_t quantized_outliers_at(uint32_t in) {
     return ((size_t)in + 31) / 32 * 32;

@@ -99,7 +99,7 @@ static void finish_block(const struct job *job, uint32_t row, uint32_t rows, uin
         float *acc = job->acc + (size_t)r * ACC_COLUMNS;
         const size_t at = (row + r) * job->ldy + column;
         const float *residual = job->epilogue.residual != NULL ? job->epilogue.residual + at : NULL;
-        if (linear->precision == PRECISION_INT8) {
+        if (linear_is_quantized(linear)) {
             k->dequantize(acc, job->inputs.scales[row + r], linear->scales + column,
                           linear->column_sums + column, n);
         }
@@ -124,6 +124,9 @@ static void multiply_block(const struct job *job, struct gemm *gemm) {
         break;
     case PRECISION_INT8:
         k->gemm_i8(gemm);
+        break;
+    case PRECISION_INT4:
+        k->gemm_i4(gemm);
         break;
     }
 }
@@ -180,7 +183,7 @@ void cpu_linear(struct lane *lane, struct scratch *scratch, const struct linear 
     if (epilogue != NULL) {
         job.epilogue = *epilogue;
     }
-    if (linear->precision == PRECISION_INT8) {
+    if (linear_is_quantized(linear)) {
         job.inputs = quantize(lane, scratch, x, ldx, rows, linear->in);
     }
     const struct part part = divide(lane, ceil_div(linear->out, PANEL), rows);

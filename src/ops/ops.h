@@ -20,7 +20,8 @@
 #define PRECISIONS(PRECISION)                                                                      \
     PRECISION(FP32, "fp32")                                                                        \
     PRECISION(BF16, "bf16")                                                                        \
-    PRECISION(INT8, "int8") /* a scale a column; activations 7 bits and outliers, a scale a row */
+    PRECISION(INT8, "int8") /* a scale a column; activations 7 bits and outliers, a scale a row */ \
+    PRECISION(INT4, "int4") /* a scale for 32 inputs of a column; activations as with int8 */
 
 enum precision {
 #define PRECISION(name, text) PRECISION_##name,
@@ -57,8 +58,8 @@ struct linear {
     uint32_t in, out;
     void *panels;  /* panels of 16 outputs, K in order; layout in kernels.h; the memory's begin */
     float *bias;   /* [out rounded up to 16] or NULL */
-    float *scales; /* [out rounded up to 16], INT8 only */
-    float *column_sums; /* [out rounded up to 16], INT8 only: sum over K of the quantized weights
+    float *scales; /* [out rounded up to 16], INT8 and INT4 */
+    float *column_sums; /* [out rounded up to 16], INT8 and INT4: sum over K of the quantized weights
                            times scale */
     size_t bytes;       /* of the memory, a multiple of LINEAR_ALIGN */
 };

@@ -16,7 +16,7 @@ _Static_assert(KV_PAGE_TOKENS == PANEL, "a page of keys is a panel");
 
 /* What one lane needs for itself. */
 struct lane_scratch {
-    float *acc;               /* [ACC_ROWS, ACC_COLUMNS]; int32 for INT8 */
+    float *acc;               /* [ACC_ROWS, ACC_COLUMNS]; int32 where activations are quantized */
     uint8_t *quantized;       /* [OWN_ROWS, quantized_row_bytes(max_in)] */
     struct row_scale *scales; /* [OWN_ROWS] */
     float *q, *y;             /* [KERNEL_TILE_ROWS, max_in] each: one block of attention */
@@ -39,6 +39,7 @@ static inline size_t key_stride(const struct scratch *scratch) {
 }
 
 size_t linear_panel_bytes(const struct linear *linear);
+bool linear_is_quantized(const struct linear *linear); /* its activations, too */
 
 void norm_row(const struct kernels *kernels, const struct norm *norm, const float *weight,
               const float *bias, const float *x, float *y);

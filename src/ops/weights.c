@@ -2,18 +2,20 @@
  * layouts of panels are in kernels/kernels.h, the product is in linear.c. */
 #include "ops/ops_private.h"
 
-/* Largest K of INT8: with 127 * 127 * K, what OUTLIERS_MAX groups of four can add, 4 * 16256 * 127
- * each, must fit 31 bits. */
-#define INT8_MAX_IN 65536
-
 static const struct {
     const char *text;
     size_t (*panel_bytes)(uint32_t in);
+    bool quantized; /* activations too: sums are whole numbers, outputs have scales */
 } PRECISION_TABLE[] = {
-    [PRECISION_FP32] = {"fp32", panel_bytes_f32},
-    [PRECISION_BF16] = {"bf16", panel_bytes_bf16},
-    [PRECISION_INT8] = {"int8", panel_bytes_i8},
+    [PRECISION_FP32] = {"fp32", panel_bytes_f32, false},
+    [PRECISION_BF16] = {"bf16", panel_bytes_bf16, false},
+    [PRECISION_INT8] = {"int8", panel_bytes_i8, true},
+    [PRECISION_INT4] = {"int4", panel_bytes_i4, true},
 };
+
+bool linear_is_quantized(const struct linear *linear) {
+    return PRECISION_TABLE[linear->precision].quantized;
+}
 
 const char *precision_name(enum precision precision) {
     return PRECISION_TABLE[precision].text;
@@ -46,8 +48,8 @@ static size_t row_bytes(uint32_t out) {
     return padded(out) * sizeof(float);
 }
 
-static size_t rows_of(enum precision precision, bool has_bias) {
-    return (size_t)(has_bias ? 1 : 0) + (precision == PRECISION_INT8 ? 2 : 0);
+static size_t rows_of(const struct linear *linear, bool has_bias) {
+    return (size_t)(has_bias ? 1 : 0) + (linear_is_quantized(linear) ? 2 : 0);
 }
 
 enum status linear_init(struct linear *linear, enum precision precision, uint32_t in, uint32_t out,
@@ -59,16 +61,16 @@ enum status linear_init(struct linear *linear, enum precision precision, uint32_
         return ERR(err, MODEL, "a linear layer of %u inputs and %u outputs: both must be positive",
                    in, out);
     }
-    if (precision == PRECISION_INT8 && in > INT8_MAX_IN) {
-        return ERR(err, MODEL, "a linear layer of %u inputs is too wide for int8 (at most %d)", in,
-                   INT8_MAX_IN);
+    if (linear_is_quantized(&made) && in > QUANTIZED_MAX_IN) {
+        return ERR(err, MODEL, "a linear layer of %u inputs is too wide for %s (at most %d)", in,
+                   precision_name(precision), QUANTIZED_MAX_IN);
     }
     if (!size_mul(padded(out) / PANEL, linear_panel_bytes(&made), &panels) ||
-        !size_add(panels, LINEAR_ALIGN + rows_of(precision, has_bias) * row_bytes(out),
+        !size_add(panels, LINEAR_ALIGN + rows_of(&made, has_bias) * row_bytes(out),
                   &made.bytes)) {
         return ERR(err, MEMORY, "a linear layer of %u inputs and %u outputs is too large", in, out);
     }
-    made.bytes = aligned(panels) + rows_of(precision, has_bias) * row_bytes(out);
+    made.bytes = aligned(panels) + rows_of(&made, has_bias) * row_bytes(out);
     made.bias = has_bias ? &bias_to_come : NULL;
     *linear = made;
     return STATUS_OK;
@@ -83,7 +85,7 @@ void linear_place(struct linear *linear, void *memory) {
         linear->bias = (float *)at;
         at += row;
     }
-    if (linear->precision == PRECISION_INT8) {
+    if (linear_is_quantized(linear)) {
         linear->scales = (float *)at;
         linear->column_sums = (float *)(at + row);
     }
@@ -106,6 +108,9 @@ void linear_set_weights(struct linear *linear, uint32_t first, uint32_t n, const
             break;
         case PRECISION_INT8:
             pack_i8(panel, linear->in, some, rows, linear->scales + j, linear->column_sums + j);
+            break;
+        case PRECISION_INT4:
+            pack_i4(panel, linear->in, some, rows, linear->scales + j, linear->column_sums + j);
             break;
         }
     }

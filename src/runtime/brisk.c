@@ -24,7 +24,7 @@ static void give_error(const struct error *err, char *error, size_t error_size) 
 static enum status read_options(struct brisk *brisk, const struct brisk_options *options,
                                 struct error *err) {
     if (!precision_choice_parse(options->precision, &brisk->precision))
-        return ERR(err, INPUT, "precision \"%s\" is not known, must be auto, fp32, bf16 or int8",
+        return ERR(err, INPUT, "precision \"%s\" is not known, must be auto, fp32, bf16, int8 or int4",
                    options->precision);
     if (options->threads > LIMIT_THREADS)
         return ERR(err, INPUT, "threads is %u, must be at most %d", options->threads,

@@ -115,7 +115,7 @@ static void progress_reaches_the_end(void **state) {
 /* The estimate is for admission: near the truth, whatever the precision. */
 static void bytes_are_as_estimated(void **state) {
     struct team *team = tiny_team(1);
-    const enum precision precisions[] = {PRECISION_FP32, PRECISION_BF16, PRECISION_INT8};
+    const enum precision precisions[] = {PRECISION_FP32, PRECISION_BF16, PRECISION_INT8, PRECISION_INT4};
     size_t last = SIZE_MAX;
     for (size_t i = 0; i < ARRAY_LEN(precisions); i++) {
         struct model *model = tiny_model(&encoder_arch, team, precisions[i]);

@@ -18,7 +18,7 @@ static const struct shape {
     {12, 384, 64}, {13, 5, 100}, {19, 257, 70}, {40, 72, 32},
 };
 
-/* What differs between the three precisions. */
+/* What differs between precisions. */
 struct precision {
     void (*gemm)(const struct gemm *gemm), (*definition)(const struct gemm *gemm);
     size_t (*panel_bytes)(uint32_t in);
@@ -37,6 +37,8 @@ static char *pack(const struct precision *p, const struct shape *s, const float 
             pack_f32(packed + i * bytes, s->in, n, rows);
         } else if (p->panel_bytes == panel_bytes_bf16) {
             pack_bf16(packed + i * bytes, s->in, n, rows);
+        } else if (p->panel_bytes == panel_bytes_i4) {
+            pack_i4(packed + i * bytes, s->in, n, rows, scales, sums);
         } else {
             pack_i8(packed + i * bytes, s->in, n, rows, scales, sums);
         }
@@ -226,6 +228,54 @@ static void check_gemm_i8(gemm_function *f, gemm_function *definition, float tol
     check_extremes_i8(f, (const int[]){127, 127, 4, 0}); /* just fits 16 bits */
     check_extremes_i8(f, (const int[]){127, 127, 5, 0}); /* just does not */
     check_extremes_i8(f, (const int[]){-127, 127, 60, 60});
+}
+
+/* All weights, scales and activations at their limits, in the widest layer: no sum leaves its bits. */
+static void check_extremes_i4(gemm_function *f, float value) {
+    const uint32_t in = QUANTIZED_MAX_IN, sampled = OUTLIERS_MAX * 4;
+    float *w = mem_alloc((size_t)PANEL * in * sizeof(*w)), scales[PANEL], sums[PANEL];
+    for (size_t i = 0; i < (size_t)PANEL * in; i++) {
+        w[i] = i / in % 2 == 0 ? value : -value;
+    }
+    char *packed = mem_alloc(panel_bytes_i4(in));
+    pack_i4(packed, in, PANEL, w, scales, sums);
+    const int64_t weight = 8 * group_scale_most_i4(in);
+    const size_t ld = quantized_row_bytes(in);
+    uint8_t *x = mem_alloc(ld);
+    for (int high = -127; high <= 127; high += 127) {
+        int32_t acc[PANEL];
+        memset(x, QUANTIZED_MAX, ld);
+        struct row_outliers *outliers = (void *)(x + quantized_outliers_at(in));
+        outliers->n = high == 0 ? 0 : OUTLIERS_MAX;
+        for (uint32_t i = 0; i < outliers->n; i++) {
+            outliers->at[i].group = i;
+            memset(outliers->at[i].high, high, 4);
+        }
+        f(&(struct gemm){.x = x,
+                         .ldx = ld,
+                         .panels = packed,
+                         .panel_bytes = panel_bytes_i4(in),
+                         .acc = acc,
+                         .in = in,
+                         .ldacc = PANEL,
+                         .rows = 1,
+                         .n_panels = 1,
+                         .k_to = in});
+        const int64_t all = QUANTIZED_MAX * (int64_t)in + 128 * (int64_t)high * sampled;
+        for (uint32_t j = 0; j < PANEL; j++) {
+            const int64_t want = (j % 2 == 0 ? 1 : -1) * (value > 0 ? 1 : -1) * all * weight;
+            assert_int_equal(acc[j], want);
+        }
+    }
+    mem_free(w);
+    mem_free(packed);
+    mem_free(x);
+}
+
+static void check_gemm_i4(gemm_function *f, gemm_function *definition, float tolerance) {
+    check_gemm((struct precision){f, definition, panel_bytes_i4, 1}, tolerance);
+    check_extremes_i4(f, 0.25f);
+    check_extremes_i4(f, -3);
 }
 
 /* ---- rows ---- */
@@ -637,6 +687,49 @@ static void packing_keeps_every_weight(void **state) {
     }
 }
 
+/* Weights of 4 bits leave less error than rounding each group to 15 even levels; numbers that are not
+ * finite become zeros, as what is beyond K and beyond the outputs is. */
+static void packing_in_4_bits_is_better_than_rounding(void **state) {
+    enum { IN = 197, N = 11, GROUPS = 7, HEADER = 128 };
+    float w[N * IN], scales[PANEL], sums[PANEL];
+    for (size_t i = 0; i < ARRAY_LEN(w); i++) {
+        w[i] = powf(uniform(-1, 1), 3);
+    }
+    w[3 * IN] = NAN;
+    w[3 * IN + 1] = -INFINITY;
+    uint8_t packed[HEADER + GROUPS * 256];
+    assert_int_equal(sizeof(packed), panel_bytes_i4(IN));
+    pack_i4(packed, IN, N, w, scales, sums);
+    double error = 0, rounded = 0;
+    for (uint32_t j = 0; j < PANEL; j++) {
+        int32_t sum = 0;
+        for (uint32_t group = 0; group < GROUPS; group++) {
+            float largest = 0;
+            for (uint32_t k = group * 32; j < N && k < IN && k < group * 32 + 32; k++) {
+                const float x = w[j * IN + k];
+                largest = isfinite(x) && fabsf(x) > largest ? fabsf(x) : largest;
+            }
+            const int8_t scale = ((int8_t *)packed)[group * PANEL + j];
+            for (uint32_t k = 0; k < 32; k++) {
+                const uint8_t both =
+                    packed[HEADER + group * 256 + k / 8 * 64 + j / 8 * 32 + j % 8 * 4 + k % 4];
+                const int32_t q = ((k / 4 % 2 == 0 ? both : both >> 4) & 15) - 8;
+                const uint32_t at = group * 32 + k;
+                const float want = j < N && at < IN && isfinite(w[j * IN + at]) ? w[j * IN + at] : 0;
+                const float got = scales[j] * (float)(q * scale);
+                const float step = largest / 7;
+                const float plain = step > 0 ? step * rintf(want / step) : 0;
+                near(got, want, 1.7f * scales[j] * (float)abs(scale), "int4", at);
+                error += (double)(got - want) * (got - want);
+                rounded += (double)(plain - want) * (plain - want);
+                sum += q * scale;
+            }
+        }
+        near(sums[j], scales[j] * (float)sum, 1e-6f, "sum", j);
+    }
+    assert_true(error < 0.8 * rounded && error > 0.3 * rounded);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define VARIANT(family, isa, needs, tolerance) cmocka_unit_test(family##_##isa##_is_as_defined),
@@ -645,6 +738,7 @@ int main(void) {
         cmocka_unit_test(scalar_can_be_forced),
         cmocka_unit_test(the_expected_set_is_used),
         cmocka_unit_test(packing_keeps_every_weight),
+        cmocka_unit_test(packing_in_4_bits_is_better_than_rounding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,7 +49,7 @@ static struct call make_call(const struct shape *shape, enum precision precision
             linear_set_bias(&c.linear, j, n, c.bias + j);
         }
     }
-    assert_true(c.linear.bytes >= (size_t)shape->out * shape->in);
+    assert_true(c.linear.bytes * 2 >= (size_t)shape->out * shape->in);
     return c;
 }
 
@@ -78,6 +78,8 @@ static double allowed(const struct call *c, enum precision precision) {
     switch (precision) {
     case PRECISION_BF16:
         return 1e-5 + root * 0.004 * 6;
+    case PRECISION_INT4:
+        return 1e-5 + root * (0.08 * 2 + 0.012) * 6;
     case PRECISION_INT8:
         return 1e-5 + root * (0.004 * 2 + 0.012) * 6;
     default:
@@ -135,6 +137,7 @@ static void outputs_are_the_products(void **state) {
             check_value(&SHAPES[i], PRECISION_FP32, kind);
             check_value(&SHAPES[i], PRECISION_BF16, kind);
             check_value(&SHAPES[i], PRECISION_INT8, kind);
+            check_value(&SHAPES[i], PRECISION_INT4, kind);
         }
     }
 }
@@ -171,12 +174,13 @@ static void a_row_is_the_same_alone_in_a_batch_and_on_any_lanes(void **state) {
         check_rows(&SHAPES[i], PRECISION_FP32);
         check_rows(&SHAPES[i], PRECISION_BF16);
         check_rows(&SHAPES[i], PRECISION_INT8);
+        check_rows(&SHAPES[i], PRECISION_INT4);
     }
 }
 
 /* Outputs from 16 on alone: the same bits as in the whole. */
 static void a_part_of_a_layer_is_a_layer(void **state) {
-    for (int precision = PRECISION_FP32; precision <= PRECISION_INT8; precision++) {
+    for (int precision = PRECISION_FP32; precision <= PRECISION_INT4; precision++) {
         struct call c = make_call(&SHAPES[6], (enum precision)precision, true);
         float *whole = fresh_output(&c), *part = fresh_output(&c);
         c.y = whole;
@@ -227,6 +231,7 @@ static void impossible_layers_are_refused(void **state) {
     struct error err;
     assert_int_equal(linear_init(&linear, PRECISION_FP32, 0, 5, false, &err), STATUS_ERROR);
     assert_int_equal(linear_init(&linear, PRECISION_INT8, 1u << 20, 5, false, &err), STATUS_ERROR);
+    assert_int_equal(linear_init(&linear, PRECISION_INT4, 1u << 20, 5, false, &err), STATUS_ERROR);
     assert_int_equal(linear_init(&linear, PRECISION_FP32, UINT32_MAX, UINT32_MAX, false, &err),
                      STATUS_ERROR);
 }
@@ -234,7 +239,7 @@ static void impossible_layers_are_refused(void **state) {
 /* All that a layer is stands in its memory: a copy of it is the same layer, and nothing was written
  * beyond. */
 static void a_layer_is_its_memory(void **state) {
-    const enum precision precisions[] = {PRECISION_FP32, PRECISION_BF16, PRECISION_INT8};
+    const enum precision precisions[] = {PRECISION_FP32, PRECISION_BF16, PRECISION_INT8, PRECISION_INT4};
     for (size_t i = 0; i < 2 * ARRAY_LEN(precisions); i++) {
         const bool has_bias = i % 2;
         struct error err;
