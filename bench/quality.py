@@ -36,6 +36,7 @@ GATES = {"perplexity": 1.005, "agreement": 0.995, "cosine": 0.999, "ranking": 0.
 PRECISIONS = {
     "bf16": GATES,
     "int8": GATES,
+    "int4": {"perplexity": 1.03, "agreement": 0.995, "cosine": 0.99, "ranking": 0.99},
 }
 SEED = 1
 
