@@ -118,6 +118,10 @@ static void answers_from_the_cache_are_the_same_int8(void **state) {
     check_precision("int8");
 }
 
+static void answers_from_the_cache_are_the_same_int4(void **state) {
+    check_precision("int4");
+}
+
 /* ---- changes ---- */
 
 static const struct golden *golden_of(const char *model) {
@@ -251,6 +255,7 @@ int main(void) {
         cmocka_unit_test(answers_from_the_cache_are_the_same_fp32),
         cmocka_unit_test(answers_from_the_cache_are_the_same_bf16),
         cmocka_unit_test(answers_from_the_cache_are_the_same_int8),
+        cmocka_unit_test(answers_from_the_cache_are_the_same_int4),
         cmocka_unit_test(changes_are_noticed),
         cmocka_unit_test(a_changed_description_is_used),
         cmocka_unit_test(damaged_files_are_packed_anew),
