@@ -21,6 +21,7 @@ struct brisk_options {                /* zero is the default */
     bool only_repositories;   /* a model is an id, never the path of a folder: for servers */
     const char *cache_folder; /* where packed weights are kept for the next load; NULL: nowhere */
     size_t cache_bytes;       /* most of them; 0: the default, 20 GiB */
+    bool no_speculation;      /* greedy generation goes token by token; texts are the same */
 };
 
 /* 0, or an exit code with a text in error[error_size]. */
@@ -128,6 +129,7 @@ struct brisk_bench {
     uint32_t prompt_tokens, new_tokens; /* new_tokens 0: one forward pass of the text (encoders) */
     uint32_t batch;                     /* texts at once; 0: 1 */
     uint32_t repeat;                    /* counted runs; 0: 5 */
+    bool speculate; /* as requests do; a random model repeats itself, so not by default */
 };
 void brisk_bench(struct brisk *brisk, const struct brisk_bench *bench, struct brisk_answer *answer);
 

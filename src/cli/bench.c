@@ -29,12 +29,16 @@ int command_bench(int argc, char **argv) {
     struct model_flags flags = {0};
     struct brisk_bench bench = {.prompt_tokens = 16};
     bool table = false, json = false;
+    const char *speculate = NULL;
     const struct option options[] = {
         {"--prompt-tokens", "N", "tokens of the text (16)", OPTION_COUNT, &bench.prompt_tokens},
         {"--new-tokens", "N", "tokens to generate; 0: one pass of the text (0)", OPTION_COUNT,
          &bench.new_tokens},
         {"--batch", "N", "texts at once (1)", OPTION_COUNT, &bench.batch},
         {"--repeat", "N", "counted runs (5)", OPTION_COUNT, &bench.repeat},
+        {"--speculate", "on|off",
+         "propose tokens from repetitions, as requests do; random models repeat themselves (off)",
+         OPTION_TEXT, &speculate},
         {"--table", NULL, "print a table instead of JSON", OPTION_FLAG, &table},
         {"--json", NULL, "print JSON, as without it", OPTION_FLAG, &json},
         MODEL_OPTIONS(flags),
@@ -55,6 +59,9 @@ int command_bench(int argc, char **argv) {
     struct words words;
     int code = 0;
     if (!options_parse(&usage, argc, argv, &words, &code))
+        return code;
+    code = option_switch("bench", "--speculate", speculate, &bench.speculate);
+    if (code != 0)
         return code;
     struct arena arena = {0};
     bench.model = model_argument(&arena, words.at[0]);

@@ -90,6 +90,8 @@ struct cache_flags { /* of those that run models for users */
  * NULL: none. In the arena. */
 const char *cache_folder(const struct cache_flags *flags, const char *data_dir,
                          struct arena *arena);
+/* "on" or "off"; NULL leaves *on as it is. 0 or an exit code. */
+int option_switch(const char *command, const char *name, const char *text, bool *on);
 /* A runtime for a command that runs one model; its log tells warnings only. 0 or an exit code. */
 int runtime_open(struct brisk **out, const char *command, const struct model_flags *flags);
 /* An id as it stands, the path of a folder made absolute. In the arena. */

@@ -19,6 +19,16 @@ int command_error(const char *command, int code, const char *format, ...) {
     return code;
 }
 
+int option_switch(const char *command, const char *name, const char *text, bool *on) {
+    if (text == NULL)
+        return 0;
+    *on = strcmp(text, "on") == 0;
+    if (*on || strcmp(text, "off") == 0)
+        return 0;
+    return command_error(command, error_exit_code(ERROR_INPUT), "%s is \"%s\", must be on or off",
+                         name, text);
+}
+
 static int usage_error(const struct usage *usage, const char *what, const char *value) {
     const int code = error_exit_code(ERROR_INPUT);
     command_error(usage->command, code, "%s%s%s%s", what, value == NULL ? "" : " \"",

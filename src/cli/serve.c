@@ -14,14 +14,14 @@
 struct serve_flags {
     struct model_flags model;
     struct cache_flags cache;
-    const char *host, *data_dir, *upstream, *config;
+    const char *host, *data_dir, *upstream, *config, *speculate;
     uint32_t port;
     double load_wait_s;
-    bool no_auth;
+    bool no_auth, speculates;
 };
 
-/* What the design has and this version has not: told, not passed over. */
-static int check_flags(const struct serve_flags *flags) {
+/* Among them what the design has and this version has not: told, not passed over. */
+static int check_flags(struct serve_flags *flags) {
     const int code = error_exit_code(ERROR_INPUT);
     if (flags->port > 65535)
         return command_error("serve", code, "--port is %u, must be at most 65535", flags->port);
@@ -31,7 +31,7 @@ static int check_flags(const struct serve_flags *flags) {
         return command_error("serve", code, "--config is not supported yet: give the options here");
     if (flags->data_dir != NULL && !folder_exists(flags->data_dir))
         return command_error("serve", code, "--data-dir \"%s\" is not a folder", flags->data_dir);
-    return 0;
+    return option_switch("serve", "--speculate", flags->speculate, &flags->speculates);
 }
 
 /* An IPv6 address stands in brackets in a URL. */
@@ -74,6 +74,7 @@ static int serve_with(const struct serve_flags *flags) {
         .only_repositories = true,
         .cache_folder = cache_folder(&flags->cache, flags->data_dir, &arena),
         .cache_bytes = flags->cache.bytes,
+        .no_speculation = !flags->speculates,
     };
     char error[LIMIT_ERROR_TEXT];
     struct brisk *brisk = NULL;
@@ -87,7 +88,7 @@ static int serve_with(const struct serve_flags *flags) {
 }
 
 int command_serve(int argc, char **argv) {
-    struct serve_flags flags = {.port = 8080};
+    struct serve_flags flags = {.port = 8080, .speculates = true};
     const struct option options[] = {
         {"--host", "ADDRESS", "address to listen on (127.0.0.1)", OPTION_TEXT, &flags.host},
         {"--port", "N", "port; 0 takes a free one (8080)", OPTION_COUNT, &flags.port},
@@ -99,6 +100,9 @@ int command_serve(int argc, char **argv) {
          OPTION_FLAG, &flags.no_auth},
         {"--load-wait", "S", "seconds to hold a request for a cold model (30)", OPTION_SECONDS,
          &flags.load_wait_s},
+        {"--speculate", "on|off",
+         "greedy texts that repeat themselves come several tokens at a time, the same ones (on)",
+         OPTION_TEXT, &flags.speculate},
         {"--upstream", "URL", "not supported yet", OPTION_TEXT, &flags.upstream},
         {"--config", "FILE", "not supported yet", OPTION_TEXT, &flags.config},
     };

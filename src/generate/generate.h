@@ -112,6 +112,18 @@ struct generation_output {
     enum finish_reason reason;
 };
 
+/* Room for proposed tokens in the passes of one model (speculate.c), shared by its generations. */
+#define DRAFT_ROWS 12 /* two tiles of the matrix kernels: a pass of these waits for memory yet */
+struct draft_rows {
+    float *logits;               /* [n, vocab_size] of texts with proposals, in this pass */
+    uint32_t n;                  /* rows of a pass beyond which nothing is proposed */
+    uint32_t used;               /* of logits */
+    uint32_t left;               /* tokens that may still be proposed */
+    uint64_t proposed, accepted; /* tokens; whoever reads these may set them back */
+};
+/* Before planning a pass that decodes `steps` tokens without any proposals. */
+void draft_rows_begin(struct draft_rows *drafts, uint32_t steps);
+
 struct generation_input {
     struct model *model;
     uint32_t stack; /* that generates */
@@ -124,6 +136,9 @@ struct generation_input {
     struct memory *memory; /* cross-attention; taken over by reference (memory_ref), or NULL */
     const struct generation_config *config; /* copied; its lists are borrowed until destroy */
     struct generation_text text;
+    /* Borrowed until destroy. Where it is given, a greedy generation proposes tokens from what its
+     * text repeats and has several of them checked in one pass; texts stay the same. NULL: not. */
+    struct draft_rows *drafts;
 };
 
 struct generation;
@@ -132,9 +147,9 @@ struct generation;
 enum status generation_create(struct generation **out, const struct generation_input *input,
                               struct error *err) MUST_CHECK;
 void generation_destroy(struct generation *generation); /* NULL is fine */
-/* Writes the segments of the next pass (one a live beam or sequence; a prompt in chunks first, of
- * at most `budget` tokens in all but at least one a segment), returns how many; `segments` has room
- * for generation_width(). The outputs are the generation's own buffers. */
+/* Writes the segments of the next pass (one a live beam or sequence; a prompt in chunks first), of
+ * at most `budget` tokens in all but at least one a segment, returns how many; `segments` has room
+ * for generation_width(). The outputs are the generation's own buffers, or the drafts'. */
 uint32_t generation_plan(struct generation *generation, uint32_t budget, struct segment *segments);
 uint32_t generation_width(const struct generation *generation); /* most segments of a plan */
 /* Tokens of each text that plans have to feed before a step is one token a text: of the prompt, or

@@ -1,9 +1,9 @@
-/* The state machine of one generation: feeds the prompt in chunks, then a token a line and pass,
- * until every line is finished. Where the stack reads texts again that have grown beyond a border,
- * the lines' texts are fed once more, in chunks as the prompt was. Several sequences of one prompt
- * (num_return_sequences, beams) share the prompt's pass and pages. All buffers are made in
- * generation_create; plan and advance allocate nothing. One thread drives a generation;
- * generation_cancel may come from any. */
+/* The state machine of one generation: feeds the prompt in chunks, then a token a line and pass (or
+ * several, where they are proposed), until every line is finished. Where the stack reads texts
+ * again that have grown beyond a border, the lines' texts are fed once more, in chunks as the
+ * prompt was. Several sequences of one prompt (num_return_sequences, beams) share the prompt's pass
+ * and pages. All buffers are made in generation_create; plan and advance allocate nothing. One
+ * thread drives a generation; generation_cancel may come from any. */
 #include "generate/parts.h"
 
 #include <math.h>
@@ -107,6 +107,19 @@ static void create_buffers(struct generation *generation, const struct generatio
     generation->start_ns = clock_now_ns();
 }
 
+/* Proposals suit one text whose tokens follow from their logits alone. */
+static void allow_drafts(struct generation *generation, const struct generation_input *input,
+                         uint32_t vocab_size) {
+    const bool has_encoder = input->encoder_tokens != NULL;
+    if (generation->config.num_beams > 1 || generation->config.do_sample) {
+        return;
+    }
+    generation->drafts = input->drafts;
+    speculation_begin(&generation->speculation, vocab_size,
+                      has_encoder ? generation->encoder_ids : NULL,
+                      has_encoder ? generation->n_encoder_ids : 0);
+}
+
 enum status generation_create(struct generation **out, const struct generation_input *input,
                               struct error *err) {
     const struct arch *arch = model_arch(input->model);
@@ -137,6 +150,7 @@ enum status generation_create(struct generation **out, const struct generation_i
     }
     if (status == STATUS_OK) {
         create_buffers(generation, input);
+        allow_drafts(generation, input, stack->vocab_size);
         status = create_lines(generation, input->prompt, err);
     }
     if (status != STATUS_OK) {
@@ -181,6 +195,44 @@ static struct segment token_segment(const struct generation *generation, struct 
         .n_rows = 1,
         .logits = line->logits,
     };
+}
+
+/* Tokens that may be read behind ids[n) in the pass of the last of these: the last of all is never
+ * read, and the angles of all rows are those of one length. */
+static uint32_t draft_room(const struct generation *generation, uint32_t n) {
+    const struct stack_spec *stack = &model_arch(generation->model)->stacks[generation->stack];
+    uint32_t room = generation->max_length - 1 - n;
+    for (uint32_t i = 0; i < ARCH_ROPES; i++) {
+        const uint32_t border = stack->ropes[i].border;
+        if (n <= border && border - n < room) {
+            room = border - n;
+        }
+    }
+    return room;
+}
+
+/* The same with what may follow the token, if something is proposed. Proposed tokens stand behind
+ * the line's own. */
+static struct segment draft_segment(struct generation *generation, struct line *line,
+                                    uint32_t budget) {
+    struct draft_rows *drafts = generation->drafts;
+    struct segment segment = token_segment(generation, line);
+    const uint32_t room = draft_room(generation, line->n);
+    uint32_t most = budget - 1 < drafts->left ? budget - 1 : drafts->left;
+    most = most < room ? most : room;
+    const uint32_t n = speculation_propose(&generation->speculation, line->ids, line->n, most);
+    if (n == 0) {
+        return segment;
+    }
+    ASSERT(drafts->used + 1 + n <= drafts->n);
+    segment.n = segment.n_rows = 1 + n;
+    segment.rows = NULL; /* all */
+    segment.logits = drafts->logits + (size_t)drafts->used * generation->vocab_size;
+    generation->draft_logits = segment.logits;
+    drafts->used += 1 + n;
+    drafts->left -= n;
+    drafts->proposed += n;
+    return segment;
 }
 
 /* Tokens [fed, fed + n) of what is to be fed. */
@@ -235,8 +287,9 @@ uint32_t generation_plan(struct generation *generation, uint32_t budget, struct 
     const uint32_t most = budget > n ? budget / n : 1, chunk = left < most ? left : most;
     for (uint32_t i = 0; i < n; i++) {
         struct line *line = generation->live[i];
-        segments[i] =
-            left > 0 ? chunk_segment(generation, line, chunk) : token_segment(generation, line);
+        segments[i] = left > 0             ? chunk_segment(generation, line, chunk)
+                      : generation->drafts ? draft_segment(generation, line, budget)
+                                           : token_segment(generation, line);
     }
     generation->fed += chunk;
     generation->n_planned = n;
@@ -283,6 +336,26 @@ static void step_line(struct generation *generation, struct line *line, bool out
     }
     line->logprobs[line->n - generation->n_prompt] = logprob;
     line->ids[line->n++] = token;
+}
+
+/* As step_line, once for each row of the pass, as long as the token that the row was read for is
+ * the one chosen before it. The others are forgotten. */
+static void step_drafts(struct generation *generation, struct line *line, bool out_of_time) {
+    float *own = line->logits;
+    const uint32_t proposed = generation->speculation.proposed;
+    uint32_t accepted = 0;
+    bool good = true;
+    for (uint32_t row = 0; row <= proposed && good && line->reason == FINISH_NONE; row++) {
+        const int32_t draft = row < proposed ? line->ids[line->n] : -1;
+        line->logits = generation->draft_logits + (size_t)row * generation->vocab_size;
+        step_line(generation, line, out_of_time);
+        good = line->ids[line->n - 1] == draft;
+        accepted += good;
+    }
+    line->logits = own;
+    sequence_truncate(line->sequence, line->n - 1);
+    speculation_judge(&generation->speculation, accepted);
+    generation->drafts->accepted += accepted;
 }
 
 static enum status finish(struct generation *generation, enum finish_reason reason) {
@@ -341,7 +414,8 @@ static bool step_all(struct generation *generation) {
     for (uint32_t i = 0; i < generation->n_lines; i++) {
         struct line *line = &generation->lines[i];
         if (line->reason == FINISH_NONE) {
-            step_line(generation, line, out_of_time);
+            (generation->speculation.proposed > 0 ? step_drafts : step_line)(generation, line,
+                                                                             out_of_time);
             live = live || line->reason == FINISH_NONE;
         }
     }

@@ -91,6 +91,23 @@ bool stopping_is_eos(const struct generation_config *config, int32_t id);
 enum finish_reason stopping_check(struct stopping *stopping, const int32_t *ids, uint32_t n,
                                   int32_t last);
 
+/* ---- speculate.c ---- */
+/* What is proposed to one text, and how that fared. */
+struct speculation {
+    const int32_t *source; /* [n_source] what the encoder read, or NULL */
+    uint32_t n_source, vocab_size;
+    uint32_t proposed; /* tokens in the pass that is planned */
+    uint32_t limit;    /* tokens of the next proposal, at most */
+    uint32_t misses;   /* proposals in a row of which nothing was kept */
+    uint32_t wait;     /* tokens to come before the next one */
+};
+void speculation_begin(struct speculation *s, uint32_t vocab_size, const int32_t *source,
+                       uint32_t n_source);
+/* Writes what may follow ids[n] behind them, at most `most` tokens; returns how many. */
+uint32_t speculation_propose(struct speculation *s, int32_t *ids, uint32_t n, uint32_t most);
+/* After the pass: so many of the tokens proposed are those that the model chose. */
+void speculation_judge(struct speculation *s, uint32_t accepted);
+
 /* ---- generation.c, beam.c and groups.c ---- */
 /* One live text: a sequence of its own in the engine. */
 struct line {
@@ -157,6 +174,9 @@ struct generation {
     uint32_t n_groups;
     int32_t *chosen; /* [num_beams] tokens of the groups before, in this step */
     uint32_t n_chosen;
+    struct draft_rows *drafts; /* NULL: nothing is proposed */
+    struct speculation speculation;
+    float *draft_logits; /* [1 + proposed, vocab_size] in drafts, of the pass that is planned */
     struct generation_output *outputs;
     uint32_t n_outputs;
 };

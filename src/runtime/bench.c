@@ -14,6 +14,7 @@ struct bench {
     struct brisk *brisk;
     struct loaded *loaded;
     uint32_t prompt_tokens, new_tokens, batch, repeat;
+    bool speculate;
     struct arena arena; /* of one round */
     struct lock lock;
     struct condition finished;
@@ -88,6 +89,7 @@ static double round_seconds(struct bench *bench, uint32_t new_tokens, uint64_t s
         .arena = &bench->arena,
         .items = items,
         .deadline_ns = UINT64_MAX,
+        .speculate = bench->speculate,
         .cancelled = &never,
         .finished = bench_finished,
     };
@@ -213,6 +215,7 @@ static enum status bench_options(struct bench *bench, const struct brisk_bench *
                                  struct error *err) {
     bench->prompt_tokens = options->prompt_tokens > 0 ? options->prompt_tokens : 16;
     bench->new_tokens = options->new_tokens;
+    bench->speculate = options->speculate;
     bench->batch = options->batch > 0 ? options->batch : 1;
     bench->repeat = options->repeat > 0 ? options->repeat : BENCH_REPEAT;
     if (bench->batch > LIMIT_BATCH_SEQS || bench->repeat > BENCH_REPEAT_MAX)

@@ -97,6 +97,10 @@ static void write_scheduler(struct buf *buf, const struct scheduler_figures *fig
           "Sequences that went through passes.");
     whole(buf, "steps_total", "counter", figures->generated_tokens,
           "Decode steps of sequences, beams included.");
+    whole(buf, "proposed_tokens_total", "counter", figures->proposed_tokens,
+          "Tokens that speculation proposed in them.");
+    whole(buf, "accepted_tokens_total", "counter", figures->accepted_tokens,
+          "Those of them that the models chose, too.");
     whole(buf, "items_total", "counter", figures->items, "Texts run to their end.");
     seconds(buf, "busy_seconds_total", "counter", figures->busy_s,
             "Time that the compute team ran passes.");

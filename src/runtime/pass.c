@@ -19,6 +19,18 @@ static bool has_decoder(const struct model_queue *queue) {
     return arch_has_decoder(&queue->loaded->arch);
 }
 
+struct model_queue *model_queue_create(struct loaded *loaded) {
+    const struct arch *arch = &loaded->arch;
+    const bool writes = arch->head.kind == HEAD_LM && stack_has(arch_last(arch), STACK_CAUSAL);
+    const size_t rows = writes ? DRAFT_ROWS : 0;
+    struct model_queue *queue =
+        mem_zalloc(1, sizeof(*queue) + rows * arch->head.outputs * sizeof(float));
+    queue->loaded = loaded;
+    queue->oldest_ns = UINT64_MAX;
+    queue->drafts = (struct draft_rows){.logits = (float *)(queue + 1), .n = (uint32_t)rows};
+    return queue;
+}
+
 static void active_add(struct model_queue *queue, struct work *work) {
     work->prev = NULL;
     work->next = NULL;
@@ -88,6 +100,7 @@ static enum status begin_generation(struct model_queue *queue, struct work *work
         .memory = work->memory,
         .config = item->config,
         .text = {.decode = decode_text, .user = loaded->tokenizer},
+        .drafts = work->run->speculate && queue->drafts.n > 0 ? &queue->drafts : NULL,
     };
     struct error err = {0};
     if (generation_create(&work->generation, &input, &err) != STATUS_OK) {
@@ -199,15 +212,18 @@ static bool reads(const struct work *work) {
 }
 
 /* Steps of generations whose prompt has been read. ACTIVE_WIDTH sees to it that they always fit,
- * except beside a text that was skipped too often and is about as long as a pass can be. */
+ * except beside a text that was skipped too often and is about as long as a pass can be. What they
+ * propose, the longest running ones first, fills up a small pass: others hardly wait for it. */
 static void gather_steps(struct pass *pass) {
+    struct draft_rows *drafts = &pass->queue->drafts;
+    draft_rows_begin(drafts, pass->queue->active_width + pass->rows);
     for (struct work *work = pass->queue->active; work != NULL; work = work->next) {
         if (work->phase != WORK_GENERATING || reads(work) || fails(work))
             continue;
         if (room(pass, work->width) < work->width)
             continue;
         const uint32_t before = pass->n_segments;
-        plan(pass, work, work->width);
+        plan(pass, work, work->width + drafts->left);
         pass->decoded += pass->n_segments - before;
     }
 }

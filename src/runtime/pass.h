@@ -13,6 +13,7 @@ struct model_queue {
     uint64_t oldest_ns;    /* when the oldest request that waits here was asked; UINT64_MAX: none */
     uint32_t active_width; /* segments a step of the active ones may need */
     bool pages_tight;      /* a generation found no room: none begins until one ends */
+    struct draft_rows drafts;        /* of the generations; n 0: of a model that writes no texts */
     struct model_queue *next, *prev; /* ring of models with runs */
 };
 
@@ -31,6 +32,8 @@ struct pass {
  * what there is. */
 #define PASS_OLD_NS (1000ull * 1000 * 1000)
 
+/* Freed by mem_free. */
+struct model_queue *model_queue_create(struct loaded *loaded);
 /* The run of the oldest request that has something which has not begun, or NULL. */
 struct run *pass_oldest(const struct model_queue *queue);
 /* Gathers what can run on the model's first stack: a text that was skipped too often, steps of

@@ -21,6 +21,7 @@ struct scheduler {
 
     /* Published to whoever reads figures; relaxed, they order nothing. */
     _Atomic uint64_t passes, rows, segments, items, generated_tokens, busy_ns;
+    _Atomic uint64_t proposed_tokens, accepted_tokens;
     atomic_size_t queued_items;
 };
 
@@ -161,12 +162,8 @@ static void run_remove(struct model_queue *queue, struct run *run) {
 
 static void take_in(struct scheduler *scheduler, struct run *run) {
     struct loaded *loaded = run->loaded;
-    if (loaded->queue == NULL) {
-        struct model_queue *queue = mem_zalloc(1, sizeof(*queue));
-        queue->loaded = loaded;
-        queue->oldest_ns = UINT64_MAX;
-        loaded->queue = queue;
-    }
+    if (loaded->queue == NULL)
+        loaded->queue = model_queue_create(loaded);
     struct model_queue *queue = loaded->queue;
     if (run->asked_ns < queue->oldest_ns)
         queue->oldest_ns = run->asked_ns;
@@ -213,6 +210,13 @@ static void mark_late(struct model_queue *queue) {
     } while (run != queue->runs);
 }
 
+/* What the pass has added to the figures of its model. */
+static void count_drafts(struct scheduler *scheduler, struct draft_rows *drafts) {
+    count(&scheduler->proposed_tokens, drafts->proposed);
+    count(&scheduler->accepted_tokens, drafts->accepted);
+    drafts->proposed = drafts->accepted = 0;
+}
+
 static void forward(struct scheduler *scheduler) {
     struct pass *pass = &scheduler->pass;
     if (pass->n_segments == 0)
@@ -225,6 +229,7 @@ static void forward(struct scheduler *scheduler) {
     count(&scheduler->segments, pass->n_segments);
     count(&scheduler->generated_tokens, pass->decoded);
     count(&scheduler->items, pass_finish(pass));
+    count_drafts(scheduler, &pass->queue->drafts);
 }
 
 /* Finished runs go back to their owners. This comes last: an owner may let the model go. */
@@ -334,6 +339,8 @@ struct scheduler_figures scheduler_figures(const struct scheduler *scheduler) {
         .items = atomic_load_explicit(&scheduler->items, memory_order_relaxed),
         .generated_tokens =
             atomic_load_explicit(&scheduler->generated_tokens, memory_order_relaxed),
+        .proposed_tokens = atomic_load_explicit(&scheduler->proposed_tokens, memory_order_relaxed),
+        .accepted_tokens = atomic_load_explicit(&scheduler->accepted_tokens, memory_order_relaxed),
         .busy_s = (double)atomic_load_explicit(&scheduler->busy_ns, memory_order_relaxed) * 1e-9,
         .queued_items = atomic_load_explicit(&scheduler->queued_items, memory_order_relaxed),
     };

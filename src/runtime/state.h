@@ -23,6 +23,7 @@ struct brisk {
     size_t memory_bytes;
     size_t held_limit; /* of held_bytes, while others are on their way */
     double load_wait_s;
+    bool speculate; /* generations propose tokens */
 
     struct lock lock;
     struct condition idle; /* active is 0 */

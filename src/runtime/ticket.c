@@ -311,6 +311,7 @@ static void go_on(struct brisk_ticket *ticket) {
             .items = job_items(ticket->job),
             .asked_ns = ticket->taken_ns,
             .deadline_ns = ticket->deadline_ns,
+            .speculate = ticket->brisk->speculate,
             .cancelled = &ticket->cancelled,
             .finished = run_finished,
         };

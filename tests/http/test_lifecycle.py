@@ -123,7 +123,8 @@ def two_signals(context):
 @rows([("port no number", ["--port", "http"]), ("port too large", ["--port", "70000"]),
        ("unknown option", ["--frobnicate"]), ("missing value", ["--port"]), ("host of nobody", ["--host", "256.1.1.1"]),
        ("precision unknown", ["--precision", "fp3"]), ("threads no number", ["--threads", "two"]),
-       ("memory no size", ["--memory", "lots"]), ("folder missing", ["--models", "/nonexistent-folder"])])
+       ("memory no size", ["--memory", "lots"]), ("speculate in doubt", ["--speculate", "perhaps"]),
+       ("folder missing", ["--models", "/nonexistent-folder"])])
 def refuses_to_start(context, options):
     done = subprocess.run([context.binary, "serve", *options], capture_output=True, timeout=60 * context.server.slow,
                           stdin=subprocess.DEVNULL)
@@ -138,6 +139,22 @@ def port_in_use(context):
                           capture_output=True, timeout=60 * context.server.slow, stdin=subprocess.DEVNULL)
     true(done.returncode != 0, "two servers on one port")
     true(str(context.server.port) in done.stderr.decode(), f"says {done.stderr!r}")
+
+
+@test
+def proposals_change_no_text(context):
+    """A text that repeats itself has proposals kept, unless they are off, and says the same."""
+    texts, kept = [], []
+    for speculate in ("on", "off"):
+        with driver.Server(context.binary, options=["--speculate", speculate]) as server:
+            texts.append(server.client().run(WRITER, "KING: O, O, O, O, O, O", {"max_new_tokens": 120,
+                                             "do_sample": False, "details": True}).json)
+            metrics = server.metrics()
+            kept.append((metrics["brisk_proposed_tokens_total"], metrics["brisk_accepted_tokens_total"]))
+            server.stop()
+    equal(texts[0], texts[1], "text")
+    true(kept[0][0] >= kept[0][1] > 0, f"proposed and accepted: {kept[0]}")
+    equal(kept[1], (0, 0), "with proposals off")
 
 
 @test

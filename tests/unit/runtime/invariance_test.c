@@ -1,8 +1,8 @@
-/* A request answers bit for bit the same alone, among all others at once in ragged batches, with
- * one compute thread or two, and when it is asked again: for every family under tests/golden, in
- * every precision. This holds the whole way of a request to what the engine promises. All cases are
- * asked in fp32; in the other precisions, which differ in their products alone, every third, and
- * so some of each family. */
+/* A request answers bit for bit the same alone, token by token, among all others at once in ragged
+ * batches, with one compute thread or two, and when it is asked again: for every family under
+ * tests/golden, in every precision. This holds the whole way of a request to what the engine
+ * promises. All cases are asked in fp32; in the other precisions, which differ in their products
+ * alone, every third, and so some of each family. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,12 +23,14 @@ struct choice {
     size_t from, step; /* of the cases */
 };
 
-static struct brisk *runtime_of(const char *precision, uint32_t threads) {
+static struct brisk *runtime_of(const char *precision, uint32_t threads, bool no_speculation) {
     struct brisk *brisk = NULL;
     char error[LIMIT_ERROR_TEXT];
     const char *const folders[] = {GOLDEN_FOLDER, NULL};
-    const struct brisk_options options = {
-        .model_folders = folders, .precision = precision, .threads = threads};
+    const struct brisk_options options = {.model_folders = folders,
+                                          .precision = precision,
+                                          .threads = threads,
+                                          .no_speculation = no_speculation};
     if (brisk_create(&brisk, &options, error, sizeof(error)) != 0)
         fail_msg("%s", error);
     return brisk;
@@ -43,9 +45,9 @@ static struct brisk_request request_of(const struct golden *golden, bool no_cach
                                   .no_cache = no_cache};
 }
 
-/* What each case answers alone, on one thread. */
+/* What each case answers alone, on one thread, without proposals. */
 static char **alone(const struct choice *choice) {
-    struct brisk *brisk = runtime_of(choice->precision, 1);
+    struct brisk *brisk = runtime_of(choice->precision, 1, true);
     char **answers = mem_zalloc(goldens.n, sizeof(*answers));
     for (size_t i = choice->from; i < goldens.n; i += choice->step) {
         struct brisk_answer answer = {0};
@@ -122,7 +124,7 @@ static void same_bits(void **state) {
     const struct choice *choice = *state;
     char **want = alone(choice);
     for (uint32_t threads = 1; threads <= 2; threads++) {
-        struct brisk *brisk = runtime_of(choice->precision, threads);
+        struct brisk *brisk = runtime_of(choice->precision, threads, false);
         assert_int_equal(together(brisk, choice, want, ROUNDS, true), 0);
         together(brisk, choice, want, 1, false); /* fills the cache */
         assert_true(together(brisk, choice, want, 1, false) > chosen(choice) / 2);

@@ -166,6 +166,41 @@ static void dropped_runs_hold_nothing(void **state) {
     }
 }
 
+/* Beside so many others, in passes that never have more rows than they would without proposals, or
+ * than DRAFT_ROWS; with nothing allocated. */
+static void proposals_fill_small_passes(void **state) {
+    static const char *const models[] = {"gpt2/text-generation", "bart/summarization"};
+    static const uint32_t counts[] = {1, 3, 11, 12, 20};
+    for (size_t i = 0; i < ARRAY_LEN(models) * ARRAY_LEN(counts); i++) {
+        const uint32_t count = counts[i % ARRAY_LEN(counts)];
+        static struct bench bench;
+        bench_open(&bench, models[i / ARRAY_LEN(counts)]);
+        struct model_queue *queue = model_queue_create(bench.of.loaded);
+        bench.queue = *queue;
+        struct run *run = bench_run(&bench, 0, count, 8, 30);
+        run->speculate = true;
+        while (bench.queue.active == NULL || bench.pass.decoded == 0)
+            bench_turn(&bench);
+        const uint64_t before = mem_alloc_count();
+        while (run->pending == count) {
+            const uint32_t left = bench.queue.active_width;
+            const uint64_t proposed = bench.queue.drafts.proposed;
+            const uint32_t rows = bench_turn(&bench);
+            assert_int_equal(rows, left + (bench.queue.drafts.proposed - proposed));
+            assert_int_equal(bench.pass.decoded, left);
+            assert_true(rows <= (left > DRAFT_ROWS ? left : DRAFT_ROWS));
+            if (run->pending == count) /* the end of one is copied */
+                assert_int_equal(mem_alloc_count(), before);
+        }
+        assert_int_equal(bench.queue.drafts.proposed > 0, count < DRAFT_ROWS);
+        while (run->pending > 0)
+            bench_turn(&bench);
+        assert_int_equal(run->works[0].item->outputs[0].n, 30);
+        bench_close(&bench);
+        mem_free(queue);
+    }
+}
+
 static void a_step_allocates_nothing(void **state) {
     static const char *const models[] = {"gpt2/text-generation", "bart/summarization"};
     for (size_t i = 0; i < ARRAY_LEN(models); i++) {
@@ -350,6 +385,7 @@ int main(void) {
         cmocka_unit_test(encoder_then_decoder),
         cmocka_unit_test(dropped_runs_hold_nothing),
         cmocka_unit_test(a_step_allocates_nothing),
+        cmocka_unit_test(proposals_fill_small_passes),
         cmocka_unit_test(failed_run_stands_in_nobodys_way),
         cmocka_unit_test(pages_stay_tight_only_while_somebody_holds_some),
         cmocka_unit_test(width_counts_what_the_pass_has_taken),

@@ -11,24 +11,29 @@ struct bench_of_runs { /* a model, its team, and an arena for the runs */
     struct arena arena;
 };
 
-/* With so many bytes for keys and values; 0: what the system has. */
-static inline void runs_open_pages(struct bench_of_runs *runs, const char *model,
-                                   size_t page_bytes) {
+/* page_bytes: most for keys and values; 0: what the system has. */
+static inline void runs_open_as(struct bench_of_runs *runs, const char *model,
+                                enum precision precision, uint32_t threads, size_t page_bytes) {
     struct error err = {0};
     struct arena arena = {0};
     *runs = (struct bench_of_runs){0};
-    if (team_create(&runs->team, 2, &err) != STATUS_OK)
+    if (team_create(&runs->team, threads, &err) != STATUS_OK)
         PANIC("%s", err.text);
     const struct load load = {
         .id = model,
         .folder = arena_printf(&arena, "tests/golden/%s", model),
-        .precision = {.precision = PRECISION_FP32},
+        .precision = {.precision = precision},
         .team = runs->team,
         .page_bytes = page_bytes,
     };
     if (loaded_create(&runs->loaded, &load, &err) != STATUS_OK)
         PANIC("%s", err.text);
     arena_deinit(&arena);
+}
+
+static inline void runs_open_pages(struct bench_of_runs *runs, const char *model,
+                                   size_t page_bytes) {
+    runs_open_as(runs, model, PRECISION_FP32, 2, page_bytes);
 }
 
 static inline void runs_open(struct bench_of_runs *runs, const char *model) {
