@@ -69,7 +69,7 @@ uniq    = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1))
 suffix_isa = $(strip $(foreach isa,$(ISAS),$(if $(filter %_$(isa),$(1)),$(isa))))
 
 .PHONY: all release debug asan tsan run test test-unit test-golden test-http test-mixed test-tsan test-threads \
-        test-diff test-clients test-arm check format fuzz bench quality clean install help compile_commands.json
+        test-diff test-clients test-arm test-avx512 check format fuzz bench quality clean install help compile_commands.json
 .SECONDARY:
 
 all: release
@@ -149,6 +149,8 @@ test-diff test-clients: release
 # Built for 64-bit ARM, run under emulation.
 test-arm: release
 	@script/$@
+# The AVX-512 kernels, under emulation where the processor lacks them.
+test-avx512: ; @script/$@
 
 # ---- fuzzing: fuzz/<target>.c, clang's libFuzzer ------------------------------------------------
 FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(wildcard fuzz/*.c))

@@ -264,7 +264,7 @@ static void bench_rows(void) {
 #define VARIANT(family, isa, needs, tolerance)                                                     \
     if (((needs) & ~cpu_features()) == 0 && strncmp(#family, "gemm", 4) != 0) {                    \
         const double seconds = smallest(run_##family##_##isa, 2000);                               \
-        printf("%-12s %-7s %8.3f us, %6.2f FMA-times a number\n", #family, #isa, seconds * 1e6,    \
+        printf("%-12s %-11s %8.3f us, %6.2f FMA-times a number\n", #family, #isa, seconds * 1e6,    \
                seconds / ROW * limit_flops / 2);                                                   \
     }
 #include "kernels/kernels.inc"

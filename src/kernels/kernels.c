@@ -11,6 +11,8 @@ static const struct isa {
 } ISAS[] = {
     {"scalar", CPU_ANY},
     {"avx2", CPU_AVX2},
+    {"avx512", CPU_AVX2 | CPU_AVX512},
+    {"avx512_vnni", CPU_AVX2 | CPU_AVX512 | CPU_AVX512_VNNI},
     {"neon", CPU_NEON},
     {"neon_dot", CPU_NEON | CPU_NEON_DOT},
     {"neon_i8mm", CPU_NEON | CPU_NEON_DOT | CPU_NEON_I8MM},
@@ -19,24 +21,36 @@ static const struct isa {
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-/* XCR0 bits 1 and 2: the system saves xmm and ymm registers. */
-static bool saves_wide_registers(void) {
+/* The registers that the system saves, as bits of XCR0. */
+#define SAVES_YMM 0x06 /* xmm and ymm */
+#define SAVES_ZMM 0xe6 /* these, masks, the upper halves of zmm0 .. 15, zmm16 .. 31 */
+
+static uint32_t saved_registers(void) {
     uint32_t low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     (void)high;
-    return (low & 6) == 6;
+    return low;
+}
+
+static bool all_of(uint32_t bits, uint32_t wanted) {
+    return (bits & wanted) == wanted;
 }
 
 uint32_t cpu_features(void) {
-    uint32_t a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !saves_wide_registers()) {
+    const uint32_t avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
+    uint32_t a, b, c, d, basic;
+    if (!__get_cpuid(1, &a, &b, &basic, &d) || !(basic & bit_OSXSAVE)) {
         return CPU_ANY;
     }
-    const bool fma = c & bit_FMA, f16c = c & bit_F16C;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+    const uint32_t saved = saved_registers();
+    if (!all_of(saved, SAVES_YMM) || !__get_cpuid_count(7, 0, &a, &b, &c, &d) ||
+        !all_of(basic, bit_FMA | bit_F16C) || !all_of(b, bit_AVX2 | bit_BMI2)) {
         return CPU_ANY;
     }
-    return fma && f16c && (b & bit_AVX2) && (b & bit_BMI2) ? CPU_AVX2 : CPU_ANY;
+    if (!all_of(saved, SAVES_ZMM) || !all_of(b, avx512)) {
+        return CPU_AVX2;
+    }
+    return CPU_AVX2 | CPU_AVX512 | (c & bit_AVX512VNNI ? CPU_AVX512_VNNI : CPU_ANY);
 }
 #elif defined(__aarch64__)
 #include <sys/auxv.h>

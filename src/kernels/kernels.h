@@ -85,9 +85,13 @@ struct row_outliers {
 #define KERNEL(family, isa, needs, tolerance) KERNEL_##isa(family, isa, needs, tolerance)
 #define KERNEL_scalar                         VARIANT
 #if defined(__x86_64__)
-#define KERNEL_avx2 VARIANT
+#define KERNEL_avx2        VARIANT
+#define KERNEL_avx512      VARIANT
+#define KERNEL_avx512_vnni VARIANT
 #else
 #define KERNEL_avx2(family, isa, needs, tolerance)
+#define KERNEL_avx512(family, isa, needs, tolerance)
+#define KERNEL_avx512_vnni(family, isa, needs, tolerance)
 #endif
 #if defined(__aarch64__)
 #define KERNEL_neon      VARIANT
@@ -119,7 +123,9 @@ struct kernels {
 /* What a kernel may need of the processor, bits. */
 enum cpu_feature {
     CPU_ANY = 0,
-    CPU_AVX2 = 1, /* AVX2, FMA and F16C, and the system saves the wide registers */
+    CPU_AVX2 = 1 << 0,        /* AVX2, FMA and F16C, and the system saves the wide registers */
+    CPU_AVX512 = 1 << 1,      /* AVX-512 F, BW, DQ and VL; the system saves those of 512 bits too */
+    CPU_AVX512_VNNI = 1 << 2, /* vpdpbusd */
     CPU_NEON = 1 << 16,
     CPU_NEON_DOT = 1 << 17,  /* sdot */
     CPU_NEON_I8MM = 1 << 18, /* smmla */

@@ -382,6 +382,24 @@ static void check_attend(attend_function *f, attend_function *definition, float 
 #include "kernels/kernels.inc"
 #undef VARIANT
 
+/* Floats are summed in one order whatever the width of registers, so that a machine with AVX-512
+ * answers as one without. */
+#if defined(__x86_64__)
+static void f32_avx512_has_the_bits_of_avx2(void **state) {
+    if (!(cpu_features() & CPU_AVX512)) {
+        skip();
+    }
+    check_gemm_f32(gemm_f32_avx512, gemm_f32_avx2, 0);
+}
+
+static void bf16_avx512_has_the_bits_of_avx2(void **state) {
+    if (!(cpu_features() & CPU_AVX512)) {
+        skip();
+    }
+    check_gemm_bf16(gemm_bf16_avx512, gemm_bf16_avx2, 0);
+}
+#endif
+
 static void scalar_can_be_forced(void **state) {
     struct kernels k;
     kernels_pick(&k, CPU_ANY);
@@ -460,15 +478,23 @@ static void packing_in_4_bits_is_better_than_rounding(void **state) {
     assert_true(error < 0.8 * rounded && error > 0.3 * rounded);
 }
 
-int main(void) {
+/* kernels_test [PATTERN]: only the tests of that name; * and ? stand for any characters. */
+int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
 #define VARIANT(family, isa, needs, tolerance) cmocka_unit_test(family##_##isa##_is_as_defined),
 #include "kernels/kernels.inc"
 #undef VARIANT
+#if defined(__x86_64__)
+        cmocka_unit_test(f32_avx512_has_the_bits_of_avx2),
+        cmocka_unit_test(bf16_avx512_has_the_bits_of_avx2),
+#endif
         cmocka_unit_test(scalar_can_be_forced),
         cmocka_unit_test(the_expected_set_is_used),
         cmocka_unit_test(packing_keeps_every_weight),
         cmocka_unit_test(packing_in_4_bits_is_better_than_rounding),
     };
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
