@@ -1,6 +1,7 @@
-"""What the two trainers share: where the data is, the learning-rate schedule, writing a model card.
+"""What the trainers share: where the data is, tokens and windows of running text, the loop and its
+learning-rate schedule, writing a model card.
 
-Not a training framework: the loops themselves stay in writer.py and sentiment.py.
+Not a training framework: what a model is and what it learns from stays in the trainer's own file.
 """
 import json
 import math
@@ -9,8 +10,11 @@ import pathlib
 import time
 
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+END = "<|endoftext|>"
 
 
 def data_path(name):
@@ -25,6 +29,40 @@ def data_path(name):
 def start(threads, seed=1):
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
+
+
+def byte_level_bpe(text, vocab, context):
+    """A tokenizer of `vocab` byte-level pieces learned from `text`; END is its only special token."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    trainer = trainers.BpeTrainer(vocab_size=vocab, special_tokens=[END], show_progress=False,
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    tokenizer.train_from_iterator([text], trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=END, eos_token=END,
+                                   unk_token=END, model_max_length=context,
+                                   clean_up_tokenization_spaces=False,
+                                   # GPT-2 would add token types to the embeddings.
+                                   model_input_names=["input_ids", "attention_mask"])
+
+
+def batches_of_windows(ids, context, epochs, batch):
+    """Windows of `context` tokens starting anywhere, each epoch shifted and shuffled anew."""
+    for _ in range(epochs):
+        shift = int(torch.randint(context, ()))
+        windows = ids[shift:shift + (len(ids) - shift) // context * context].view(-1, context)
+        windows = windows[torch.randperm(len(windows))]
+        for i in range(0, len(windows) - batch + 1, batch):
+            yield {"input_ids": windows[i:i + batch], "labels": windows[i:i + batch]}
+
+
+@torch.no_grad()
+def perplexity(model, ids, context):
+    model.eval()
+    windows = ids[:len(ids) // context * context].view(-1, context)
+    losses = [model(input_ids=w[None], labels=w[None]).loss.item() for w in windows]
+    return math.exp(sum(losses) / len(losses))
 
 
 def schedule(step, steps, peak, warm=0.05):

@@ -11,12 +11,11 @@ import pathlib
 import time
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import GPT2Config, GPT2LMHeadModel
 
 import common
 
-VOCAB, CONTEXT, END = 2048, 256, "<|endoftext|>"
+VOCAB, CONTEXT = 2048, 256
 
 CARD = """---
 license: apache-2.0
@@ -44,39 +43,6 @@ the first 95 %, in {minutes:.0f} minutes of CPU time; stored in half precision.
 """
 
 
-def make_tokenizer(text):
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
-    trainer = trainers.BpeTrainer(vocab_size=VOCAB, special_tokens=[END], show_progress=False,
-                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
-    tokenizer.train_from_iterator([text], trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=END, eos_token=END,
-                                   unk_token=END, model_max_length=CONTEXT,
-                                   clean_up_tokenization_spaces=False,
-                                   # GPT-2 would add token types to the embeddings.
-                                   model_input_names=["input_ids", "attention_mask"])
-
-
-def batches(ids, epochs, batch):
-    """Windows of CONTEXT tokens starting anywhere, each epoch shifted and shuffled anew."""
-    for _ in range(epochs):
-        shift = int(torch.randint(CONTEXT, ()))
-        windows = ids[shift:shift + (len(ids) - shift) // CONTEXT * CONTEXT].view(-1, CONTEXT)
-        windows = windows[torch.randperm(len(windows))]
-        for i in range(0, len(windows) - batch + 1, batch):
-            yield {"input_ids": windows[i:i + batch], "labels": windows[i:i + batch]}
-
-
-@torch.no_grad()
-def perplexity(model, ids):
-    model.eval()
-    windows = ids[:len(ids) // CONTEXT * CONTEXT].view(-1, CONTEXT)
-    losses = [model(input_ids=w[None], labels=w[None]).loss.item() for w in windows]
-    return math.exp(sum(losses) / len(losses))
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=pathlib.Path, default=common.ROOT / "models/brisk/tiny-writer")
@@ -88,7 +54,7 @@ def main():
 
     text = common.data_path("tinyshakespeare/input.txt").read_text(encoding="utf-8")
     cut = text.index("\n\n", len(text) * 95 // 100) + 2
-    tokenizer = make_tokenizer(text[:cut])
+    tokenizer = common.byte_level_bpe(text[:cut], VOCAB, CONTEXT)
     train_ids = torch.tensor(tokenizer(text[:cut])["input_ids"])
     test_ids = torch.tensor(tokenizer(text[cut:])["input_ids"])
     model = GPT2LMHeadModel(GPT2Config(
@@ -97,11 +63,12 @@ def main():
     steps = args.epochs * (len(train_ids) // CONTEXT // args.batch)
     print(f"{sum(p.numel() for p in model.parameters())} weights, {len(train_ids)} tokens, {steps} steps")
     began = time.process_time()
-    common.train(model, batches(train_ids, args.epochs, args.batch), steps, peak=3e-3, log_every=500)
+    common.train(model, common.batches_of_windows(train_ids, CONTEXT, args.epochs, args.batch), steps,
+                 peak=3e-3, log_every=500)
     minutes = (time.process_time() - began) / 60
 
     model = model.half().float()  # what the half-precision file will give
-    ppl = perplexity(model, test_ids)
+    ppl = common.perplexity(model, test_ids, CONTEXT)
     bits = math.log2(ppl) * len(test_ids) / len(text[cut:].encode())
     torch.manual_seed(7)
     prompt = tokenizer("ROMEO:", return_tensors="pt")
