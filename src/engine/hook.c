@@ -16,7 +16,7 @@ bool hook_packs(const struct hook_loader *l) {
 }
 
 enum precision hook_precision(const struct hook_loader *l) {
-    return l->loader->model->precision;
+    return stack_precision(l->spec, l->loader->model->precision);
 }
 
 const struct tensor *hook_find(const struct hook_loader *l, const char *name) {

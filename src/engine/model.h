@@ -172,7 +172,10 @@ uint32_t stack_groups(const struct stack_spec *spec);     /* layers with weights
 bool stack_has_own_layers(const struct stack_spec *spec); /* its hook's in place of the engine's */
 size_t stack_elements(const struct arch *arch, uint32_t stack, size_t *tables); /* of its linears */
 size_t head_elements(const struct arch *arch);
-bool head_step_is_fp32(const struct head_spec *head, uint32_t step);
+/* What the linears of a stack, and of a head's step, are packed as in a model of this precision. */
+enum precision stack_precision(const struct stack_spec *spec, enum precision precision);
+enum precision head_step_precision(const struct arch *arch, const struct head_spec *head,
+                                   uint32_t step, enum precision precision);
 uint32_t stack_position_rows(const struct stack_spec *spec); /* of the table of positions */
 uint32_t stack_side_rows(const struct stack_spec *spec, uint32_t tokens); /* of the hook's own */
 uint32_t stack_extra_keys(const struct stack_spec *spec, uint32_t tokens);

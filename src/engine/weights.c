@@ -24,6 +24,7 @@ static enum status load_linear(struct loader *l, struct linear *linear, uint32_t
                                struct error *err) {
     struct source sources[3];
     const struct stack_spec *spec = &l->model->arch.stacks[stack];
+    const enum precision precision = stack_precision(spec, l->model->precision);
     char name[LOADER_NAME_BYTES];
     const bool fused = recipe->fused != SLOT_COUNT;
     if (fused && loader_find_slot(l, stack, recipe->fused, layer, &sources[0])) {
@@ -32,7 +33,7 @@ static enum status load_linear(struct loader *l, struct linear *linear, uint32_t
             sources[0].grouped = spec;
         if (recipe->fused == SLOT_FFN_GATE_UP && stack_has(spec, STACK_UP_FIRST))
             sources[0].turned = recipe->outputs[1];
-        return loader_pack(l, linear, l->model->precision, in, sources, 1, err);
+        return loader_pack(l, linear, precision, in, sources, 1, err);
     }
     if (fused && !loader_first_name(l, stack, recipe->slots[0], layer, name) &&
         loader_first_name(l, stack, recipe->fused, layer, name))
@@ -43,7 +44,7 @@ static enum status load_linear(struct loader *l, struct linear *linear, uint32_t
         sources[i].outputs = recipe->outputs[i];
         sources[i].scale = recipe->scale;
     }
-    return loader_pack(l, linear, l->model->precision, in, sources, recipe->n, err);
+    return loader_pack(l, linear, precision, in, sources, recipe->n, err);
 }
 
 static enum status load_one(struct loader *l, struct linear *linear, uint32_t stack, uint32_t layer,
@@ -391,7 +392,7 @@ static enum status load_step(struct loader *l, const struct head_spec *head, str
             return loader_absent(l, step->rest, err);
     }
     const enum precision precision =
-        head_step_is_fp32(head, i) ? PRECISION_FP32 : l->model->precision;
+        head_step_precision(&l->model->arch, head, i, l->model->precision);
     if (loader_pack(l, &to->linear[i], precision, in, &source, 1, err) != STATUS_OK)
         return STATUS_ERROR;
     if (!step->norm)

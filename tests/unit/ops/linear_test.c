@@ -239,7 +239,8 @@ static void impossible_layers_are_refused(void **state) {
 /* All that a layer is stands in its memory: a copy of it is the same layer, and nothing was written
  * beyond. */
 static void a_layer_is_its_memory(void **state) {
-    const enum precision precisions[] = {PRECISION_FP32, PRECISION_BF16, PRECISION_INT8, PRECISION_INT4};
+    const enum precision precisions[] = {PRECISION_FP32, PRECISION_BF16, PRECISION_INT8,
+                                         PRECISION_INT4};
     for (size_t i = 0; i < 2 * ARRAY_LEN(precisions); i++) {
         const bool has_bias = i % 2;
         struct error err;
