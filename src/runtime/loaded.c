@@ -7,9 +7,9 @@
 #include "runtime/sentence.h"
 #include "base/banned.h"
 
-/* Below this many parameters the weights of a model stay in the processor's caches: packing them
- * smaller would save little there, and fp32 is the reference. */
-#define AUTO_PACKED_PARAMETERS (8u * 1000 * 1000)
+/* Below this many parameters the weights of a model stay in the processor's caches: int8 would save
+ * little there, and fp32 is the reference. */
+#define AUTO_INT8_PARAMETERS (8u * 1000 * 1000)
 
 bool precision_choice_parse(const char *text, struct precision_choice *out) {
     *out = (struct precision_choice){.automatic = true};
@@ -19,23 +19,10 @@ bool precision_choice_parse(const char *text, struct precision_choice *out) {
     return precision_parse(text, &out->precision);
 }
 
-/* Whether answers are tokens; of a sentence-transformers folder they are vectors, whatever its
- * class. */
-static bool answers_with_tokens(const struct repository *repository, const struct arch *arch) {
-    return arch->head.kind == HEAD_LM && repository->modules == NULL;
-}
-
-/* `auto` chooses what passes the gates of bench/quality.py: where the best of thousands of tokens
- * decides, int8 changes too many of them (1 of 114 of the trained decoder there, bf16 1 of 1,275);
- * labels and vectors stand it. */
-enum precision precision_for(const struct precision_choice *choice,
-                             const struct repository *repository, const struct arch *arch,
-                             uint64_t parameters) {
+enum precision precision_for(const struct precision_choice *choice, uint64_t parameters) {
     if (!choice->automatic)
         return choice->precision;
-    if (parameters < AUTO_PACKED_PARAMETERS)
-        return PRECISION_FP32;
-    return answers_with_tokens(repository, arch) ? PRECISION_BF16 : PRECISION_INT8;
+    return parameters < AUTO_INT8_PARAMETERS ? PRECISION_FP32 : PRECISION_INT8;
 }
 
 uint64_t checkpoint_parameters(const struct checkpoint *checkpoint) {
@@ -129,8 +116,7 @@ static enum status load_weights(struct loaded *loaded, const struct load *load, 
     loaded->parameters = checkpoint_parameters(checkpoint);
     drop_absent_head(&loaded->arch, &loaded->repository, checkpoint);
     const struct model_options options = {
-        .precision =
-            precision_for(&load->precision, &loaded->repository, &loaded->arch, loaded->parameters),
+        .precision = precision_for(&load->precision, loaded->parameters),
         .team = load->team,
         .load_team = load->load_team,
         .page_limit = load->page_bytes,

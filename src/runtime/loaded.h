@@ -10,7 +10,7 @@
 #include "runtime/repos.h"
 #include "tokenizer/tokenizer.h"
 
-/* What `--precision` says: a precision, or the fastest that keeps such a model's answers. */
+/* What `--precision` says: a precision, or the fastest for the model's size. */
 struct precision_choice {
     bool automatic;
     enum precision precision;
@@ -64,10 +64,8 @@ struct chat *loaded_chat(const struct repository *repository);
 /* The repository's tokenizer, from its files or from its GGUF file. */
 enum status loaded_tokenizer(struct tokenizer **out, const struct repository *repository,
                              struct error *err) MUST_CHECK;
-/* The precision that the choice means for a model of this many parameters. */
-enum precision precision_for(const struct precision_choice *choice,
-                             const struct repository *repository, const struct arch *arch,
-                             uint64_t parameters);
+/* The precision that the choice means for this many parameters, and what the weights then need. */
+enum precision precision_for(const struct precision_choice *choice, uint64_t parameters);
 uint64_t checkpoint_parameters(const struct checkpoint *checkpoint);
 /* The task of the request, else the model's own: with a text that names what it can do. */
 enum status loaded_task(const struct loaded *loaded, const char *name, const struct task **out,

@@ -124,7 +124,7 @@ enum status shelf_estimate(const struct precision_choice *choice, const struct d
         return STATUS_ERROR;
     *parameters = checkpoint_parameters(checkpoint);
     checkpoint_close(checkpoint);
-    *precision = precision_for(choice, &described->repository, &described->arch, *parameters);
+    *precision = precision_for(choice, *parameters);
     *bytes = model_estimate_bytes(&described->arch, *precision);
     return STATUS_OK;
 }
