@@ -8,16 +8,10 @@
  * bytes from the second-level cache as the group has, but only a third of them from memory: with
  * one row the memory is the limit, with six the multiplications, which are fewer than gemm_i8's.
  * Sums of integers are exact, so every order and tile gives the same bits. */
-#include "kernels/tile_avx2.h"
+#include "kernels/tile_i8_avx2.h"
 
 #define GROUP_BYTES  (GROUP_I4 * PANEL / 2)
 #define GROUPS_AHEAD (LINES * LINE / GROUP_BYTES) /* between two rounds of prefetching */
-
-ALWAYS_INLINE __m256i broadcast4(const uint8_t *x) {
-    int32_t four;
-    memcpy(&four, x, sizeof(four));
-    return _mm256_set1_epi32(four);
-}
 
 /* 32 bytes: four steps of K of eight outputs, and the next four. */
 struct unpacked {
@@ -66,53 +60,33 @@ ALWAYS_INLINE void group_i4(const uint32_t rows, __m256i sums[][2], const uint8_
     }
 }
 
-/* What the outliers of one row add, 128 times their high parts, whose signs the weights take over. */
-static void outliers_i4(const struct row_outliers *outliers, const char *panel, size_t header,
-                        int32_t *acc) {
+/* What the outliers of one row add. */
+static void outliers_i4(const struct row_outliers *outliers, const struct gemm *g,
+                        const char *panel, int32_t *acc) {
     __m256i sums[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()}, wide[2];
     for (uint32_t i = 0; i < outliers->n; i++) {
         const uint32_t k = outliers->at[i].group * 4, group = k / GROUP_I4;
-        const char *w =
-            panel + header + (size_t)group * GROUP_BYTES + (size_t)(k % GROUP_I4 / 8) * 64;
-        const __m256i high = broadcast4((const uint8_t *)outliers->at[i].high);
-        const __m256i size = _mm256_abs_epi8(high);
+        const char *w = panel + panel_header_i4(g->in) + (size_t)group * GROUP_BYTES +
+                        (size_t)(k % GROUP_I4 / 8) * 64;
+        const __m256i high = broadcast4(outliers->at[i].high);
         widen_scales(wide, panel + (size_t)group * PANEL);
         for (uint32_t half = 0; half < 2; half++) {
             const struct unpacked u = unpack(w + half * 32);
-            const __m256i weights = k / 4 % 2 == 0 ? u.first : u.second;
-            const __m256i p = _mm256_maddubs_epi16(size, _mm256_sign_epi8(weights, high));
+            const __m256i p = outlier_products(high, k / 4 % 2 == 0 ? u.first : u.second);
             sums[half] = _mm256_add_epi32(sums[half], _mm256_madd_epi16(p, wide[half]));
         }
     }
-    for (uint32_t half = 0; half < 2; half++) {
-        __m256i *at = (__m256i *)acc + half;
-        _mm256_storeu_si256(at, _mm256_add_epi32(_mm256_loadu_si256(at),
-                                                 _mm256_slli_epi32(sums[half], 7)));
-    }
+    add_outliers(acc, sums[0], sums[1]);
 }
 
-/* Of all K, once the tile's sums have come to its end. */
-static void tile_outliers(uint32_t rows, const struct gemm *g, const uint8_t *x, const char *panel,
-                          int32_t *acc) {
-    for (uint32_t r = 0; r < rows; r++) {
-        const struct row_outliers *outliers = quantized_outliers(x + r * g->ldx, g->in);
-        if (outliers->n > 0) {
-            outliers_i4(outliers, panel, panel_header_i4(g->in), acc + r * g->ldacc);
-        }
-    }
-}
+TILE_OUTLIERS(i4)
 
 ALWAYS_INLINE void tile_of_i4(const uint32_t rows, const struct gemm *g, const uint8_t *x,
                               const char *panel, int32_t *acc, struct prefetch *ahead) {
     const char *w = panel + panel_header_i4(g->in);
     const uint32_t to = panel_groups_i4(g->k_to);
     __m256i sums[KERNEL_TILE_ROWS][2];
-#pragma GCC unroll 6
-    for (uint32_t r = 0; r < rows; r++) {
-        const __m256i *at = (const __m256i *)(acc + r * g->ldacc);
-        sums[r][0] = g->k_from == 0 ? _mm256_setzero_si256() : _mm256_loadu_si256(at);
-        sums[r][1] = g->k_from == 0 ? _mm256_setzero_si256() : _mm256_loadu_si256(at + 1);
-    }
+    sums_begin(rows, sums, g, acc);
     for (uint32_t i = g->k_from / GROUP_I4; i < to; i++) {
         if (i % GROUPS_AHEAD == 0) {
             prefetch_some(ahead);
@@ -120,15 +94,8 @@ ALWAYS_INLINE void tile_of_i4(const uint32_t rows, const struct gemm *g, const u
         group_i4(rows, sums, x + (size_t)i * GROUP_I4, g->ldx, w + (size_t)i * GROUP_BYTES,
                  panel + (size_t)i * PANEL);
     }
-#pragma GCC unroll 6
-    for (uint32_t r = 0; r < rows; r++) {
-        __m256i *at = (__m256i *)(acc + r * g->ldacc);
-        _mm256_storeu_si256(at, sums[r][0]);
-        _mm256_storeu_si256(at + 1, sums[r][1]);
-    }
-    if (g->k_to == g->in) {
-        tile_outliers(rows, g, x, panel, acc);
-    }
+    sums_end(rows, sums, g, acc);
+    tile_outliers_i4(rows, g, x, panel, acc);
 }
 
 GEMM_AVX2(i4, uint8_t, int32_t, PANEL / 2, panel_header_i4(g->in))

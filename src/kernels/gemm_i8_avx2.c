@@ -7,15 +7,9 @@
  * for them together: 43 or 51 products a cycle at most. Measured for a tile of 6 x 16 in the first-
  * level cache: 30, 37 and 41, since additions also go to the two ports.
  * Sums of integers are exact, so every order and tile gives the same bits. */
-#include "kernels/tile_avx2.h"
+#include "kernels/tile_i8_avx2.h"
 
 #define GROUP_BYTES (4 * PANEL) /* four steps of K of a panel */
-
-ALWAYS_INLINE __m256i broadcast4(const uint8_t *x) {
-    int32_t four;
-    memcpy(&four, x, sizeof(four));
-    return _mm256_set1_epi32(four);
-}
 
 ALWAYS_INLINE __m256i load_i8(const char *at) {
     return _mm256_loadu_si256((const __m256i *)at);
@@ -70,50 +64,31 @@ ALWAYS_INLINE void steps_i8(const uint32_t rows, __m256i sums[][2], const uint8_
     }
 }
 
-/* What the outliers of one row add, 128 times their high parts. vpmaddubsw takes the sign of those
- * over into the weights: 127 * 127 twice fits as before. Few groups, one after the other: 3 to 4
- * cycles each, from the panel that the tiles have just read. */
-ALWAYS_INLINE void outliers_i8(const struct row_outliers *outliers, const char *weights,
-                               int32_t *acc) {
+/* What the outliers of one row add. Few groups, one after the other: 3 to 4 cycles each, from the
+ * panel that the tiles have just read. */
+ALWAYS_INLINE void outliers_i8(const struct row_outliers *outliers, const struct gemm *g,
+                               const char *panel, int32_t *acc) {
+    const char *weights = panel + panel_header_i8(g->in);
     const __m256i ones = _mm256_set1_epi16(1);
     __m256i sum0 = _mm256_setzero_si256(), sum1 = sum0;
     for (uint32_t i = 0; i < outliers->n; i++) {
         const char *w = weights + (size_t)outliers->at[i].group * GROUP_BYTES;
-        const __m256i high = broadcast4((const uint8_t *)outliers->at[i].high);
-        const __m256i size = _mm256_abs_epi8(high);
-        const __m256i p0 = _mm256_maddubs_epi16(size, _mm256_sign_epi8(load_i8(w), high));
-        const __m256i p1 = _mm256_maddubs_epi16(size, _mm256_sign_epi8(load_i8(w + 32), high));
+        const __m256i high = broadcast4(outliers->at[i].high);
+        const __m256i p0 = outlier_products(high, load_i8(w));
+        const __m256i p1 = outlier_products(high, load_i8(w + 32));
         sum0 = _mm256_add_epi32(sum0, _mm256_madd_epi16(p0, ones));
         sum1 = _mm256_add_epi32(sum1, _mm256_madd_epi16(p1, ones));
     }
-    __m256i *at = (__m256i *)acc;
-    _mm256_storeu_si256(
-        at, _mm256_add_epi32(_mm256_loadu_si256(at), _mm256_slli_epi32(sum0, 7)));
-    _mm256_storeu_si256(
-        at + 1, _mm256_add_epi32(_mm256_loadu_si256(at + 1), _mm256_slli_epi32(sum1, 7)));
+    add_outliers(acc, sum0, sum1);
 }
 
-/* Of all K, once the tile's sums have come to its end. */
-static void tile_outliers(uint32_t rows, const struct gemm *g, const uint8_t *x, const char *panel,
-                          int32_t *acc) {
-    for (uint32_t r = 0; r < rows; r++) {
-        const struct row_outliers *outliers = quantized_outliers(x + r * g->ldx, g->in);
-        if (outliers->n > 0) {
-            outliers_i8(outliers, panel + panel_header_i8(g->in), acc + r * g->ldacc);
-        }
-    }
-}
+TILE_OUTLIERS(i8)
 
 ALWAYS_INLINE void tile_of_i8(const uint32_t rows, const struct gemm *g, const uint8_t *x,
                               const char *panel, int32_t *acc, struct prefetch *ahead) {
     const char *w = panel + panel_header_i8(g->in) + (size_t)g->k_from * PANEL;
     __m256i sums[KERNEL_TILE_ROWS][2];
-#pragma GCC unroll 6
-    for (uint32_t r = 0; r < rows; r++) {
-        const __m256i *at = (const __m256i *)(acc + r * g->ldacc);
-        sums[r][0] = g->k_from == 0 ? _mm256_setzero_si256() : _mm256_loadu_si256(at);
-        sums[r][1] = g->k_from == 0 ? _mm256_setzero_si256() : _mm256_loadu_si256(at + 1);
-    }
+    sums_begin(rows, sums, g, acc);
     for (uint32_t k = g->k_from; k < g->k_to; k += KERNEL_K_STEP) {
         const uint32_t left = g->k_to - k;
         prefetch_some(ahead);
@@ -121,15 +96,8 @@ ALWAYS_INLINE void tile_of_i8(const uint32_t rows, const struct gemm *g, const u
                  left < KERNEL_K_STEP ? left : KERNEL_K_STEP);
         w += KERNEL_K_STEP * PANEL;
     }
-#pragma GCC unroll 6
-    for (uint32_t r = 0; r < rows; r++) {
-        __m256i *at = (__m256i *)(acc + r * g->ldacc);
-        _mm256_storeu_si256(at, sums[r][0]);
-        _mm256_storeu_si256(at + 1, sums[r][1]);
-    }
-    if (g->k_to == g->in) {
-        tile_outliers(rows, g, x, panel, acc);
-    }
+    sums_end(rows, sums, g, acc);
+    tile_outliers_i8(rows, g, x, panel, acc);
 }
 
 GEMM_AVX2(i8, uint8_t, int32_t, PANEL, panel_header_i8(g->in))
