@@ -36,9 +36,10 @@ endif
 ISA_avx2        := -mavx2 -mfma -mf16c -mbmi2
 ISA_avx512      := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c -mbmi2
 ISA_avx512_vnni := $(ISA_avx512) -mavx512vnni
-ISA_neon        := -march=armv8-a
-ISA_neon_dot    := -march=armv8.2-a+dotprod
-ISA_neon_i8mm   := -march=armv8.2-a+dotprod+i8mm
+# Before registers are given out, gcc 12 would pull loads up until sums of a tile go to memory.
+ISA_neon        := -fno-schedule-insns
+ISA_neon_dot    := $(ISA_neon) -march=armv8.2-a+dotprod
+ISA_neon_i8mm   := $(ISA_neon) -march=armv8.2-a+dotprod+i8mm
 
 # Sources for another processor than the compiler's target are left out.
 TARGET        := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))

@@ -14,7 +14,7 @@ ALWAYS_INLINE void step_i8(const uint32_t rows, const uint32_t n, int32x4_t sums
                            const uint8_t *x, size_t ldx, const int8_t *w) {
 #pragma GCC unroll 6
     for (uint32_t r = 0; r < rows; r++) {
-        int8x8_t b[4];
+        int8x16_t b[4];
 #pragma GCC unroll 4
         for (uint32_t i = 0; i < n; i++) {
             b[i] = broadcast4(x + r * ldx + 4 * i);
@@ -22,13 +22,13 @@ ALWAYS_INLINE void step_i8(const uint32_t rows, const uint32_t n, int32x4_t sums
 #pragma GCC unroll 4
         for (uint32_t j = 0; j < QUADS; j++) {
             const int8x16_t first = vld1q_s8(w + 16 * j);
-            int16x8_t low = vmull_s8(vget_low_s8(first), b[0]);
-            int16x8_t high = vmull_high_s8(first, vcombine_s8(b[0], b[0]));
+            int16x8_t low = vmull_s8(vget_low_s8(first), vget_low_s8(b[0]));
+            int16x8_t high = vmull_high_s8(first, b[0]);
 #pragma GCC unroll 4
             for (uint32_t i = 1; i < n; i++) {
                 const int8x16_t more = vld1q_s8(w + i * GROUP_BYTES + 16 * j);
-                low = vmlal_s8(low, vget_low_s8(more), b[i]);
-                high = vmlal_high_s8(high, more, vcombine_s8(b[i], b[i]));
+                low = vmlal_s8(low, vget_low_s8(more), vget_low_s8(b[i]));
+                high = vmlal_high_s8(high, more, b[i]);
             }
             sums[r][j] = vpadalq_s16(sums[r][j], vpaddq_s16(low, high));
         }

@@ -8,17 +8,17 @@
 
 #define GROUP_BYTES (4 * PANEL) /* four steps of K of a panel */
 
-/* Four bytes from x on, twice. */
-ALWAYS_INLINE int8x8_t broadcast4(const void *x) {
+/* Four bytes from x on, four times. */
+ALWAYS_INLINE int8x16_t broadcast4(const void *x) {
     int32_t four;
     memcpy(&four, x, sizeof(four));
-    return vreinterpret_s8_s32(vdup_n_s32(four));
+    return vreinterpretq_s8_s32(vdupq_n_s32(four));
 }
 
 /* Products of four outputs' groups at w with the numbers x, summed by pairs: 2 * 127 * 127 fits. */
-ALWAYS_INLINE int16x8_t products_of_group(const int8_t *w, int8x8_t x) {
+ALWAYS_INLINE int16x8_t products_of_group(const int8_t *w, int8x16_t x) {
     const int8x16_t four = vld1q_s8(w);
-    return vpaddq_s16(vmull_s8(vget_low_s8(four), x), vmull_s8(vget_high_s8(four), x));
+    return vpaddq_s16(vmull_s8(vget_low_s8(four), vget_low_s8(x)), vmull_high_s8(four, x));
 }
 
 ALWAYS_INLINE void load_sums(int32x4_t sums[QUADS], const int32_t *acc, bool begins) {
@@ -42,7 +42,7 @@ ALWAYS_INLINE void outliers_i8(const struct row_outliers *outliers, const int8_t
     load_sums(sums, acc, true);
     for (uint32_t i = 0; i < outliers->n; i++) {
         const int8_t *w = weights + (size_t)outliers->at[i].group * GROUP_BYTES;
-        const int8x8_t high = broadcast4(outliers->at[i].high);
+        const int8x16_t high = broadcast4(outliers->at[i].high);
 #pragma GCC unroll 4
         for (uint32_t j = 0; j < QUADS; j++) {
             sums[j] = vpadalq_s16(sums[j], products_of_group(w + 16 * j, high));
