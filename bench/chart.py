@@ -1,7 +1,7 @@
 """Bar charts as SVG, without any library: how many times faster Brisk is than a peer, and what a start takes."""
 
 PEER = "#b8c0c8"
-BRISK = {"fp32": "#5b8fd0", "bf16": "#4aa3a0", "int8": "#2e6f40"}
+BRISK = {"fp32": "#5b8fd0", "bf16": "#4aa3a0", "int8": "#2e6f40", "int4": "#8a5a9e"}
 WIDTH, AFTER = 760, 190  # of the picture; what stays free behind the longest bar for its label
 
 
@@ -40,16 +40,17 @@ class Picture:
 
 
 def write_speed(path, result):
-    """bench.py's rows: Brisk's precisions against PyTorch."""
-    rows = result["rows"]
-    most = max(b["ratio"]["median"] for row in rows for b in row["brisk"].values())
-    picture = Picture(f'Times faster than PyTorch through transformers, {result["threads"]} threads', max(most, 1))
-    for row in rows:
+    """bench.py's rows: Brisk's precisions and the peers against PyTorch, where that ran."""
+    rows = [row for row in result["rows"] if "torch_ms" in row]
+    bars = [[(p["title"], p, PEER) for p in row["peers"].values()] +
+            [(f"Brisk {precision}", b, BRISK[precision]) for precision, b in row["brisk"].items()] for row in rows]
+    most = max((figures["ratio"]["median"] for row in bars for _, figures, _ in row), default=1)
+    picture = Picture(f'Times faster than PyTorch through transformers, {result["threads"]} threads', max(most, 1), labels=230)
+    for row, of_row in zip(rows, bars):
         picture.group(row["work"])
-        picture.bar("PyTorch", 1, "1× PyTorch fp32", PEER)
-        for precision, b in row["brisk"].items():
-            picture.bar(f"Brisk {precision}", b["ratio"]["median"],
-                        f'{b["ratio"]["median"]:.1f}× ({b["ms"]["median"]:.1f} ms)', BRISK[precision])
+        for name, figures, color in of_row:
+            picture.bar(name, figures["ratio"]["median"],
+                        f'{figures["ratio"]["median"]:.1f}× ({figures["ms"]["median"]:.1f} ms)', color)
         picture.gap()
     picture.save(path)
 

