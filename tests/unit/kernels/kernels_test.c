@@ -398,6 +398,13 @@ static void bf16_avx512_has_the_bits_of_avx2(void **state) {
     }
     check_gemm_bf16(gemm_bf16_avx512, gemm_bf16_avx2, 0);
 }
+
+static void attend_avx512_has_the_bits_of_avx2(void **state) {
+    if (!(cpu_features() & CPU_AVX512)) {
+        skip();
+    }
+    check_attend(attend_avx512, attend_avx2, 0);
+}
 #endif
 
 static void scalar_can_be_forced(void **state) {
@@ -487,6 +494,7 @@ int main(int argc, char **argv) {
 #if defined(__x86_64__)
         cmocka_unit_test(f32_avx512_has_the_bits_of_avx2),
         cmocka_unit_test(bf16_avx512_has_the_bits_of_avx2),
+        cmocka_unit_test(attend_avx512_has_the_bits_of_avx2),
 #endif
         cmocka_unit_test(scalar_can_be_forced),
         cmocka_unit_test(the_expected_set_is_used),
