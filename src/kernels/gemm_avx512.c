@@ -31,7 +31,7 @@ ALWAYS_INLINE __m512 weights_bf16(const char *at) {
 ALWAYS_INLINE void steps(const uint32_t rows, const uint32_t panels, const uint32_t bytes,
                          __m512 sums[][PANELS], const struct tile *t, uint32_t k, uint32_t end) {
     const float *x = (const float *)t->x + k;
-    const char *w = t->weights + (size_t)k * bytes;
+    const char *w = t->panel + (size_t)k * bytes;
 #pragma GCC unroll 1
     for (; k < end; k++) {
         __m512 weights[PANELS];

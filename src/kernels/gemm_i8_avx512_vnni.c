@@ -24,12 +24,6 @@ ALWAYS_INLINE uint32_t splits_of(const uint32_t rows, const uint32_t panels) {
     return rows * panels >= 8 ? 1 : rows * panels >= 4 ? 2 : MOST_SPLITS;
 }
 
-ALWAYS_INLINE __m512i broadcast4(const void *x) {
-    int32_t four;
-    memcpy(&four, x, sizeof(four));
-    return _mm512_set1_epi32(four);
-}
-
 /* One group of four steps of K. */
 ALWAYS_INLINE void step_i8(const uint32_t rows, const uint32_t panels, __m512i sums[][PANELS],
                            const struct gemm *g, const uint8_t *x, const char *w) {
@@ -48,12 +42,17 @@ ALWAYS_INLINE void step_i8(const uint32_t rows, const uint32_t panels, __m512i s
     }
 }
 
+/* Of the first panel, K from 0. */
+ALWAYS_INLINE const char *weights_of(const struct tile *t) {
+    return t->panel + panel_header_i8(t->g->in);
+}
+
 /* `groups` groups from step k on, the i-th to the sums i % splits. */
 ALWAYS_INLINE void steps_i8(const uint32_t rows, const uint32_t panels, const uint32_t splits,
                             __m512i sums[][KERNEL_TILE_ROWS][PANELS], const struct tile *t,
                             uint32_t k, uint32_t groups) {
     const uint8_t *x = (const uint8_t *)t->x + k;
-    const char *w = t->weights + (size_t)k * PANEL;
+    const char *w = weights_of(t) + (size_t)k * PANEL;
 #pragma GCC unroll 1
     for (uint32_t i = 0; i < groups; i += splits) {
 #pragma GCC unroll 4
@@ -65,11 +64,6 @@ ALWAYS_INLINE void steps_i8(const uint32_t rows, const uint32_t panels, const ui
     }
 }
 
-/* Where row r of panel p of a tile has its sums. */
-ALWAYS_INLINE int32_t *acc_at(const struct tile *t, uint32_t r, uint32_t p) {
-    return (int32_t *)t->acc + r * t->g->ldacc + (size_t)p * PANEL;
-}
-
 ALWAYS_INLINE void begin_sums(const uint32_t rows, const uint32_t panels, const uint32_t splits,
                               __m512i sums[][KERNEL_TILE_ROWS][PANELS], const struct tile *t) {
 #pragma GCC unroll 6
@@ -77,7 +71,7 @@ ALWAYS_INLINE void begin_sums(const uint32_t rows, const uint32_t panels, const 
 #pragma GCC unroll 2
         for (uint32_t p = 0; p < panels; p++) {
             const __m512i zero = _mm512_setzero_si512();
-            sums[0][r][p] = t->g->k_from == 0 ? zero : _mm512_loadu_si512(acc_at(t, r, p));
+            sums[0][r][p] = t->g->k_from == 0 ? zero : _mm512_loadu_si512(acc_i32(t, r, p));
 #pragma GCC unroll 4
             for (uint32_t s = 1; s < splits; s++) {
                 sums[s][r][p] = zero;
@@ -97,7 +91,7 @@ ALWAYS_INLINE void end_sums(const uint32_t rows, const uint32_t panels, const ui
             for (uint32_t s = 1; s < splits; s++) {
                 sum = _mm512_add_epi32(sum, sums[s][r][p]);
             }
-            _mm512_storeu_si512(acc_at(t, r, p), sum);
+            _mm512_storeu_si512(acc_i32(t, r, p), sum);
         }
     }
 }
@@ -123,7 +117,7 @@ static void tile_outliers(uint32_t rows, uint32_t panels, const struct tile *t) 
         const uint8_t *x = (const uint8_t *)t->x + r * t->g->ldx;
         const struct row_outliers *outliers = quantized_outliers(x, t->g->in);
         for (uint32_t p = 0; p < panels && outliers->n > 0; p++) {
-            outliers_i8(outliers, t->weights + p * t->g->panel_bytes, acc_at(t, r, p));
+            outliers_i8(outliers, weights_of(t) + p * t->g->panel_bytes, acc_i32(t, r, p));
         }
     }
 }

@@ -17,7 +17,7 @@
 struct tile {
     const struct gemm *g;
     const void *x;          /* its first row, K from 0 */
-    const char *weights;    /* of its first panel, K from 0 */
+    const char *panel;      /* its first */
     void *acc;              /* [rows, panels * 16], stride g->ldacc */
     struct prefetch *ahead; /* [panels] */
 };
@@ -27,6 +27,18 @@ ALWAYS_INLINE void tile_prefetch(const uint32_t panels, const struct tile *t) {
     for (uint32_t p = 0; p < panels; p++) {
         prefetch_some(t->ahead + p);
     }
+}
+
+/* Four activations of 7 bits, for all outputs. */
+ALWAYS_INLINE __m512i broadcast4(const void *x) {
+    int32_t four;
+    memcpy(&four, x, sizeof(four));
+    return _mm512_set1_epi32(four);
+}
+
+/* Where row r of panel p of a tile has its sums. */
+ALWAYS_INLINE int32_t *acc_i32(const struct tile *t, uint32_t r, uint32_t p) {
+    return (int32_t *)t->acc + r * t->g->ldacc + (size_t)p * PANEL;
 }
 
 /* gemm_<suffix>_<isa>: all rows of two panels in tiles, and all panels, on tile_of_<suffix>. Tiles
@@ -42,8 +54,7 @@ ALWAYS_INLINE void tile_prefetch(const uint32_t panels, const struct tile *t) {
         }                                                                                          \
         const x_type *x = g->x;                                                                    \
         for (uint32_t left = g->rows, rows; left > 0; left -= rows) {                              \
-            const struct tile tile = {                                                             \
-                .g = g, .x = x, .weights = panel + (header), .acc = acc, .ahead = ahead};          \
+            const struct tile tile = {.g = g, .x = x, .panel = panel, .acc = acc, .ahead = ahead}; \
             rows = tile_rows(left);                                                                \
             switch (rows) {                                                                        \
             case 6:                                                                                \
