@@ -15,7 +15,7 @@
 #define MATCH_MIN   2  /* tokens that must have stood before; single ones stand everywhere */
 #define MATCH_MAX   16 /* more make no place any likelier */
 /* Tokens between the proposals of a text that does not repeat, in the end: each is one more row in
- * a pass, by which a pass of one becomes at most a tenth longer. */
+ * a pass, which makes it a twentieth longer, or in int4 two fifths (bench/LOG.md). */
 #define WAIT_MAX 63
 
 void draft_rows_begin(struct draft_rows *drafts, uint32_t steps) {
