@@ -63,6 +63,9 @@ bool json_get_bool(const struct json *object, const char *key, bool otherwise);
 /* *out = the value as an integer; false when it is not one or does not fit. */
 bool json_to_int(const struct json *value, int64_t *out);
 const char *json_type_name(enum json_type type); /* "string", for messages */
+/* An object of the members of both, in the arena; of a key in both, the value of `over` counts. */
+const struct json *json_merge(struct arena *arena, const struct json *object,
+                              const struct json *over);
 
 /* Writer. Commas and quotes are its business; nesting is checked by ASSERT. Floats are written
  * with the fewest digits that read back as the same float; NaN and infinities as null. */

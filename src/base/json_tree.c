@@ -218,6 +218,17 @@ bool json_to_int(const struct json *value, int64_t *out) {
     return true;
 }
 
+const struct json *json_merge(struct arena *arena, const struct json *object,
+                              const struct json *over) {
+    const uint32_t n = object->len + over->len;
+    struct json *merged = arena_alloc(arena, sizeof *merged);
+    struct json_member *members = arena_alloc(arena, (n + 1) * sizeof *members);
+    memcpy(members, object->members, object->len * sizeof *members);
+    memcpy(members + object->len, over->members, over->len * sizeof *members);
+    json_object_finish(merged, members, n, arena);
+    return merged;
+}
+
 const char *json_type_name(enum json_type type) {
     static const char *const names[] = {
         [JSON_NULL] = "null",     [JSON_BOOL] = "boolean", [JSON_NUMBER] = "number",

@@ -29,4 +29,6 @@ const struct family family_bart = {
     .base = "ForConditionalGeneration",
     .labels = 3,
     .describe = describe,
+    .generation = "{\"forced_eos_token_id\":2}",
+    .forces_bos = true,
 };

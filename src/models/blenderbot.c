@@ -27,4 +27,5 @@ const struct family family_blenderbot = {
     .heads = seq2seq_heads,
     .base = "ForConditionalGeneration",
     .describe = describe,
+    .generation = "{\"forced_eos_token_id\":2,\"encoder_no_repeat_ngram_size\":3}",
 };

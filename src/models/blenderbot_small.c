@@ -30,4 +30,5 @@ const struct family family_blenderbot_small = {
     .heads = seq2seq_heads,
     .base = "ForConditionalGeneration",
     .describe = describe,
+    .generation = "{\"forced_eos_token_id\":2}",
 };

@@ -234,6 +234,11 @@ struct family {
     const char *base; /* suffix of the class that is meant where config.json names none */
     uint32_t labels;  /* classes where config.json says nothing */
     void (*describe)(struct arch *arch, struct config *config, const char *suffix);
+    /* Settings of generation that the configuration's class has by itself, where no file names
+     * them: an object; NULL: none. */
+    const char *generation;
+    /* force_bos_token_to_be_generated, of old files, means that the bos token is forced first. */
+    bool forces_bos;
 };
 
 /* The family of a config, or NULL; *type is the row that matched. */

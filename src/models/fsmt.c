@@ -45,4 +45,5 @@ const struct family family_fsmt = {
     .heads = heads,
     .base = "ForConditionalGeneration",
     .describe = describe,
+    .generation = "{\"forced_eos_token_id\":2,\"max_length\":200,\"num_beams\":5}",
 };

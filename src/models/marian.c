@@ -37,4 +37,5 @@ const struct family family_marian = {
     .heads = heads,
     .base = "MTModel",
     .describe = describe,
+    .generation = "{\"forced_eos_token_id\":0}",
 };

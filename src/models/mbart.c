@@ -30,4 +30,5 @@ const struct family family_mbart = {
     .heads = bart_heads,
     .base = "ForConditionalGeneration",
     .describe = describe,
+    .generation = "{\"forced_eos_token_id\":2}",
 };

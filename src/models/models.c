@@ -125,6 +125,34 @@ static const struct head_row *find_head(const struct family *family, const struc
     return NULL;
 }
 
+/* The same members as if the file had them, behind (or, `over`, before) what it has. */
+static enum status add_members(struct repository *repository, const char *text, bool over,
+                               struct error *err) {
+    struct arena *arena = &repository->arena;
+    const struct json *own = repository->config, *more = NULL;
+    if (json_parse(&more, arena, text, strlen(text), JSON_STRICT, err) != STATUS_OK)
+        return STATUS_ERROR;
+    repository->config = over ? json_merge(arena, own, more) : json_merge(arena, more, own);
+    return STATUS_OK;
+}
+
+/* Generation reads config.json where it has no file of its own: what the class adds to that stands
+ * there from here on. */
+static enum status complete_generation(struct repository *repository, const struct family *family,
+                                       const struct arch *arch, struct error *err) {
+    if (repository->generation_config || !family->generation)
+        return STATUS_OK;
+    if (add_members(repository, family->generation, false, err) != STATUS_OK)
+        return STATUS_ERROR;
+    const struct json *config = repository->config;
+    if (!family->forces_bos || !json_get_bool(config, "force_bos_token_to_be_generated", false) ||
+        !json_is_null(json_get(config, "forced_bos_token_id")))
+        return STATUS_OK;
+    return add_members(repository,
+                       arena_printf(&repository->arena, "{\"forced_bos_token_id\":%d}", arch->bos),
+                       true, err);
+}
+
 enum status models_describe(struct arch *out, struct repository *repository, struct error *err) {
     const struct family_type *type = NULL;
     const struct family *family = family_of(repository->config, &type);
@@ -145,7 +173,7 @@ enum status models_describe(struct arch *out, struct repository *repository, str
     family->describe(&arch, &config, head->suffix);
     if (head->fill && !config.failed)
         head->fill(&arch, &config);
-    if (config.failed)
+    if (config.failed || complete_generation(repository, family, &arch, err) != STATUS_OK)
         return STATUS_ERROR;
     *out = arch;
     return STATUS_OK;

@@ -28,4 +28,5 @@ const struct family family_pegasus = {
     .heads = seq2seq_heads,
     .base = "ForConditionalGeneration",
     .describe = describe,
+    .generation = "{\"forced_eos_token_id\":1}",
 };

@@ -47,4 +47,5 @@ const struct family family_pegasus_x = {
     .heads = heads,
     .base = "ForConditionalGeneration",
     .describe = describe,
+    .generation = "{\"forced_eos_token_id\":1}",
 };

@@ -38,4 +38,5 @@ const struct family family_plbart = {
     .heads = heads,
     .base = "ForConditionalGeneration",
     .describe = describe,
+    .generation = "{\"forced_eos_token_id\":2}",
 };

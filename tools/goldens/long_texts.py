@@ -6,7 +6,7 @@ import transformers as hf
 import cases
 import vocabulary
 from heads import NLI, Head, labels
-from seq2seq import LABELS, SMALL, T5, asked, generating, likely_end, size_of, t5_tokenizer
+from seq2seq import LABELS, SMALL, T5, asked, class_defaults, generating, likely_end, size_of, t5_tokenizer
 
 
 def led_tokenizer():
@@ -67,6 +67,7 @@ def pegasus_x_heads():
                                             "bos_token_id": None, "pad_token_id": 0, "eos_token_id": 1,
                                             "decoder_start_token_id": 0, "num_global_tokens": 3, "block_size": 10} | more)
     yield generating("pegasus_x", "text2text-generation", hf.PegasusXForConditionalGeneration, make(), t5_tokenizer)
+    yield class_defaults("pegasus_x", hf.PegasusXForConditionalGeneration, make(), t5_tokenizer)
     yield generating("pegasus_x", "summarization", hf.PegasusXForConditionalGeneration,
                      make(scale_embedding=False, activation_function="relu", block_size=6, num_global_tokens=19),
                      t5_tokenizer, task="summarization", dtype="BF16")

@@ -9,7 +9,7 @@ import transformers as hf
 import cases
 import networks
 from heads import Head, edit_weights, labels
-from seq2seq import FAIRSEQ, LABELS, SMALL, asked, from_pieces, sentencepiece, size_of
+from seq2seq import FAIRSEQ, LABELS, SMALL, asked, class_defaults, from_pieces, sentencepiece, size_of
 
 
 # ---- tokenizers -------------------------------------------------------------------------------------
@@ -108,6 +108,7 @@ def mbart_heads():
                       make(mbart50, scale_embedding=True, activation_function="relu"),
                       lambda: mbart50(src_lang="fr_XX", tgt_lang="uk_UA"), pairs,
                       {"text2text-generation": asked()[:3]}, dtype="BF16")
+    yield class_defaults("mbart", hf.MBartForConditionalGeneration, make(decoder_start_token_id=start), mbart)
     yield Head("mbart", "text-generation", hf.MBartForCausalLM, make(is_decoder=True, is_encoder_decoder=False, max_position_embeddings=96), mbart,
                {"text-generation": cases.text_generation()[:6]}, readable=True,
                generation={"max_new_tokens": 11, "do_sample": False, "no_repeat_ngram_size": 2}, finish=lively())

@@ -145,6 +145,36 @@ def generating(family, head, cls, config, tokenizer, task="text2text-generation"
                 generation={"max_new_tokens": 9, "num_beams": 2}, **more)
 
 
+def unsaid(folder):
+    """No file says what generation's settings are: those count that the configuration's class has by itself."""
+    (folder / "generation_config.json").unlink()
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    settings = {"forced_eos_token_id", "forced_bos_token_id", "encoder_no_repeat_ngram_size", "max_length"}
+    networks.write_json(path, {k: v for k, v in config.items() if k not in settings})
+
+
+def first_forced(folder):
+    """As BART's first summarizers say it."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    networks.write_json(path, config | {"force_bos_token_to_be_generated": True})
+
+
+def class_defaults(family, cls, config, tokenizer, task="text2text-generation", finish=None):
+    greedy = {"num_beams": 1, "max_new_tokens": 9} | ONCE
+
+    def own_words(ask):  # which repeat themselves
+        free = {"num_beams": 1, "max_new_tokens": 9}
+        return next(iter(ask(cases.FIRST, free)[0].values())) or cases.FIRST, free
+    rows = [("greedy", cases.FIRST, greedy), ("list", cases.MIXED, greedy),
+            ("beams", cases.SHORT, {"num_beams": 4, "max_new_tokens": 7} | ONCE), ("its own words", own_words)]
+    if family == "fsmt":
+        rows.append(("the class's five beams", cases.SHORT, {"max_new_tokens": 7, "num_return_sequences": 5} | ONCE))
+    return Head(family, "class-defaults", cls, config, tokenizer, {task: rows}, readable=True,
+                finish=after(unsaid, finish))
+
+
 # ---- families ---------------------------------------------------------------------------------------
 def t5_heads():
     def make(config=hf.T5Config, **more):
@@ -192,6 +222,7 @@ def marian_heads():
     yield generating("marian", "separate", hf.MarianMTModel,
                      make(own, share_encoder_decoder_embeddings=False, scale_embedding=False), own, "translation",
                      asked(**ONCE), dtype="BF16")
+    yield class_defaults("marian", hf.MarianMTModel, make(), marian_tokenizer, "translation")
     yield decoder_alone("marian", hf.MarianForCausalLM, make(), marian_tokenizer)
     yield features("marian", hf.MarianModel, make(), marian_tokenizer)
 
@@ -226,6 +257,8 @@ def smaller_sines(folder):
 
 def bart_heads():
     """Beside those of heads.py."""
+    yield class_defaults("bart", hf.BartForConditionalGeneration, hf.BartConfig(**SMALL), vocabulary.bart,
+                         finish=first_forced)
     yield decoder_alone("bart", hf.BartForCausalLM, hf.BartConfig(**SMALL), vocabulary.bart)
 
 
@@ -236,6 +269,7 @@ def pegasus_heads():
     yield generating("pegasus", "summarization", hf.PegasusForConditionalGeneration,
                      make(scale_embedding=True, forced_eos_token_id=1), pegasus_tokenizer, "summarization",
                      asked(**ONCE), finish=likely_end(1))
+    yield class_defaults("pegasus", hf.PegasusForConditionalGeneration, make(), pegasus_tokenizer)
     yield decoder_alone("pegasus", hf.PegasusForCausalLM, make(activation_function="relu"), pegasus_tokenizer)
     yield features("pegasus", hf.PegasusModel, make(d_model=30, encoder_attention_heads=5), pegasus_tokenizer,
                    finish=smaller_sines)
@@ -269,6 +303,7 @@ def blenderbots(family, name, tokenizer, finish=None, **own):
     yield Head(family, "conversational", cls, make(scale_embedding=True), tokenizer,
                {"conversational": talk({"max_new_tokens": 11, "num_beams": 2} | ONCE)}, readable=True, dtype="BF16",
                finish=finish)
+    yield class_defaults(family, cls, make(), tokenizer, finish=finish)
     yield decoder_alone(family, getattr(hf, f"{name}ForCausalLM"), make(), tokenizer, finish=finish)
     yield features(family, getattr(hf, f"{name}Model"), make(activation_function="gelu_new"), tokenizer, finish=finish)
 
@@ -285,6 +320,8 @@ def plbart_heads():
     english = plbart_tokenizer().lang_code_to_id["__en_XX__"]
     yield generating("plbart", "text2text-generation", hf.PLBartForConditionalGeneration, make(), plbart_tokenizer,
                      rows=asked(decoder_start_token_id=english, **ONCE)[:3] + asked(**ONCE)[3:], finish=likely_end(2))
+    yield class_defaults("plbart", hf.PLBartForConditionalGeneration, make(decoder_start_token_id=english),
+                         plbart_tokenizer)
     yield decoder_alone("plbart", hf.PLBartForCausalLM, make(scale_embedding=False), plbart_tokenizer)
     yield Head("plbart", "text-classification", hf.PLBartForSequenceClassification,
                make(decoder_start_token_id=english, **labels(LABELS)), plbart_tokenizer,
@@ -309,6 +346,8 @@ def fsmt_heads():
                      make(shared, tie_word_embeddings=True, scale_embedding=False, d_model=26,
                           decoder_attention_heads=13, encoder_attention_heads=2), shared, "translation",
                      asked(repetition_penalty=2.5), dtype="BF16")
+    yield class_defaults("fsmt", hf.FSMTForConditionalGeneration, make(shared, tie_word_embeddings=True), shared,
+                         "translation")
 
 
 def all_heads():

@@ -56,6 +56,22 @@ static void nothing_and_wrong_types_answer_as_absent(void **state) {
     assert_int_equal(out, 9);
 }
 
+static void merged_objects_have_the_members_of_both(void **state) {
+    const struct json *few = json_merge(&arena, tree("{\"a\":1,\"b\":2}"), tree("{\"b\":null}"));
+    assert_int_equal(few->len, 2);
+    assert_int_equal(json_get_int(few, "a", 0), 1);
+    assert_true(json_is(json_get(few, "b"), JSON_NULL));
+    assert_int_equal(json_merge(&arena, tree("{}"), tree("{}"))->len, 0);
+    /* Past the size from which objects have an index, which neither half has. */
+    const struct json *many = json_merge(
+        &arena, tree("{\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6,\"g\":7,\"h\":8,\"i\":9}"),
+        tree("{\"i\":19,\"j\":10,\"k\":11,\"l\":12,\"m\":13,\"n\":14,\"o\":15,\"p\":16,\"q\":17}"));
+    assert_int_equal(many->len, 17);
+    assert_int_equal(json_get_int(many, "a", 0), 1);
+    assert_int_equal(json_get_int(many, "i", 0), 19);
+    assert_int_equal(json_get_int(many, "q", 0), 17);
+}
+
 static void defaults_stand_in_for_null_and_other_types(void **state) {
     const struct json *value = tree("{\"n\":null,\"s\":\"t\",\"i\":4,\"f\":2.5,\"b\":false}");
     assert_string_equal(json_get_string(value, "s", "d"), "t");
@@ -147,6 +163,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(members_and_elements_are_found, forget),
         cmocka_unit_test_teardown(nothing_and_wrong_types_answer_as_absent, forget),
+        cmocka_unit_test_teardown(merged_objects_have_the_members_of_both, forget),
         cmocka_unit_test_teardown(defaults_stand_in_for_null_and_other_types, forget),
         cmocka_unit_test_teardown(texts_are_compared_whole, forget),
         cmocka_unit_test_teardown(integers_are_exact_or_refused, forget),

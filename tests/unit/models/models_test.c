@@ -209,6 +209,50 @@ static void absent_keys_have_the_class_defaults(void **state) {
     repo_close(&repo);
 }
 
+/* A file's null says that there is none, and a file of its own replaces them all. */
+static void classes_have_settings_of_generation(void **state) {
+    static const struct {
+        const char *config;
+        int64_t forced_eos, forced_bos, ngrams; /* -1: not there, or null */
+    } rows[] = {
+        {BART_CONFIG "}", 2, -1, -1},
+        {BART_CONFIG ",\"forced_eos_token_id\":7}", 7, -1, -1},
+        {BART_CONFIG ",\"forced_eos_token_id\":null}", -1, -1, -1},
+        {BART_CONFIG ",\"force_bos_token_to_be_generated\":true}", 2, 0, -1},
+        {BART_CONFIG ",\"force_bos_token_to_be_generated\":true,\"bos_token_id\":5}", 2, 5, -1},
+        {BART_CONFIG ",\"force_bos_token_to_be_generated\":true,\"forced_bos_token_id\":9}", 2, 9,
+         -1},
+        {BART_CONFIG ",\"force_bos_token_to_be_generated\":true,\"forced_bos_token_id\":null}", 2,
+         0, -1},
+        {MULTILINGUAL("mbart") ",\"force_bos_token_to_be_generated\":true}", 2, -1, -1},
+        {MULTILINGUAL("blenderbot") "}", 2, -1, 3},
+        {MULTILINGUAL("blenderbot-small") "}", 2, -1, -1},
+        {MULTILINGUAL("marian") "}", 0, -1, -1},
+        {MULTILINGUAL("pegasus") "}", 1, -1, -1},
+        {MULTILINGUAL("plbart") "}", 2, -1, -1},
+        {MULTILINGUAL("m2m_100") "}", -1, -1, -1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct repo repo;
+        struct arch arch;
+        repo_describe(&repo, rows[i].config, &arch);
+        const struct json *config = repo.repository.config;
+        if (json_get_int(config, "forced_eos_token_id", -1) != rows[i].forced_eos ||
+            json_get_int(config, "forced_bos_token_id", -1) != rows[i].forced_bos ||
+            json_get_int(config, "encoder_no_repeat_ngram_size", -1) != rows[i].ngrams)
+            fail_msg("row %zu: %s", i, rows[i].config);
+        repo_close(&repo);
+    }
+    struct repo repo;
+    struct arch arch;
+    struct error err = {0};
+    repo_open(&repo, BART_CONFIG "}");
+    repo.repository.generation_config = repo.repository.config;
+    assert_int_equal(models_describe(&arch, &repo.repository, &err), STATUS_OK);
+    assert_null(json_get(repo.repository.config, "forced_eos_token_id"));
+    repo_close(&repo);
+}
+
 static void labels_are_named(void **state) {
     static const struct {
         const char *config;
@@ -286,6 +330,7 @@ int main(void) {
         cmocka_unit_test(classes_have_their_heads),
         cmocka_unit_test(errors_name_key_and_value),
         cmocka_unit_test(absent_keys_have_the_class_defaults),
+        cmocka_unit_test(classes_have_settings_of_generation),
         cmocka_unit_test(labels_are_named),
         cmocka_unit_test(a_card_or_modules_decide_the_task),
         cmocka_unit_test(a_class_may_be_made_for_a_task),
