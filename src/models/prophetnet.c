@@ -1,9 +1,12 @@
 /* ProphetNet (Qi et al. 2020), as transformers' ProphetNetModel, with XLM-ProphetNet: a post-norm
  * encoder, and a decoder in which each token has a row in a main stream, which knows the token, and
  * one in each predicting stream. The first of those gives the next token; the others are for
- * training and are not run. ProphetNetForCausalLM is not run at all: over a prompt of several
- * tokens transformers mixes up the distances of all its streams. */
+ * training and are not run. ProphetNetForCausalLM is the decoder alone; over a prompt of several
+ * tokens transformers mixes up the distances of all its predicting streams, so that the first token
+ * it writes is another than if it had read the prompt's tokens one by one, which is what this does. */
 #include "models/prophetnet.h"
+
+#include <string.h>
 
 /* clang-format off */
 #define STACK(side)                                                                                \
@@ -73,13 +76,13 @@ static struct stack_spec describe_side(struct config *c, const struct side *side
 }
 
 /* Its texts have no token that shares a position. */
-static void describe_decoder(struct config *c, struct stack_spec *spec) {
+static void describe_decoder(struct config *c, struct stack_spec *spec, bool whole) {
     uint32_t *options = spec->hook.options;
     spec->hook.table = &prophetnet_attention;
     options[PROPHETNET_NGRAM] = config_size_or(c, "ngram", 2, LIMIT_POSITIONS);
     options[PROPHETNET_BUCKETS] = config_size_or(c, "num_buckets", 32, 4096);
     options[PROPHETNET_REACH] = config_size_or(c, "relative_max_distance", 128, LIMIT_POSITIONS);
-    spec->flags |= STACK_CAUSAL | STACK_CROSS;
+    spec->flags |= STACK_CAUSAL | (whole ? STACK_CROSS : 0);
     if (options[PROPHETNET_BUCKETS] < 2 ||
         options[PROPHETNET_REACH] <= options[PROPHETNET_BUCKETS] / 2)
         config_fail(c,
@@ -93,18 +96,20 @@ static void describe_decoder(struct config *c, struct stack_spec *spec) {
 }
 
 static void describe(struct arch *arch, struct config *c, const char *suffix) {
-    (void)suffix;
+    const bool whole = strcmp(suffix, "ForCausalLM") != 0;
     arch->prefix = "prophetnet.";
-    arch->n_stacks = 2;
-    arch->stacks[0] = describe_side(c, &encoder);
-    arch->stacks[0].flags |= STACK_SHARED_POSITION;
-    arch->stacks[1] = describe_side(c, &decoder);
-    describe_decoder(c, &arch->stacks[1]);
-    arch->decoder_stack = 1;
+    if (whole) {
+        arch->stacks[0] = describe_side(c, &encoder);
+        arch->stacks[0].flags |= STACK_SHARED_POSITION;
+    }
+    arch->decoder_stack = whole ? 1 : 0;
+    arch->n_stacks = arch->decoder_stack + 1;
+    arch->stacks[arch->decoder_stack] = describe_side(c, &decoder);
+    describe_decoder(c, &arch->stacks[arch->decoder_stack], whole);
     arch->bos = config_token(c, "bos_token_id", 1);
     arch->eos = config_token(c, "eos_token_id", 2);
     arch->pad = config_token(c, "pad_token_id", 0);
-    arch->decoder_start = config_token(c, "decoder_start_token_id", 0);
+    arch->decoder_start = whole ? config_token(c, "decoder_start_token_id", 0) : -1;
     if (arch->pad != 0)
         config_fail(c, "\"pad_token_id\" is %d, must be 0: positions of the decoder begin there",
                     arch->pad);
@@ -112,6 +117,7 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
 
 static const struct head_row heads[] = {
     {"ForConditionalGeneration", head_of_seq2seq},
+    {"ForCausalLM", head_of_seq2seq},
     {0},
 };
 

@@ -6,7 +6,7 @@ import transformers as hf
 import cases
 import vocabulary
 from heads import NLI, Head, labels
-from seq2seq import LABELS, SMALL, T5, asked, class_defaults, generating, likely_end, size_of, t5_tokenizer
+from seq2seq import LABELS, SMALL, T5, asked, class_defaults, decoder_alone, generating, likely_end, size_of, t5_tokenizer
 
 
 def led_tokenizer():
@@ -96,6 +96,7 @@ def prophetnet_heads():
     yield generating("prophetnet", "summarization", hf.ProphetNetForConditionalGeneration,
                      make(ngram=3, activation_function="relu", num_decoder_layers=1, tie_word_embeddings=False),
                      prophetnet_tokenizer, task="summarization", dtype="BF16")
+    yield decoder_alone("prophetnet", hf.ProphetNetForCausalLM, make(), prophetnet_tokenizer)
 
 
 def all_heads():

@@ -76,6 +76,19 @@ def without_positions(_, args, kwargs):
     return args, {key: value for key, value in kwargs.items() if key != "position_ids"}
 
 
+def one_by_one(model):
+    """ProphetNet's decoder mixes up the distances of its streams where it is given several tokens at once."""
+    forward = model.forward
+
+    def step(input_ids, past_key_values=None, attention_mask=None, **more):
+        more["use_cache"] = True
+        for i in range(input_ids.shape[1]):
+            out = forward(input_ids=input_ids[:, i:i + 1], past_key_values=past_key_values, **more)
+            past_key_values = out.past_key_values
+        return out
+    model.forward = step
+
+
 def load(auto, folder):
     config = json.loads((pathlib.Path(folder) / "config.json").read_text(encoding="utf-8"))
     kind = config.get("model_type")
@@ -92,6 +105,8 @@ def load(auto, folder):
         for side in sides:
             side.register_forward_pre_hook(lambda *_: torch.set_default_dtype(torch.float64))
             side.register_forward_hook(lambda *_: torch.set_default_dtype(torch.float32))
+    if type(model).__name__ == "ProphetNetForCausalLM":
+        one_by_one(model)
     if getattr(model.config, "attention_type", None) == "block_sparse":  # a short text switches it off for good
         model.register_forward_pre_hook(lambda *_: model.base_model.set_attention_type("block_sparse"))
     return model
