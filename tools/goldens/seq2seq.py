@@ -150,7 +150,8 @@ def unsaid(folder):
     (folder / "generation_config.json").unlink()
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
-    settings = {"forced_eos_token_id", "forced_bos_token_id", "encoder_no_repeat_ngram_size", "max_length"}
+    settings = {"forced_eos_token_id", "forced_bos_token_id", "encoder_no_repeat_ngram_size", "max_length",
+                "num_beams"}
     networks.write_json(path, {k: v for k, v in config.items() if k not in settings})
 
 
