@@ -9,6 +9,17 @@
 
 #define GOLDEN_FOLDER "tests/golden"
 
+/* Tests that ask all goldens many times over take every so many under a sanitizer, which is many times
+ * as slow: golden_test asks each of them there, and what the sanitizers look for, in memory and
+ * between threads, is in the code that all share. */
+#if defined(__SANITIZE_THREAD__)
+#define GOLDENS_STEP 13
+#elif defined(__SANITIZE_ADDRESS__)
+#define GOLDENS_STEP 5
+#else
+#define GOLDENS_STEP 1
+#endif
+
 struct golden {
     const char *model; /* "bert/fill-mask" */
     const char *name, *task;

@@ -142,8 +142,9 @@ int main(void) {
         fprintf(stderr, "no goldens under %s, run in the project's root\n", GOLDEN_FOLDER);
         return 1;
     }
-    static struct choice fp32 = {"fp32", 0, 1}, bf16 = {"bf16", 0, 3}, int8 = {"int8", 1, 3},
-                         int4 = {"int4", 2, 3};
+    static struct choice fp32 = {"fp32", 0, GOLDENS_STEP}, bf16 = {"bf16", 0, 3 * GOLDENS_STEP},
+                         int8 = {"int8", 1, 3 * GOLDENS_STEP},
+                         int4 = {"int4", 2, 3 * GOLDENS_STEP};
     const struct CMUnitTest tests[] = {
         {.name = "the_same_bits_in_fp32", .test_func = same_bits, .initial_state = &fp32},
         {.name = "the_same_bits_in_bf16", .test_func = same_bits, .initial_state = &bf16},

@@ -170,8 +170,10 @@ int main(void) {
     }
     lock_init(&waiting.lock);
     condition_init(&waiting.changed);
-    static struct choice fp32 = {PRECISION_FP32, 0, 1}, bf16 = {PRECISION_BF16, 0, 3},
-                         int8 = {PRECISION_INT8, 1, 3}, int4 = {PRECISION_INT4, 2, 3};
+    static struct choice fp32 = {PRECISION_FP32, 0, GOLDENS_STEP},
+                         bf16 = {PRECISION_BF16, 0, 3 * GOLDENS_STEP},
+                         int8 = {PRECISION_INT8, 1, 3 * GOLDENS_STEP},
+                         int4 = {PRECISION_INT4, 2, 3 * GOLDENS_STEP};
     const struct CMUnitTest tests[] = {
         {.name = "the_same_texts_in_fp32", .test_func = same_texts, .initial_state = &fp32},
         {.name = "the_same_texts_in_bf16", .test_func = same_texts, .initial_state = &bf16},
