@@ -223,8 +223,8 @@ const struct json *json_merge(struct arena *arena, const struct json *object,
     const uint32_t n = object->len + over->len;
     struct json *merged = arena_alloc(arena, sizeof *merged);
     struct json_member *members = arena_alloc(arena, (n + 1) * sizeof *members);
-    memcpy(members, object->members, object->len * sizeof *members);
-    memcpy(members + object->len, over->members, over->len * sizeof *members);
+    for (uint32_t i = 0; i < n; i++) /* an empty one has no array */
+        members[i] = i < object->len ? object->members[i] : over->members[i - object->len];
     json_object_finish(merged, members, n, arena);
     return merged;
 }
