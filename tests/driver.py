@@ -72,10 +72,13 @@ class Answer:
 
 
 class Client:
-    """One kept connection."""
+    """One kept connection; a new one after so long without a request that the server may have closed it."""
+
+    KEPT_SECONDS = 60  # the server: LIMIT_IDLE_SECONDS
 
     def __init__(self, port, timeout=60):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+        self.used = time.monotonic()
 
     def call(self, method, path, body=None, headers=None):
         """body: bytes as they are, anything else as JSON."""
@@ -83,9 +86,17 @@ class Client:
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")
-        self.connection.request(method, path, body, headers)
-        response = self.connection.getresponse()
-        return Answer(response.status, response.getheaders(), response.read())
+        if time.monotonic() - self.used > self.KEPT_SECONDS:
+            self.connection.close()
+        try:
+            self.connection.request(method, path, body, headers)
+            response = self.connection.getresponse()
+            answer = Answer(response.status, response.getheaders(), response.read())
+        except Exception:
+            self.connection.close()  # what comes next is another matter
+            raise
+        self.used = time.monotonic()
+        return answer
 
     def run(self, model, inputs, parameters=None, task=None, headers=None, **more):
         body = {"inputs": inputs} | ({"parameters": parameters} if parameters else {}) | more
