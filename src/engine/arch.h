@@ -145,6 +145,9 @@ enum stack_flag {
     /* A text that grows beyond its rope's border is read again from its first token on (Phi-3);
      * else what was read stays as it was turned. */
     STACK_REREADS = 1 << 19,
+    /* Of a causal stack: tokens that are read in one piece see each other. So a prompt is read in
+     * one pass, and from then on each new token together with the one before it (XLNet). */
+    STACK_TWO_SIDED = 1 << 20,
 };
 
 struct stack_spec {

@@ -129,10 +129,11 @@ struct hook_table {
     uint32_t (*extra_keys)(const struct stack_spec *spec, uint32_t tokens);
     /* Side rows of a text, a new piece of a kept one: sides[i] says where, and where their keys go:
      * behind those of the tokens as extra ones, or by `side_pages` into pages that only this pass
-     * has, the first at past % KV_PAGE_TOKENS. */
+     * has, the first at past % KV_PAGE_TOKENS. With neither they have none, and stand behind the
+     * text, whose keys they see. */
     uint32_t (*side_rows)(const struct stack_spec *spec, uint32_t tokens);
     bool side_pages;
-    bool side_heads; /* a side row a token, and it is this row that the head looks at */
+    bool side_heads; /* they are the last tokens', and it is these rows that the head looks at */
     bool keeps;      /* knows of kept texts: the stack may generate */
     /* Writes the side rows of x [rows, hidden], before EMBED_NORM. */
     void (*embed)(const struct hook_pass *pass, const void *first, float *x);

@@ -71,23 +71,33 @@ static void plan_rows(struct pass *pass, const struct segment *segment, uint32_t
         restart_positions(step, pass->rows, segment->n);
 }
 
-/* Rows that someone looks at, and where they are to be written. What the head makes of side rows is
- * asked for by the tokens' rows, and `side` is the first of this segment's. */
+/* The row of the batch that is looked at for a token's. What the head makes of side rows, which are
+ * those of the last tokens, is asked for by the tokens' rows; `side` is the first of the segment's.
+ */
+static uint32_t wanted_row(const struct pass *pass, const struct segment *segment, uint32_t row,
+                           bool has_logits, uint32_t side) {
+    const struct stack_spec *spec = pass->model->stacks[pass->stack].spec;
+    if (!has_logits || !spec->hook.table || !spec->hook.table->side_heads)
+        return pass->rows + row;
+    const uint32_t without = segment->n - stack_side_rows(spec, segment->n);
+    ASSERT(row >= without && row < segment->n);
+    return side + row - without;
+}
+
+/* Rows that someone looks at, and where they are to be written. */
 static void plan_outputs(struct pass *pass, const struct segment *segment, uint32_t side) {
     struct step *step = &pass->model->step;
-    const struct hook_table *hook = pass->model->stacks[pass->stack].spec->hook.table;
     const struct arch *arch = &pass->model->arch;
     const size_t out_size = stack_out_size(&arch->stacks[pass->stack]);
     const bool has_logits =
         segment->logits && arch->head.n_steps > 0 && arch->decoder_stack == pass->stack;
-    const uint32_t first = has_logits && hook && hook->side_heads ? side : pass->rows;
     ASSERT(segment->n_rows <= segment->n && (segment->rows || segment->n_rows % segment->n == 0));
     for (uint32_t i = 0; i < segment->n_rows; i++) {
-        const uint32_t row = segment->rows ? segment->rows[i] : i, at = pass->n_wanted;
-        ASSERT(row < segment->n);
-        if (first + row != at)
+        const uint32_t at = pass->n_wanted, row = wanted_row(
+            pass, segment, segment->rows ? segment->rows[i] : i, has_logits, side);
+        if (row != at)
             pass->all_wanted = false;
-        step->wanted[at] = first + row;
+        step->wanted[at] = row;
         step->hidden_out[at] = segment->hidden ? segment->hidden + i * out_size : NULL;
         if (has_logits) {
             step->head_ids[pass->n_head] = at;
@@ -174,7 +184,7 @@ static void plan_sides(struct pass *pass, const struct segment *segment, uint32_
     struct step *step = &pass->model->step;
     const struct stack_spec *spec = pass->model->stacks[pass->stack].spec;
     const struct attention_seq *text = &step->seqs[seq];
-    const bool own = spec->hook.table->side_pages;
+    const bool own = spec->hook.table->side_pages, keyed = own || spec->hook.table->extra_keys;
     const uint32_t past = own ? text->past % KV_PAGE_TOKENS : text->keys;
     struct attention_seq side = {
         .row = row,
@@ -182,7 +192,7 @@ static void plan_sides(struct pass *pass, const struct segment *segment, uint32_
         .past = past,
         .pages = own ? step->pages + pass->n_pages : text->pages,
     };
-    side.keys = past + side.rows;
+    side.keys = keyed ? past + side.rows : text->keys;
     pass->n_pages += own ? pages_for(side.keys) : 0;
     ASSERT(pass->n_pages <= step->max_pages);
     for (uint32_t i = 0; i < side.rows; i++) { /* the hook embeds them */

@@ -128,9 +128,12 @@ uint32_t stack_extra_keys(const struct stack_spec *spec, uint32_t tokens) {
 /* A text that attention must see whole fits in one pass; causal ones come in chunks. */
 uint32_t arch_max_tokens(const struct arch *arch) {
     uint32_t rows = LIMIT_BATCH_TOKENS;
-    for (uint32_t i = 0; i < arch->n_stacks; i++)
-        if (!stack_has(&arch->stacks[i], STACK_CAUSAL) && arch->stacks[i].max_positions > rows)
-            rows = arch->stacks[i].max_positions;
+    for (uint32_t i = 0; i < arch->n_stacks; i++) {
+        const struct stack_spec *spec = &arch->stacks[i];
+        const bool whole = !stack_has(spec, STACK_CAUSAL) || stack_has(spec, STACK_TWO_SIDED);
+        if (whole && spec->max_positions > rows)
+            rows = spec->max_positions;
+    }
     return rows;
 }
 

@@ -1,7 +1,8 @@
 /* The state machine of one generation: feeds the prompt in chunks, then a token a line and pass (or
  * several, where they are proposed), until every line is finished. Where the stack reads texts
  * again that have grown beyond a border, the lines' texts are fed once more, in chunks as the
- * prompt was. Several sequences of one prompt (num_return_sequences, beams) share the prompt's pass
+ * prompt was. A stack whose tokens see those behind them gets its prompt in one piece, and from
+ * then on two tokens a line. Several sequences of one prompt (num_return_sequences, beams) share the prompt's pass
  * and pages. All buffers are made in generation_create; plan and advance allocate nothing. One
  * thread drives a generation; generation_cancel may come from any. */
 #include "generate/parts.h"
@@ -111,7 +112,7 @@ static void create_buffers(struct generation *generation, const struct generatio
 static void allow_drafts(struct generation *generation, const struct generation_input *input,
                          uint32_t vocab_size) {
     const bool has_encoder = input->encoder_tokens != NULL;
-    if (generation->config.num_beams > 1 || generation->config.do_sample) {
+    if (generation->config.num_beams > 1 || generation->config.do_sample || generation->two_sided) {
         return;
     }
     generation->drafts = input->drafts;
@@ -144,6 +145,7 @@ enum status generation_create(struct generation **out, const struct generation_i
                               : generation->config.num_return_sequences;
     const struct stack_spec *stack = &arch->stacks[input->stack];
     generation->border = stack_border(stack);
+    generation->two_sided = stack_has(stack, STACK_TWO_SIDED);
     status = find_lengths(generation, stack->max_positions, err);
     if (status == STATUS_OK) {
         status = check_tokens(generation, input, stack->vocab_size, err);
@@ -278,13 +280,23 @@ uint32_t generation_unread(const struct generation *generation) {
     return generation->to_feed - generation->fed;
 }
 
+/* What is read again of each line's end is read together. */
+uint32_t generation_least(const struct generation *generation) {
+    const uint32_t unread = generation_unread(generation);
+    if (!generation->two_sided) {
+        return generation->n_lines;
+    }
+    return generation->prefilled ? unread * generation->n_lines : unread;
+}
+
 uint32_t generation_plan(struct generation *generation, uint32_t budget, struct segment *segments) {
     if (generation->finished) {
         return 0;
     }
     const uint32_t n = find_live(generation);
     const uint32_t left = generation_unread(generation);
-    const uint32_t most = budget > n ? budget / n : 1, chunk = left < most ? left : most;
+    const uint32_t most = budget > n ? budget / n : 1;
+    const uint32_t chunk = left < most || generation->two_sided ? left : most;
     for (uint32_t i = 0; i < n; i++) {
         struct line *line = generation->live[i];
         segments[i] = left > 0             ? chunk_segment(generation, line, chunk)
@@ -402,6 +414,17 @@ static void cross_border(struct generation *generation) {
     generation->fed = 0;
 }
 
+/* The last token that was read is read again, beside the new one. */
+static void look_back(struct generation *generation) {
+    const uint32_t n = find_live(generation), length = generation->live[0]->n;
+    for (uint32_t i = 0; i < n; i++) {
+        ASSERT(generation->live[i]->n == length && length >= 2);
+        sequence_truncate(generation->live[i]->sequence, length - 2);
+    }
+    generation->to_feed = length;
+    generation->fed = length - 2;
+}
+
 /* Every line gets a token from its logits; false: nothing goes on. */
 static bool step_all(struct generation *generation) {
     const struct generation_config *config = &generation->config;
@@ -442,7 +465,7 @@ enum status generation_advance(struct generation *generation) {
     if (!step_all(generation)) {
         return finish(generation, FINISH_LENGTH);
     }
-    cross_border(generation);
+    (generation->two_sided ? look_back : cross_border)(generation);
     return STATUS_AGAIN;
 }
 

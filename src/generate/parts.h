@@ -161,7 +161,8 @@ struct generation {
     struct line *lines; /* [n_lines] */
     struct line **live; /* [n_lines] scratch of plans */
     uint32_t border;    /* stack_border() */
-    uint32_t to_feed;   /* n_prompt; after the border: what is read again of each live line */
+    bool two_sided;     /* STACK_TWO_SIDED */
+    uint32_t to_feed;   /* n_prompt; later: of each live line, where some of it is read again */
     uint32_t fed;       /* tokens of these that have been planned */
     uint32_t n_planned; /* segments of the last plan */
     bool prefilled, finished;

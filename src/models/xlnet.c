@@ -1,9 +1,10 @@
-/* XLNet (Yang et al. 2019) as an encoder, as transformers' XLNetModel: BERT's layers without a
- * table of positions, whose attention knows distances and whether two tokens are of one segment.
+/* XLNet (Yang et al. 2019), as transformers' XLNetModel: BERT's layers without a table of positions,
+ * whose attention knows distances and whether two tokens are of one segment. Classes of texts come
+ * from the last token, since padding and <cls> have their places at the wrong ends.
  *
- * Of XLNetLMHeadModel only the hidden states are there: writing text takes its second stream of
- * attention. Classes of texts come from the last token, since padding and <cls> have their places
- * at the wrong ends. */
+ * XLNetLMHeadModel writes text by a second stream of attention. As generate() feeds it, a prompt's
+ * tokens all see each other, and what is read stays as it is but for the last token, which is read
+ * again beside each new one. The pipeline's article before a prompt has to be sent as `prefix`. */
 #include "models/xlnet.h"
 
 #include <math.h>
@@ -48,8 +49,17 @@ static struct hook read_hook(struct config *c, const struct stack_spec *spec) {
     return hook;
 }
 
+static void write_text(struct config *c, struct stack_spec *spec) {
+    const struct json *memory = json_get(c->json, "mem_len");
+    if (!memory || !json_is_null(memory))
+        spec->hook.options[XLNET_MEMORY] = config_size_or(c, "mem_len", 512, LIMIT_POSITIONS);
+    if (config_number(c, "reuse_len", 0) > 0 || !config_bool(c, "use_mems_eval", true))
+        config_fail(c, "\"reuse_len\" must be null and \"use_mems_eval\" true to write text");
+    spec->hook.table = &xlnet_two_streams;
+    spec->flags |= STACK_CAUSAL | STACK_TWO_SIDED;
+}
+
 static void describe(struct arch *arch, struct config *c, const char *suffix) {
-    (void)suffix;
     const uint32_t hidden = config_size(c, "d_model", LIMIT_HIDDEN_SIZE);
     const uint32_t heads = config_size(c, "n_head", LIMIT_HIDDEN_SIZE);
     struct stack_spec spec = {
@@ -72,6 +82,8 @@ static void describe(struct arch *arch, struct config *c, const char *suffix) {
     if (config_size_or(c, "d_head", spec.head_size, LIMIT_HIDDEN_SIZE) != spec.head_size)
         config_fail(c, "\"d_head\" must be d_model / n_head = %u", spec.head_size);
     spec.hook = read_hook(c, &spec);
+    if (strcmp(suffix, "LMHeadModel") == 0)
+        write_text(c, &spec);
     arch_of_encoder(arch, c, "transformer.", &spec);
     arch->bos = config_token(c, "bos_token_id", 1);
     arch->eos = config_token(c, "eos_token_id", 2);
@@ -103,6 +115,12 @@ static void summary_head(struct arch *arch, struct config *c, uint32_t outputs) 
     head_add(arch, "logits_proj", outputs);
 }
 
+static void lm_head(struct arch *arch, struct config *c) {
+    head_begin(arch, HEAD_LM, ROWS_ALL);
+    head_add(arch, "lm_loss", arch->stacks[0].vocab_size)->tied =
+        config_bool(c, "tie_word_embeddings", true);
+}
+
 static void sequence_head(struct arch *arch, struct config *c) {
     summary_head(arch, c, config_labels(c));
 }
@@ -113,7 +131,7 @@ static void choice_head(struct arch *arch, struct config *c) {
 
 static const struct head_row heads[] = {
     {"Model", NULL},
-    {"LMHeadModel", NULL},
+    {"LMHeadModel", lm_head},
     {"ForSequenceClassification", sequence_head},
     {"ForTokenClassification", head_of_tokens},
     {"ForQuestionAnsweringSimple", head_of_spans},

@@ -1,4 +1,4 @@
-/* What XLNet's description says to its attention, and the hook itself. Private to this
+/* What XLNet's description says to its attention, and the hooks themselves. Private to this
  * room. */
 #ifndef BRISK_MODELS_XLNET_H
 #define BRISK_MODELS_XLNET_H
@@ -7,9 +7,10 @@
 
 /* Options of the hook, by number. */
 enum {
-    XLNET_CLAMP /* distances are held to it; 0: as they are */
+    XLNET_CLAMP, /* distances are held to it; 0: as they are */
+    XLNET_MEMORY /* once a text is written on, its last tokens that are seen; 0: all */
 };
 
-extern const struct hook_table xlnet_attention;
+extern const struct hook_table xlnet_attention, xlnet_two_streams;
 
 #endif

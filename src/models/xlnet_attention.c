@@ -4,11 +4,17 @@
  *
  *     (q + r_w_bias) k + (q + r_r_bias) r(i - j) + (q + r_s_bias) seg_embed[types differ]
  *
- * r(d) is the projection of sines and cosines of d. Distances of the longest text of a pass are
- * projected once a layer; a row's bits depend on nothing but its distance. */
+ * r(d) is the projection of sines and cosines of d. Distances that occur in a pass are projected
+ * once a layer; a row's bits depend on nothing but its distance.
+ *
+ * Where the model writes text there are two streams: a text has one row more, which stands behind
+ * its last token, begins as the same learned row whatever is to come there, and sees all tokens
+ * without being seen by them. The head looks at it. */
 #include "models/xlnet.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #define SELF      "layer.%u.rel_attn."
 #define SINE_BASE 10000.0f
@@ -18,6 +24,9 @@ struct layer {
     struct linear r;               /* [heads * head_size, hidden] */
     const float *r_w, *r_r, *r_s;  /* [heads * head_size] */
     const float *same, *different; /* [heads * head_size] */
+    /* Of the first layer alone: */
+    const float *sines; /* [2 * max_positions + 1, hidden] of distances -max_positions and on */
+    const float *begin; /* [hidden] of the second stream */
 };
 
 static uint32_t width_of(const struct stack_spec *spec) {
@@ -92,14 +101,67 @@ static enum status load_vectors(const struct hook_loader *l, struct layer *to, s
     return STATUS_OK;
 }
 
-static enum status load(const struct hook_loader *l, void *layer, struct error *err) {
-    if (load_r(l, layer, err) != STATUS_OK)
+static size_t distances_of(const struct stack_spec *spec) {
+    return 2 * (size_t)spec->max_positions + 1;
+}
+
+static void fill_sines(const void *user, uint32_t first, uint32_t n, float *sines) {
+    const struct stack_spec *spec = user;
+    const uint32_t hidden = spec->hidden_size, half = hidden / 2;
+    const int64_t clamp = spec->hook.options[XLNET_CLAMP];
+    (void)first, (void)n;
+    for (uint32_t j = 0; j < half; j++) {
+        const float frequency = 1 / powf(SINE_BASE, (float)(2 * j) / (float)hidden);
+        for (size_t i = 0; i < distances_of(spec); i++) {
+            int64_t distance = (int64_t)i - spec->max_positions;
+            if (clamp > 0)
+                distance = distance < -clamp ? -clamp : distance > clamp ? clamp : distance;
+            sines[i * hidden + j] = sinf((float)distance * frequency);
+            sines[i * hidden + half + j] = cosf((float)distance * frequency);
+        }
+    }
+}
+
+static enum status load_sines(const struct hook_loader *l, struct layer *to, struct error *err) {
+    const struct stack_spec *spec = l->spec;
+    char words[64];
+    snprintf(words, sizeof words, "sines to %u of %u held to %u", spec->max_positions,
+             spec->hidden_size, spec->hook.options[XLNET_CLAMP]);
+    const struct hook_made made = {.words = words, .user = spec, .fill = fill_sines};
+    return hook_made_floats(l, &to->sines, (uint32_t)(distances_of(spec) * spec->hidden_size),
+                            &made, err);
+}
+
+static enum status load(const struct hook_loader *l, void *own, struct error *err) {
+    struct layer *layer = own;
+    if (load_r(l, layer, err) != STATUS_OK || load_vectors(l, layer, err) != STATUS_OK)
         return STATUS_ERROR;
-    return load_vectors(l, layer, err);
+    return l->layer == 0 ? load_sines(l, layer, err) : STATUS_OK;
+}
+
+static void fill_begin(const void *user, uint32_t first, uint32_t n, float *begin) {
+    const struct tensor *tensor = user;
+    (void)first, (void)n;
+    tensor_to_floats(tensor, 0, tensor->elements, begin);
+}
+
+static enum status load_both(const struct hook_loader *l, void *own, struct error *err) {
+    struct layer *layer = own;
+    const struct tensor *tensor;
+    if (load(l, layer, err) != STATUS_OK)
+        return STATUS_ERROR;
+    if (l->layer > 0)
+        return STATUS_OK;
+    if (hook_tensor(l, "mask_emb", l->spec->hidden_size, 0, &tensor, err) != STATUS_OK)
+        return STATUS_ERROR;
+    const struct hook_made made = {
+        .words = "begin", .from = &tensor, .n_from = 1, .user = tensor, .fill = fill_begin};
+    return hook_made_floats(l, &layer->begin, l->spec->hidden_size, &made, err);
 }
 
 static size_t packed_floats(const struct stack_spec *spec) {
-    return (size_t)spec->layers * width_of(spec) * (spec->hidden_size + 5);
+    return (size_t)spec->layers * width_of(spec) * (spec->hidden_size + 5) +
+           (distances_of(spec) + 1) * spec->hidden_size;
 }
 
 /* ---- a pass ---- */
@@ -107,59 +169,44 @@ static size_t packed_floats(const struct stack_spec *spec) {
 /* Scratch, and what a row's bias is made of. */
 struct positions {
     const struct hook_pass *pass;
-    uint32_t far;  /* the longest distance */
-    float *sines;  /* [2 * far + 1, hidden] of distances -far to far, kept between layers */
-    float *r;      /* [2 * far + 1, heads * head_size] */
+    int64_t least;    /* distances of the pass are [least, least + n) */
+    uint32_t n;
+    float *r;      /* [n, heads * head_size] */
     float *q_r;    /* [rows, heads * head_size] q + r_r_bias */
     float *scores; /* [rows, heads, 2] with a key of the same segment, of another */
 };
 
 static size_t scratch_floats(const struct stack_spec *spec, uint32_t max_rows) {
-    const size_t distances = 2 * (size_t)spec->max_positions - 1, width = width_of(spec);
-    return distances * (spec->hidden_size + width) + max_rows * (width + 2 * (size_t)spec->heads);
+    const size_t width = width_of(spec);
+    return distances_of(spec) * width + max_rows * (width + 2 * (size_t)spec->heads);
 }
 
 static struct positions positions_of(const struct hook_pass *p) {
-    const size_t hidden = p->spec->hidden_size, width = width_of(p->spec);
-    struct positions to = {.pass = p, .sines = p->own};
-    for (uint32_t s = 0; s < p->n_seqs; s++)
-        if (p->seqs[s].rows > to.far + 1)
-            to.far = p->seqs[s].rows - 1;
-    const size_t distances = 2 * (size_t)to.far + 1;
-    to.r = to.sines + distances * hidden;
-    to.q_r = to.r + distances * width;
+    const size_t width = width_of(p->spec);
+    const uint32_t beyond = p->first_side < p->rows; /* a row stands behind each text */
+    uint32_t before = 0, behind = 0;
+    for (uint32_t s = 0; s < p->n_seqs; s++) {
+        const uint32_t last = p->seqs[s].keys - 1;
+        before = last + beyond > before ? last + beyond : before;
+        behind = last - p->seqs[s].past > behind ? last - p->seqs[s].past : behind;
+    }
+    struct positions to = {.pass = p, .least = -(int64_t)behind, .n = behind + 1 + before};
+    to.r = p->own;
+    to.q_r = to.r + to.n * width;
     to.scores = to.q_r + p->rows * width;
     return to;
-}
-
-static void fill_sines(const struct positions *to) {
-    const struct hook_pass *p = to->pass;
-    const uint32_t hidden = p->spec->hidden_size, half = hidden / 2;
-    const int64_t clamp = p->spec->hook.options[XLNET_CLAMP];
-    size_t from, end;
-    lane_range(p->lane, 2 * (size_t)to->far + 1, 1, &from, &end);
-    for (size_t i = from; i < end; i++) {
-        int64_t distance = (int64_t)i - to->far;
-        if (clamp > 0)
-            distance = distance < -clamp ? -clamp : distance > clamp ? clamp : distance;
-        float *row = to->sines + i * hidden;
-        for (uint32_t j = 0; j < half; j++) {
-            const float frequency = 1 / powf(SINE_BASE, (float)(2 * j) / (float)hidden);
-            row[j] = sinf((float)distance * frequency);
-            row[half + j] = cosf((float)distance * frequency);
-        }
-    }
-    lane_barrier(p->lane);
 }
 
 /* A product has no more rows than a pass. */
 static void project_distances(const struct positions *to, const struct layer *layer) {
     const struct hook_pass *p = to->pass;
     const size_t hidden = p->spec->hidden_size, width = width_of(p->spec);
-    const uint32_t distances = 2 * to->far + 1, most = p->spec->max_positions;
-    for (uint32_t i = 0; i < distances; i += most) {
-        const uint32_t n = distances - i < most ? distances - i : most;
-        p->device->linear(p->lane, p->scratch, &layer->r, to->sines + i * hidden, hidden,
+    const uint32_t most = p->spec->max_positions;
+    const float *sines =
+        ((const struct layer *)p->first)->sines + (size_t)(to->least + most) * hidden;
+    for (uint32_t i = 0; i < to->n; i += most) {
+        const uint32_t n = to->n - i < most ? to->n - i : most;
+        p->device->linear(p->lane, p->scratch, &layer->r, sines + i * hidden, hidden,
                           to->r + i * width, width, n, NULL);
     }
 }
@@ -188,37 +235,89 @@ static void split_queries(const struct positions *to, const struct layer *layer)
     lane_barrier(p->lane);
 }
 
+/* Rows of texts, or those that stand behind them. */
+struct asked {
+    const struct positions *to;
+    const struct attention_seq *texts, *seqs;
+    bool typed; /* all keys are rows of the pass: their segments are known */
+};
+
+/* The first key that is seen. The prompt sees itself, whatever its length. */
+static uint32_t first_seen(const struct stack_spec *spec, const struct attention_seq *text) {
+    const uint32_t memory = spec->hook.options[XLNET_MEMORY], own = memory > 2 ? memory : 2;
+    return memory > 0 && text->past > 0 && text->keys > own ? text->keys - own : 0;
+}
+
 static void row_bias(const void *user, uint32_t seq, uint32_t row, uint32_t h, uint32_t from,
-                     uint32_t to, float *out) {
-    const struct positions *own = user;
-    const struct hook_pass *p = own->pass;
+                     uint32_t end, float *out) {
+    const struct asked *asked = user;
+    const struct positions *to = asked->to;
+    const struct hook_pass *p = to->pass;
+    const struct attention_seq *text = &asked->seqs[seq];
     const uint32_t size = p->spec->head_size;
-    const size_t width = width_of(p->spec), start = p->seqs[seq].row, at = start + row;
-    const float *q_r = own->q_r + at * width + (size_t)h * size;
-    const float *scores = own->scores + (at * p->spec->heads + h) * 2;
-    const float *r = own->r + (size_t)h * size;
-    for (uint32_t k = from; k < to; k++) {
-        const bool differ = p->types[at] != p->types[start + k];
-        const size_t distance = (size_t)own->far + row - k; /* from -far on */
-        out[k] = p->shape.scale * (ops_dot(q_r, r + distance * width, size) + scores[differ]);
+    const size_t width = width_of(p->spec), at = text->row + row;
+    const float *q_r = to->q_r + at * width + (size_t)h * size;
+    const float *r = to->r + (size_t)h * size;
+    const uint32_t seen = first_seen(p->spec, &asked->texts[seq]);
+    const int64_t nearest = (int64_t)text->past + row - to->least; /* of key 0, from the least on */
+    for (uint32_t k = from; k < end; k++)
+        out[k] = ops_dot(q_r, r + (size_t)(nearest - k) * width, size);
+    if (asked->typed) {
+        const float *scores = to->scores + (at * p->spec->heads + h) * 2;
+        for (uint32_t k = from; k < end; k++)
+            out[k] += scores[p->types[at] != p->types[text->row + k]];
     }
+    for (uint32_t k = from; k < end; k++)
+        out[k] = k < seen ? ATTENTION_HIDDEN : out[k] * p->shape.scale;
+}
+
+/* Rows `seqs` of n texts. */
+static void attend(const struct positions *to, const struct attention_seq *texts,
+                   const struct attention_seq *seqs, uint32_t n, size_t offset, bool typed) {
+    const struct hook_pass *p = to->pass;
+    const struct asked asked = {to, texts, seqs, typed};
+    struct attention_shape shape = p->shape;
+    if (n == 0)
+        return;
+    shape.causal = false;
+    shape.row_bias = row_bias;
+    shape.row_bias_user = &asked;
+    p->device->attention(p->lane, p->scratch, &shape, seqs, n, offset, p->qkv, p->ldqkv, p->y,
+                         p->ldy);
 }
 
 static void attention(const struct hook_pass *p, const void *own) {
     const struct layer *layer = own;
-    const uint32_t width = width_of(p->spec);
+    const uint32_t width = width_of(p->spec), n_passing = p->n_seqs - p->n_kept;
+    const struct attention_seq *passing = p->seqs + p->n_kept;
+    const float *k = p->qkv + width, *v = k + width;
     const struct positions to = positions_of(p);
-    struct attention_shape shape = p->shape;
-    if (p->layer == 0)
-        fill_sines(&to);
     project_distances(&to, layer);
     split_queries(&to, layer);
-    p->device->kv_write(p->lane, &shape, p->seqs, p->n_seqs, 0, p->qkv + width, p->ldqkv,
-                        p->qkv + 2 * (size_t)width, p->ldqkv);
-    shape.row_bias = row_bias;
-    shape.row_bias_user = &to;
-    p->device->attention(p->lane, p->scratch, &shape, p->seqs, p->n_seqs, 0, p->qkv, p->ldqkv, p->y,
-                         p->ldy);
+    p->device->kv_write(p->lane, &p->shape, p->seqs, p->n_kept, p->kept_offset, k, p->ldqkv, v,
+                        p->ldqkv);
+    p->device->kv_write(p->lane, &p->shape, passing, n_passing, 0, k, p->ldqkv, v, p->ldqkv);
+    attend(&to, p->seqs, p->seqs, p->n_kept, p->kept_offset, false);
+    attend(&to, passing, passing, n_passing, 0, true);
+    if (p->first_side < p->rows) {
+        attend(&to, p->seqs, p->sides, p->n_kept, p->kept_offset, false);
+        attend(&to, passing, p->sides + p->n_kept, n_passing, 0, false);
+    }
+}
+
+static uint32_t side_rows(const struct stack_spec *spec, uint32_t tokens) {
+    (void)spec, (void)tokens;
+    return 1;
+}
+
+static void embed(const struct hook_pass *p, const void *own, float *x) {
+    const struct layer *first = own;
+    const size_t hidden = p->spec->hidden_size;
+    size_t from, to;
+    lane_range(p->lane, p->rows - p->first_side, 1, &from, &to);
+    for (size_t i = from; i < to; i++)
+        memcpy(x + (p->first_side + i) * hidden, first->begin, hidden * sizeof *x);
+    lane_barrier(p->lane);
 }
 
 const struct hook_table xlnet_attention = {
@@ -227,4 +326,16 @@ const struct hook_table xlnet_attention = {
     .scratch_floats = scratch_floats,
     .load = load,
     .attention = attention,
+};
+
+const struct hook_table xlnet_two_streams = {
+    .layer_bytes = sizeof(struct layer),
+    .floats = packed_floats,
+    .scratch_floats = scratch_floats,
+    .load = load_both,
+    .attention = attention,
+    .side_rows = side_rows,
+    .side_heads = true,
+    .keeps = true,
+    .embed = embed,
 };

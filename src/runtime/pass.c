@@ -228,15 +228,18 @@ static void gather_steps(struct pass *pass) {
     }
 }
 
-/* Prompts of generations and texts that are read again, as much of each as there is room for. */
+/* Prompts of generations and texts that are read again, as much of each as there is room for. The
+ * first of them fits an empty pass, so those that cannot be divided wait for no more than the texts
+ * before them. */
 static void gather_prompts(struct pass *pass) {
     for (struct work *work = pass->queue->active; work != NULL; work = work->next) {
         if (work->phase != WORK_GENERATING || !reads(work) || fails(work))
             continue;
         uint32_t budget = room(pass, work->width);
-        if (budget == 0 || budget < work->width)
+        const uint32_t least = generation_least(work->generation);
+        if (budget == 0 || budget < least)
             return;
-        if (budget > pass->row_limit)
+        if (budget > pass->row_limit && least <= pass->row_limit)
             budget = pass->row_limit;
         plan(pass, work, budget);
     }

@@ -10,7 +10,7 @@ import cases
 import pieces
 import vocabulary
 from encoders import byte_bpe, rows_of, some, wordpiece
-from heads import NLI, Head, labels
+from heads import NLI, Head, edit_weights, labels
 
 SMALL = {"vocab_size": 401, "hidden_size": 24, "intermediate_size": 44, "num_hidden_layers": 2,
          "num_attention_heads": 4, "max_position_embeddings": 66, "pad_token_id": 0}
@@ -98,6 +98,11 @@ def xlnet_tokenizer():
         return hf.XLNetTokenizerFast(vocab_file=str(path), model_max_length=64)
 
 
+def quiet_begin(folder):
+    """What the second stream begins with is the same everywhere: small, or each token would be the same one."""
+    edit_weights(folder, lambda tensors: tensors | {"transformer.mask_emb": tensors["transformer.mask_emb"] * 0.1})
+
+
 def xlnet_heads():
     base = {"d_model": 24, "n_layer": 2, "n_head": 3, "d_inner": 44, "vocab_size": 300, "pad_token_id": 5,
             "use_mems_eval": False}
@@ -112,6 +117,19 @@ def xlnet_heads():
         "clamp_len": 9, "ff_activation": "relu", "layer_norm_eps": 1e-3, "summary_type": "mean",
         "summary_activation": None, "n_layer": 1, "use_mems_eval": True}, xlnet_tokenizer, head="clamped",
         suffixes={"hidden": "LMHeadModel"}, dtype="BF16")
+    # Without the article that the pipeline puts before a prompt unless it is told another prefix.
+    written = {"prefix": "", "use_mems_eval": True}
+    asked = cases.text_generation()
+    yield Head("xlnet", "text-generation", hf.XLNetLMHeadModel, config(**base | written), xlnet_tokenizer,
+               {"text-generation": asked[:6] + some(asked, "new text only", "max_length", "repetition_penalty", "beams",
+                                                    "beams of a list", "beams, two of four", "stop")
+                + [("over pages", cases.SHORT, cases.GREEDY | {"max_new_tokens": 40}),
+                   ("no special tokens", cases.SHORT, cases.GREEDY | {"add_special_tokens": False})]},
+               readable=True, generation={"max_new_tokens": 11, "do_sample": False}, finish=quiet_begin)
+    yield Head("xlnet", "clamped-text-generation", hf.XLNetLMHeadModel, config(**base | written | {
+        "clamp_len": 7, "mem_len": 9, "tie_word_embeddings": False, "n_layer": 3, "n_head": 4}), xlnet_tokenizer,
+        {"text-generation": some(asked, "greedy", "greedy list", "beams")}, readable=True, dtype="BF16",
+        generation={"max_new_tokens": 11, "do_sample": False}, finish=quiet_begin)
     yield Head("xlnet", "zero-shot-classification", hf.XLNetForSequenceClassification,
                config(**base | labels(NLI) | {"summary_type": "first", "n_layer": 1}), xlnet_tokenizer,
                {"zero-shot-classification": cases.zero_shot()[:4]})

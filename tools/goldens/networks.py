@@ -89,12 +89,25 @@ def one_by_one(model):
     model.forward = step
 
 
+def in_double(model):
+    """XLNet makes its positions and masks of single precision whatever the model's is."""
+    base = model.base_model
+    encode = base.relative_positional_encoding
+    base.relative_positional_encoding = lambda *args, **more: encode(*args, **more).double()
+
+    def widen(_, args, kwargs):
+        return args, {k: v.double() if torch.is_tensor(v) and v.dtype == torch.float32 else v for k, v in kwargs.items()}
+    model.register_forward_pre_hook(widen, with_kwargs=True)
+
+
 def load(auto, folder):
     config = json.loads((pathlib.Path(folder) / "config.json").read_text(encoding="utf-8"))
     kind = config.get("model_type")
     model = hub_models.loader(auto, folder).from_pretrained(folder, dtype=torch.float64, attn_implementation=ATTENTION.get(kind, "eager")).eval()
     for p in model.parameters():  # XLNet's keep single precision whatever is asked for
         p.data = p.data.double()
+    if kind == "xlnet":
+        in_double(model)
     if kind == "fsmt":  # with its cache, every token it writes stands at the first position
         model.generation_config.use_cache = False
     if kind in OWN_POSITIONS:
