@@ -110,8 +110,8 @@ class Brisk(Process):
             self.port = s.getsockname()[1]
         self.start(
             [binary, "serve", "--port", str(self.port), "--models", root, "--precision", precision,
-             "--threads", str(threads), "--cache-dir", "none", "--no-auth", "--speculate",
-             "on" if speculate else "off"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+             "--threads", str(threads), "--cache-dir", "none", "--no-auth", "--prefix-reuse", "off",
+             "--speculate", "on" if speculate else "off"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.connections = [Connection(self.port)]
         for _ in range(600):
             try:

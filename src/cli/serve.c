@@ -14,10 +14,10 @@
 struct serve_flags {
     struct model_flags model;
     struct cache_flags cache;
-    const char *host, *data_dir, *upstream, *config, *speculate;
+    const char *host, *data_dir, *upstream, *config, *speculate, *reuse;
     uint32_t port;
     double load_wait_s;
-    bool no_auth, speculates;
+    bool no_auth, speculates, reuses;
 };
 
 /* Among them what the design has and this version has not: told, not passed over. */
@@ -31,7 +31,9 @@ static int check_flags(struct serve_flags *flags) {
         return command_error("serve", code, "--config is not supported yet: give the options here");
     if (flags->data_dir != NULL && !folder_exists(flags->data_dir))
         return command_error("serve", code, "--data-dir \"%s\" is not a folder", flags->data_dir);
-    return option_switch("serve", "--speculate", flags->speculate, &flags->speculates);
+    if (option_switch("serve", "--speculate", flags->speculate, &flags->speculates) != 0)
+        return code;
+    return option_switch("serve", "--prefix-reuse", flags->reuse, &flags->reuses);
 }
 
 /* An IPv6 address stands in brackets in a URL. */
@@ -75,6 +77,7 @@ static int serve_with(const struct serve_flags *flags) {
         .cache_folder = cache_folder(&flags->cache, flags->data_dir, &arena),
         .cache_bytes = flags->cache.bytes,
         .no_speculation = !flags->speculates,
+        .no_prefix_reuse = !flags->reuses,
     };
     char error[LIMIT_ERROR_TEXT];
     struct brisk *brisk = NULL;
@@ -88,7 +91,7 @@ static int serve_with(const struct serve_flags *flags) {
 }
 
 int command_serve(int argc, char **argv) {
-    struct serve_flags flags = {.port = 8080, .speculates = true};
+    struct serve_flags flags = {.port = 8080, .speculates = true, .reuses = true};
     const struct option options[] = {
         {"--host", "ADDRESS", "address to listen on (127.0.0.1)", OPTION_TEXT, &flags.host},
         {"--port", "N", "port; 0 takes a free one (8080)", OPTION_COUNT, &flags.port},
@@ -103,6 +106,9 @@ int command_serve(int argc, char **argv) {
         {"--speculate", "on|off",
          "greedy texts that repeat themselves come several tokens at a time, the same ones (on)",
          OPTION_TEXT, &flags.speculate},
+        {"--prefix-reuse", "on|off",
+         "a prompt that begins as an earlier text did is read from where they part, as a chat is (on)",
+         OPTION_TEXT, &flags.reuse},
         {"--upstream", "URL", "not supported yet", OPTION_TEXT, &flags.upstream},
         {"--config", "FILE", "not supported yet", OPTION_TEXT, &flags.config},
     };

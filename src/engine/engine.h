@@ -44,6 +44,7 @@ void model_destroy(struct model *model); /* NULL is fine; all sequences must be 
 
 const struct arch *model_arch(const struct model *model);
 size_t model_bytes(const struct model *model); /* weights + scratch + page pools */
+size_t model_page_bytes(const struct model *model, uint32_t stack); /* of its page pool */
 size_t model_weight_bytes_per_token(const struct model *model,
                                     uint32_t stack); /* moved by one decode step */
 enum precision model_precision(const struct model *model);
@@ -64,6 +65,11 @@ uint32_t sequence_capacity(const struct sequence *sequence);
 /* dst (made with the same stack and at least src's length as capacity) becomes a copy of src: full
  * pages are shared, what differs later is copied when written. Never fails, never allocates. */
 void sequence_copy(struct sequence *dst, const struct sequence *src);
+/* The same with the first `tokens` of src, for which alone dst needs room. */
+void sequence_copy_head(struct sequence *dst, const struct sequence *src, uint32_t tokens);
+/* It grows no more: pages beyond its length are given back. */
+void sequence_seal(struct sequence *sequence);
+size_t sequence_bytes(const struct sequence *sequence); /* of its pages, shared ones too */
 void sequence_truncate(struct sequence *sequence, uint32_t length); /* forget tokens from the end */
 
 /* ---- what cross-attention reads: keys and values of every layer of a stack, computed once ---- */

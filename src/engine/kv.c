@@ -201,12 +201,27 @@ uint32_t sequence_capacity(const struct sequence *sequence) {
     return sequence->capacity;
 }
 
+void sequence_copy_head(struct sequence *dst, const struct sequence *src, uint32_t tokens) {
+    ASSERT(dst->model == src->model && dst->stack == src->stack && dst != src);
+    ASSERT(tokens <= src->length && tokens <= dst->capacity);
+    pages_share(&dst->pages, &src->pages, pages_for(tokens));
+    dst->length = tokens;
+}
+
 void sequence_copy(struct sequence *dst, const struct sequence *src) {
-    ASSERT(dst->model == src->model && dst->stack == src->stack && src->length <= dst->capacity);
-    if (dst == src)
-        return;
-    pages_share(&dst->pages, &src->pages, pages_for(src->length));
-    dst->length = src->length;
+    if (dst != src)
+        sequence_copy_head(dst, src, src->length);
+}
+
+void sequence_seal(struct sequence *sequence) {
+    struct pages *pages = &sequence->pages;
+    sequence->capacity = sequence->length;
+    pool_unreserve(pages->pool, pages->reserved - pages->held);
+    pages->reserved = pages->held;
+}
+
+size_t sequence_bytes(const struct sequence *sequence) {
+    return sequence->pages.held * sequence->pages.pool->block_floats * sizeof(float);
 }
 
 void sequence_truncate(struct sequence *sequence, uint32_t length) {

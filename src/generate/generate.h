@@ -139,6 +139,11 @@ struct generation_input {
     /* Borrowed until destroy. Where it is given, a greedy generation proposes tokens from what its
      * text repeats and has several of them checked in one pass; texts stay the same. NULL: not. */
     struct draft_rows *drafts;
+    /* What the stack has read of the prompt's beginning for another text: its first n_known tokens,
+     * fewer than the prompt has, which are not read again. Not where what a stack makes of a token
+     * depends on what comes behind it (STACK_TWO_SIDED, ropes with a border). Or NULL. */
+    const struct sequence *known;
+    uint32_t n_known;
 };
 
 struct generation;
@@ -161,6 +166,9 @@ enum status generation_advance(struct generation *generation);
 void generation_cancel(struct generation *generation); /* finished at the next advance */
 /* Tokens so far of the first sequence, for streaming (not with beams: 0 until finished). */
 uint32_t generation_progress(const struct generation *generation, const int32_t **ids);
+/* Of a finished one without beams, once: the first text's sequence, now the caller's, and the tokens
+ * that it has read, which live as long as the generation. */
+struct sequence *generation_take_sequence(struct generation *generation, const int32_t **ids);
 uint32_t generation_outputs(const struct generation *generation,
                             const struct generation_output **outputs);
 

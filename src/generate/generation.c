@@ -155,6 +155,11 @@ enum status generation_create(struct generation **out, const struct generation_i
         allow_drafts(generation, input, stack->vocab_size);
         status = create_lines(generation, input->prompt, err);
     }
+    if (status == STATUS_OK && input->known) {
+        ASSERT(input->n_known < input->n_prompt && !generation->two_sided);
+        sequence_copy_head(generation->lines[0].sequence, input->known, input->n_known);
+        generation->fed = input->n_known;
+    }
     if (status != STATUS_OK) {
         generation_destroy(generation);
         return status;
@@ -480,6 +485,15 @@ uint32_t generation_progress(const struct generation *generation, const int32_t 
     }
     *ids = generation->lines[0].ids + generation->n_prompt;
     return generation->lines[0].n - generation->n_prompt;
+}
+
+struct sequence *generation_take_sequence(struct generation *generation, const int32_t **ids) {
+    ASSERT(generation->finished && generation->config.num_beams <= 1);
+    struct line *line = &generation->lines[0];
+    struct sequence *sequence = line->sequence;
+    line->sequence = NULL;
+    *ids = line->ids;
+    return sequence;
 }
 
 uint32_t generation_outputs(const struct generation *generation,

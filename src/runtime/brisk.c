@@ -33,6 +33,7 @@ static enum status read_options(struct brisk *brisk, const struct brisk_options 
                               ? options->memory_bytes
                               : (size_t)((double)system_memory() * MEMORY_SHARE);
     brisk->speculate = !options->no_speculation;
+    brisk->reuse = !options->no_prefix_reuse;
     brisk->held_limit = system_memory() / 100 * LIMIT_HELD_PERCENT;
     brisk->load_wait_s =
         options->load_wait_s > 0 ? options->load_wait_s : (double)LIMIT_LOAD_WAIT_SECONDS;

@@ -101,6 +101,8 @@ static void write_scheduler(struct buf *buf, const struct scheduler_figures *fig
           "Tokens that speculation proposed in them.");
     whole(buf, "accepted_tokens_total", "counter", figures->accepted_tokens,
           "Those of them that the models chose, too.");
+    whole(buf, "reused_tokens_total", "counter", figures->reused_tokens,
+          "Tokens of prompts that were read for earlier texts.");
     whole(buf, "items_total", "counter", figures->items, "Texts run to their end.");
     seconds(buf, "busy_seconds_total", "counter", figures->busy_s,
             "Time that the compute team ran passes.");

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "runtime/pass.h"
 #include "runtime/sentence.h"
 #include "base/banned.h"
 
@@ -204,11 +205,11 @@ enum status loaded_create(struct loaded **out, const struct load *load, struct e
 void loaded_destroy(struct loaded *loaded) {
     if (loaded == NULL)
         return;
+    model_queue_destroy(loaded->queue);
     model_destroy(loaded->model);
     tokenizer_destroy(loaded->tokenizer);
     chat_close(loaded->chat);
     repository_close(&loaded->repository);
-    mem_free(loaded->queue);
     mem_free(loaded);
 }
 

@@ -29,7 +29,7 @@ struct loaded {
     uint64_t parameters;
     uint64_t stamp; /* of the folder, set by who loads it */
     size_t bytes;
-    void *queue; /* the scheduler's own, NULL at first */
+    struct model_queue *queue; /* the scheduler's own, NULL at first */
 };
 
 struct load {

@@ -31,6 +31,13 @@ struct model_queue *model_queue_create(struct loaded *loaded) {
     return queue;
 }
 
+void model_queue_destroy(struct model_queue *queue) {
+    if (queue == NULL)
+        return;
+    prefixes_clear(&queue->prefixes);
+    mem_free(queue);
+}
+
 static void active_add(struct model_queue *queue, struct work *work) {
     work->prev = NULL;
     work->next = NULL;
@@ -84,13 +91,38 @@ static void fail_too_large(struct work *work, const char *what) {
     run_fail(work->run, &err);
 }
 
+/* Looks for a text whose beginning need not be read again: all but the last token may be known. */
+static void use_prefix(struct model_queue *queue, const struct work *work,
+                       struct generation_input *input) {
+    uint32_t common = 0;
+    if (!work->run->reuse || !prefixes_suit(&queue->loaded->arch))
+        return;
+    input->known =
+        prefixes_find(&queue->prefixes, input->prompt, input->n_prompt - 1, &common);
+    input->n_known = common;
+}
+
+/* As generation_create; what is kept of other texts gives way to it. */
+static enum status create_generation(struct model_queue *queue, struct work *work,
+                                     struct generation_input *input, struct error *err) {
+    enum status status;
+    do {
+        *err = (struct error){0};
+        use_prefix(queue, work, input);
+        status = generation_create(&work->generation, input, err);
+    } while (status != STATUS_OK && err->code == ERROR_MEMORY &&
+             prefixes_drop_last(&queue->prefixes));
+    queue->prefixes.reused += status == STATUS_OK && input->known ? input->n_known : 0;
+    return status;
+}
+
 /* OK: it generates from now on; AGAIN: no room until others end, if there are any; ERROR: its run
  * has failed. */
 static enum status begin_generation(struct model_queue *queue, struct work *work, bool others) {
     const struct item *item = work->item;
     struct loaded *loaded = queue->loaded;
     const bool decoder = has_decoder(queue);
-    const struct generation_input input = {
+    struct generation_input input = {
         .model = loaded->model,
         .stack = loaded->arch.decoder_stack,
         .prompt = decoder ? item->decoder_tokens : item->tokens,
@@ -103,7 +135,7 @@ static enum status begin_generation(struct model_queue *queue, struct work *work
         .drafts = work->run->speculate && queue->drafts.n > 0 ? &queue->drafts : NULL,
     };
     struct error err = {0};
-    if (generation_create(&work->generation, &input, &err) != STATUS_OK) {
+    if (create_generation(queue, work, &input, &err) != STATUS_OK) {
         work->generation = NULL;
         if (err.code != ERROR_MEMORY) {
             run_fail(work->run, &err);
@@ -493,11 +525,26 @@ static void after_text(struct pass *pass, struct work *work) {
     }
 }
 
+/* What the text's tokens gave stays for a while, but the pool does not stay as large as many texts
+ * at once have made it. */
+static void keep_prefix(struct model_queue *queue, struct work *work) {
+    const struct loaded *loaded = queue->loaded;
+    const int32_t *ids = NULL;
+    if (!work->run->reuse || !prefixes_suit(&loaded->arch) || work->item->config->num_beams > 1)
+        return;
+    struct sequence *sequence = generation_take_sequence(work->generation, &ids);
+    prefixes_keep(&queue->prefixes, sequence, ids);
+    if (queue->active == NULL &&
+        model_page_bytes(loaded->model, loaded->arch.decoder_stack) > 2 * LIMIT_PREFIX_BYTES)
+        prefixes_clear(&queue->prefixes);
+}
+
 static void after_step(struct pass *pass, struct work *work) {
     if (generation_advance(work->generation) == STATUS_AGAIN)
         return;
     active_remove(pass->queue, work);
     copy_outputs(work);
+    keep_prefix(pass->queue, work);
     work_done(work);
 }
 

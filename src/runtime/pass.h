@@ -3,6 +3,7 @@
 #ifndef BRISK_RUNTIME_PASS_H
 #define BRISK_RUNTIME_PASS_H
 
+#include "runtime/prefixes.h"
 #include "runtime/run.h"
 
 /* What the scheduler keeps of one model. Owned by the scheduler's thread; freed with the model. */
@@ -14,6 +15,7 @@ struct model_queue {
     uint32_t active_width; /* segments a step of the active ones may need */
     bool pages_tight;      /* a generation found no room: none begins until one ends */
     struct draft_rows drafts;        /* of the generations; n 0: of a model that writes no texts */
+    struct prefixes prefixes;        /* of texts that are done, where the model lets them be used */
     struct model_queue *next, *prev; /* ring of models with runs */
 };
 
@@ -32,8 +34,8 @@ struct pass {
  * what there is. */
 #define PASS_OLD_NS (1000ull * 1000 * 1000)
 
-/* Freed by mem_free. */
 struct model_queue *model_queue_create(struct loaded *loaded);
+void model_queue_destroy(struct model_queue *queue); /* before its model; NULL is fine */
 /* The run of the oldest request that has something which has not begun, or NULL. */
 struct run *pass_oldest(const struct model_queue *queue);
 /* Gathers what can run on the model's first stack: a text that was skipped too often, steps of

@@ -21,7 +21,7 @@ struct scheduler {
 
     /* Published to whoever reads figures; relaxed, they order nothing. */
     _Atomic uint64_t passes, rows, segments, items, generated_tokens, busy_ns;
-    _Atomic uint64_t proposed_tokens, accepted_tokens;
+    _Atomic uint64_t proposed_tokens, accepted_tokens, reused_tokens;
     atomic_size_t queued_items;
 };
 
@@ -210,11 +210,13 @@ static void mark_late(struct model_queue *queue) {
     } while (run != queue->runs);
 }
 
-/* What the pass has added to the figures of its model. */
-static void count_drafts(struct scheduler *scheduler, struct draft_rows *drafts) {
+/* What the turn has added to the figures of its model. */
+static void count_tokens(struct scheduler *scheduler, struct model_queue *queue) {
+    struct draft_rows *drafts = &queue->drafts;
     count(&scheduler->proposed_tokens, drafts->proposed);
     count(&scheduler->accepted_tokens, drafts->accepted);
-    drafts->proposed = drafts->accepted = 0;
+    count(&scheduler->reused_tokens, queue->prefixes.reused);
+    drafts->proposed = drafts->accepted = queue->prefixes.reused = 0;
 }
 
 static void forward(struct scheduler *scheduler) {
@@ -229,7 +231,7 @@ static void forward(struct scheduler *scheduler) {
     count(&scheduler->segments, pass->n_segments);
     count(&scheduler->generated_tokens, pass->decoded);
     count(&scheduler->items, pass_finish(pass));
-    count_drafts(scheduler, &pass->queue->drafts);
+    count_tokens(scheduler, pass->queue);
 }
 
 /* Finished runs go back to their owners. This comes last: an owner may let the model go. */
@@ -341,6 +343,7 @@ struct scheduler_figures scheduler_figures(const struct scheduler *scheduler) {
             atomic_load_explicit(&scheduler->generated_tokens, memory_order_relaxed),
         .proposed_tokens = atomic_load_explicit(&scheduler->proposed_tokens, memory_order_relaxed),
         .accepted_tokens = atomic_load_explicit(&scheduler->accepted_tokens, memory_order_relaxed),
+        .reused_tokens = atomic_load_explicit(&scheduler->reused_tokens, memory_order_relaxed),
         .busy_s = (double)atomic_load_explicit(&scheduler->busy_ns, memory_order_relaxed) * 1e-9,
         .queued_items = atomic_load_explicit(&scheduler->queued_items, memory_order_relaxed),
     };

@@ -11,6 +11,7 @@ struct scheduler;
 struct scheduler_figures { /* since the start; read without a lock */
     uint64_t passes, rows, segments, items, generated_tokens;
     uint64_t proposed_tokens, accepted_tokens; /* of speculation */
+    uint64_t reused_tokens;                    /* of prompts, read for other texts before */
     double busy_s;
     size_t queued_items;
 };

@@ -24,6 +24,7 @@ struct brisk {
     size_t held_limit; /* of held_bytes, while others are on their way */
     double load_wait_s;
     bool speculate; /* generations propose tokens */
+    bool reuse;     /* prompts are read from where they differ from earlier texts */
 
     struct lock lock;
     struct condition idle; /* active is 0 */

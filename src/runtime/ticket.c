@@ -312,6 +312,7 @@ static void go_on(struct brisk_ticket *ticket) {
             .asked_ns = ticket->taken_ns,
             .deadline_ns = ticket->deadline_ns,
             .speculate = ticket->brisk->speculate,
+            .reuse = ticket->brisk->reuse,
             .cancelled = &ticket->cancelled,
             .finished = run_finished,
         };

@@ -124,6 +124,7 @@ def two_signals(context):
        ("unknown option", ["--frobnicate"]), ("missing value", ["--port"]), ("host of nobody", ["--host", "256.1.1.1"]),
        ("precision unknown", ["--precision", "fp3"]), ("threads no number", ["--threads", "two"]),
        ("memory no size", ["--memory", "lots"]), ("speculate in doubt", ["--speculate", "perhaps"]),
+       ("reuse in doubt", ["--prefix-reuse", "perhaps"]),
        ("folder missing", ["--models", "/nonexistent-folder"])])
 def refuses_to_start(context, options):
     done = subprocess.run([context.binary, "serve", *options], capture_output=True, timeout=60 * context.server.slow,
@@ -155,6 +156,23 @@ def proposals_change_no_text(context):
     equal(texts[0], texts[1], "text")
     true(kept[0][0] >= kept[0][1] > 0, f"proposed and accepted: {kept[0]}")
     equal(kept[1], (0, 0), "with proposals off")
+
+
+@test
+def a_chat_is_read_on(context):
+    """What goes on with an earlier text is read from its end, unless that is off, and says the same."""
+    asked, said, reused = {"max_new_tokens": 24, "do_sample": False}, [], []
+    for reuse in ("on", "off"):
+        with driver.Server(context.binary, options=["--prefix-reuse", reuse]) as server:
+            client, text = server.client(), "KING: What is the matter, that you are so sad?"
+            for turn in range(3):
+                text = client.run(WRITER, text, asked).json[0]["generated_text"] + f" And then, my lord {turn}?"
+            said.append(text)
+            reused.append(server.metrics()["brisk_reused_tokens_total"])
+            server.stop()
+    equal(said[0], said[1], "text")
+    true(reused[0] > 2 * 16, f"reused: {reused[0]}")
+    equal(reused[1], 0, "with reuse off")
 
 
 @test

@@ -1,4 +1,4 @@
-/* Texts with proposals are those without, bit for bit: for every model under tests/golden that
+/* Texts with proposals, and with what was read for earlier ones, are those without, bit for bit: for every model under tests/golden that
  * writes texts, on prompts that repeat themselves and on others, of different lengths in one batch,
  * with one compute thread and two. All models in fp32, every third in the other precisions, which
  * differ in their products alone. */
@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 
+#include "runtime/prefixes.h"
 #include "runtime/scheduler.h"
 #include "unit/runtime/goldens.h"
 #include "unit/runtime/runs.h"
@@ -58,7 +59,7 @@ static struct run texts_of(struct bench_of_runs *runs, uint32_t first, uint32_t 
         item->n = PROMPT + i;
         item->tokens = tokens_of(&runs->arena, item->n, periods[i], arch->stacks[0].vocab_size);
     }
-    run.speculate = speculate;
+    run.speculate = run.reuse = speculate;
     run.finished = came_back;
     return run;
 }
@@ -106,6 +107,8 @@ static uint64_t compare(struct bench_of_runs *runs, const char *model) {
     }
     const struct scheduler_figures figures = scheduler_figures(scheduler);
     assert_true(figures.accepted_tokens <= figures.proposed_tokens);
+    if (prefixes_suit(&runs->loaded->arch))
+        assert_true(figures.reused_tokens >= TEXTS * (PROMPT - 1));
     scheduler_destroy(scheduler);
     return figures.accepted_tokens;
 }

@@ -1,0 +1,30 @@
+/* What a model has read of texts that are done: keys and values by which a later text with the same
+ * beginning (a chat that goes on, a long instruction in front of each question) is not read anew.
+ * Private to runtime; the scheduler's thread owns it. */
+#ifndef BRISK_RUNTIME_PREFIXES_H
+#define BRISK_RUNTIME_PREFIXES_H
+
+#include "engine/engine.h"
+
+struct prefix;
+struct prefixes {
+    struct prefix *list; /* the one used last comes first */
+    uint32_t n;
+    size_t bytes;        /* of all pages, shared ones as often as they are */
+    uint64_t reused;     /* tokens; whoever reads this may set it back */
+};
+
+/* Whether what the model makes of a token follows from those before it alone. */
+bool prefixes_suit(const struct arch *arch);
+/* Takes over the sequence, which has read `ids`; keeps it if it is long enough to be worth it and
+ * not the beginning of another one. Those used longest ago make room. */
+void prefixes_keep(struct prefixes *prefixes, struct sequence *sequence, const int32_t *ids);
+/* The sequence that begins as ids[0, n) does for the most tokens, *common of them, or NULL where
+ * these are too few. It stays whose it is, until the next call of any of these. */
+const struct sequence *prefixes_find(struct prefixes *prefixes, const int32_t *ids, uint32_t n,
+                                     uint32_t *common);
+/* Gives back the pages of the one used longest ago; false: there is none. */
+bool prefixes_drop_last(struct prefixes *prefixes);
+void prefixes_clear(struct prefixes *prefixes);
+
+#endif

@@ -1,0 +1,242 @@
+/* What is kept of earlier texts: which of them a prompt finds, which give way, and that texts which
+ * go on from them are those that are read from their first token, bit for bit. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "runtime/prefixes.h"
+#include "runtime/scheduler.h"
+#include "unit/runtime/runs.h"
+
+#define MODEL "gpt2/text-generation" /* a context of 64 tokens */
+
+static struct {
+    struct lock lock;
+    struct condition changed;
+    bool back; /* guarded by lock */
+} waiting;
+
+static void came_back(struct run *run) {
+    (void)run;
+    lock_take(&waiting.lock);
+    waiting.back = true;
+    condition_wake_all(&waiting.changed);
+    lock_drop(&waiting.lock);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    lock_init(&waiting.lock);
+    condition_init(&waiting.changed);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    condition_deinit(&waiting.changed);
+    lock_deinit(&waiting.lock);
+    return 0;
+}
+
+/* ---- the list ---- */
+
+static struct sequence *sequence_of(struct bench_of_runs *runs, const int32_t *ids, uint32_t n,
+                                    uint32_t capacity) {
+    struct sequence *sequence = NULL;
+    struct error err = {0};
+    assert_int_equal(sequence_create(&sequence, runs->loaded->model, 0, capacity, &err), STATUS_OK);
+    const struct segment segment = {.tokens = ids, .n = n, .sequence = sequence};
+    model_forward(runs->loaded->model, 0, &segment, 1);
+    return sequence;
+}
+
+static void fill(int32_t *ids, uint32_t n, int32_t first) {
+    for (uint32_t i = 0; i < n; i++)
+        ids[i] = (first + (int32_t)i) % 300;
+}
+
+static uint32_t found(struct prefixes *prefixes, const int32_t *ids, uint32_t n) {
+    uint32_t common = 0;
+    return prefixes_find(prefixes, ids, n, &common) ? common : 0;
+}
+
+static void finds_the_longest(void **state) {
+    (void)state;
+    struct bench_of_runs runs;
+    struct prefixes prefixes = {0};
+    int32_t a[40], b[40];
+    runs_open(&runs, MODEL);
+    fill(a, 40, 0);
+    fill(b, 40, 0);
+    fill(b + 20, 20, 100); /* parts from a at 20 */
+    prefixes_keep(&prefixes, sequence_of(&runs, a, 40, 64), a);
+    prefixes_keep(&prefixes, sequence_of(&runs, b, 40, 64), b);
+    assert_int_equal(prefixes.n, 2);
+    assert_int_equal(found(&prefixes, a, 40), 40);
+    assert_int_equal(found(&prefixes, b, 39), 39);
+    assert_int_equal(found(&prefixes, a, LIMIT_PREFIX_TOKENS), LIMIT_PREFIX_TOKENS);
+    assert_int_equal(found(&prefixes, a, LIMIT_PREFIX_TOKENS - 1), 0); /* too few */
+    assert_int_equal(found(&prefixes, a + 1, 39), 0);
+    prefixes_clear(&prefixes);
+    assert_int_equal(prefixes.n, 0);
+    assert_int_equal(prefixes.bytes, 0);
+    assert_false(prefixes_drop_last(&prefixes));
+    runs_close(&runs); /* asserts that no page is held */
+}
+
+static void keeps_one_of_those_that_continue(void **state) {
+    (void)state;
+    struct bench_of_runs runs;
+    struct prefixes prefixes = {0};
+    int32_t a[40];
+    runs_open(&runs, MODEL);
+    fill(a, 40, 7);
+    prefixes_keep(&prefixes, sequence_of(&runs, a, 12, 40), a); /* too short to keep */
+    assert_int_equal(prefixes.n, 0);
+    prefixes_keep(&prefixes, sequence_of(&runs, a, 20, 40), a);
+    prefixes_keep(&prefixes, sequence_of(&runs, a, 33, 40), a); /* in its place */
+    prefixes_keep(&prefixes, sequence_of(&runs, a, 20, 40), a); /* there already */
+    assert_int_equal(prefixes.n, 1);
+    assert_int_equal(found(&prefixes, a, 40), 33);
+    prefixes_clear(&prefixes);
+    runs_close(&runs);
+}
+
+static void the_longest_unused_give_way(void **state) {
+    (void)state;
+    struct bench_of_runs runs;
+    struct prefixes prefixes = {0};
+    int32_t ids[LIMIT_PREFIXES + 1][17];
+    runs_open(&runs, MODEL);
+    for (uint32_t i = 0; i < ARRAY_LEN(ids); i++) {
+        fill(ids[i], 17, (int32_t)i);
+        if (i == LIMIT_PREFIXES)
+            assert_int_equal(found(&prefixes, ids[0], 17), 17); /* used again */
+        prefixes_keep(&prefixes, sequence_of(&runs, ids[i], 17, 40), ids[i]);
+    }
+    assert_int_equal(prefixes.n, LIMIT_PREFIXES);
+    assert_int_equal(found(&prefixes, ids[0], 17), 17);
+    assert_int_equal(found(&prefixes, ids[1], 17), 0);
+    assert_int_equal(found(&prefixes, ids[2], 17), 17);
+    prefixes_clear(&prefixes);
+    runs_close(&runs);
+}
+
+/* ---- texts ---- */
+
+static struct item *written(struct scheduler *scheduler, struct bench_of_runs *runs,
+                            const int32_t *ids, uint32_t n, uint32_t new_tokens, bool samples,
+                            bool reuse) {
+    struct run *run = arena_zalloc(&runs->arena, 1, sizeof *run);
+    struct error err = {0};
+    *run = runs_run(runs, 1, n, new_tokens);
+    run->items->tokens = ids;
+    run->reuse = reuse;
+    run->finished = came_back;
+    if (samples) {
+        struct generation_config *config = arena_copy(&runs->arena, run->items->config, sizeof *config);
+        config->do_sample = config->has_seed = true;
+        config->seed = 5;
+        config->num_return_sequences = 3;
+        run->items->config = config;
+    }
+    waiting.back = false;
+    if (scheduler_submit(scheduler, run, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    lock_take(&waiting.lock);
+    while (!waiting.back)
+        condition_wait(&waiting.changed, &waiting.lock);
+    lock_drop(&waiting.lock);
+    if (run->error.code != ERROR_NONE)
+        fail_msg("%s", run->error.text);
+    return run->items;
+}
+
+static void assert_same(const struct item *a, const struct item *b) {
+    assert_int_equal(a->n_outputs, b->n_outputs);
+    for (uint32_t i = 0; i < a->n_outputs; i++) {
+        const struct generation_output *x = &a->outputs[i], *y = &b->outputs[i];
+        assert_int_equal(x->n, y->n);
+        assert_memory_equal(x->ids, y->ids, x->n * sizeof *x->ids);
+        assert_memory_equal(x->logprobs, y->logprobs, x->n * sizeof *x->logprobs);
+    }
+}
+
+/* Written with what is kept, and without: the same; returns the tokens that were not read again. */
+static uint64_t same_text(struct scheduler *scheduler, struct bench_of_runs *runs,
+                          const int32_t *ids, uint32_t n, uint32_t new_tokens, bool samples) {
+    const uint64_t before = scheduler_figures(scheduler).reused_tokens;
+    const struct item *alone = written(scheduler, runs, ids, n, new_tokens, samples, false);
+    assert_int_equal(scheduler_figures(scheduler).reused_tokens, before);
+    const struct item *reusing = written(scheduler, runs, ids, n, new_tokens, samples, true);
+    assert_same(alone, reusing);
+    return scheduler_figures(scheduler).reused_tokens - before;
+}
+
+static void texts_go_on_from_where_they_part(void **state) {
+    (void)state;
+    struct bench_of_runs runs;
+    struct scheduler *scheduler = NULL;
+    struct error err = {0};
+    int32_t ids[64], other[64];
+    runs_open(&runs, MODEL);
+    assert_int_equal(scheduler_create(&scheduler, runs.team, &err), STATUS_OK);
+    fill(ids, 64, 3);
+    assert_int_equal(same_text(scheduler, &runs, ids, 35, 9, false), 0);
+    /* The same prompt: all but its last token. */
+    assert_int_equal(same_text(scheduler, &runs, ids, 35, 9, false), 34);
+    /* Parts within a page, at its border, one behind it. */
+    for (uint32_t at = 31; at <= 33; at++) {
+        memcpy(other, ids, sizeof ids);
+        fill(other + at, 64 - at, 150 + (int32_t)at);
+        assert_int_equal(same_text(scheduler, &runs, other, 45, 12, false), at);
+    }
+    /* Shorter than what is kept, and sampled, three at once. */
+    assert_int_equal(same_text(scheduler, &runs, ids, 21, 8, false), 20);
+    assert_int_equal(same_text(scheduler, &runs, ids, 30, 14, true), 29);
+    /* A chat: the prompt, what was answered but for the token that was never read, and more. */
+    const struct item *answer = written(scheduler, &runs, ids, 35, 9, false, true);
+    memcpy(other, ids, 35 * sizeof *ids);
+    memcpy(other + 35, answer->outputs[0].ids, 9 * sizeof *ids);
+    fill(other + 44, 12, 222);
+    assert_int_equal(same_text(scheduler, &runs, other, 56, 6, false), 43);
+    scheduler_destroy(scheduler);
+    runs_close(&runs);
+}
+
+/* Pages for one text alone: what is kept of one gives way to the next. */
+static void kept_texts_give_way(void **state) {
+    (void)state;
+    struct bench_of_runs runs;
+    struct scheduler *scheduler = NULL;
+    struct error err = {0};
+    int32_t ids[40];
+    runs_open(&runs, MODEL);
+    const struct stack_spec *stack = &runs.loaded->arch.stacks[0];
+    const size_t page = stack->layers * kv_page_floats(stack->kv_heads, stack->head_size);
+    runs_close(&runs);
+    runs_open_pages(&runs, MODEL, 4 * page * sizeof(float));
+    assert_int_equal(scheduler_create(&scheduler, runs.team, &err), STATUS_OK);
+    for (int32_t i = 0; i < 3; i++) {
+        fill(ids, 40, 60 * i);
+        written(scheduler, &runs, ids, 40, 20, false, true);
+    }
+    assert_int_equal(scheduler_figures(scheduler).reused_tokens, 0);
+    scheduler_destroy(scheduler);
+    runs_close(&runs);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_the_longest),
+        cmocka_unit_test(keeps_one_of_those_that_continue),
+        cmocka_unit_test(the_longest_unused_give_way),
+        cmocka_unit_test(texts_go_on_from_where_they_part),
+        cmocka_unit_test(kept_texts_give_way),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
