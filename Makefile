@@ -176,17 +176,10 @@ check:
 format:
 	@clang-format -i $$(git ls-files 'src/**/*.[ch]' 'include/*.h' 'tests/**/*.[ch]' 'fuzz/*.c')
 
-# bench/kernels.c: kernels and operations against the limits of the machine.
-$(BUILD)/bench-kernels: bench/kernels.c $(wildcard bench/machine_*.h) $(foreach r,base kernels ops,$(BUILD)/lib$(r).a)
-	@$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
-
-# bench/tokenizing.c: what bench/tokenizing.py compares with the tokenizers library.
-$(BUILD)/bench-tokenizing: bench/tokenizing.c $(foreach r,base tokenizer,$(BUILD)/lib$(r).a)
-	@$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
-
-# bench/quality.c: what a model answers at a precision, for bench/quality.py.
-$(BUILD)/bench-quality: bench/quality.c $(foreach r,base kernels ops formats engine models,$(BUILD)/lib$(r).a)
-	@$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+# bench/<name>.c: kernels and operations against the limits of the machine (kernels), and what the
+# programs bench/<name>.py compare with others (tokenizing, quality, library).
+$(BUILD)/bench-%: bench/%.c $(wildcard bench/machine_*.h) $(ROOM_LIBS)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(ROOM_LIBS) -Wl,--end-group $(LDLIBS)
 
 # tests/diff/tensors.c: what tests/diff/weights.py compares with torch.
 $(BUILD)/tensors: tests/diff/tensors.c $(foreach r,base formats,$(BUILD)/lib$(r).a)

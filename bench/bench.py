@@ -144,15 +144,9 @@ def machine():
 
 
 def write_results(folder, result):
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "latest.json"), "w", encoding="utf-8") as f:
-        json.dump(result, f, indent=1)
-        f.write("\n")
-    text = results.page(result)
-    with open(os.path.join(folder, "latest.md"), "w", encoding="utf-8") as f:
-        f.write(text)
+    results.save(folder, "latest", result, results.page(result))
     chart.write_speed(os.path.join(folder, "latest.svg"), result)
-    print(text)
+    chart.write_overview(os.path.join(folder, "overview.svg"), result)
 
 
 def check(result, tolerance):

@@ -26,6 +26,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench  # noqa: E402
 import chart  # noqa: E402
 import models  # noqa: E402
+import results  # noqa: E402
 
 TEXT = "Hello there, how are you"
 SETTLE_S = 3  # by then what a load leaves for later is done
@@ -142,10 +143,6 @@ WAYS = [("run_without", "`brisk run`, no packed cache"),
 
 
 def write(folder, result):
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "cold.json"), "w", encoding="utf-8") as file:
-        json.dump(result, file, indent=1)
-        file.write("\n")
     lines = [f"GPT-2's size, {result['precision']}, {result['threads']} threads, {result['machine']['cpu']}; "
              f"tokenizer: {result['tokenizer']}; median of {result['rounds']} interleaved rounds, page cache warm.", "",
              "| from starting the process to the first answer | ms | min–max |", "| --- | --- | --- |"]
@@ -158,11 +155,8 @@ def write(folder, result):
               f"{bound:.0f}) | resident | own | of files | peak |", "| --- | --- | --- | --- | --- |"]
     for title, m in result["memory_mb"].items():
         lines.append(f"| {title} | {m['VmRSS']:.0f} | {m['RssAnon']:.0f} | {m['RssFile']:.0f} | {m['VmHWM']:.0f} |")
-    text = "\n".join(lines) + "\n"
-    with open(os.path.join(folder, "cold.md"), "w", encoding="utf-8") as file:
-        file.write(text)
+    results.save(folder, "cold", result, "\n".join(lines) + "\n")
     chart.write_cold(os.path.join(folder, "cold.svg"), result, WAYS)
-    print(text)
 
 
 def main():

