@@ -116,7 +116,7 @@ PANEL, ACROSS = (330, 230), 2  # a panel's size with its labels; panels side by 
 
 def _panel(parts, left, top, panel):
     """One curve from 0 on, and dashed the straight line through 0 and its first point: below it is better."""
-    x0, y0, x1, y1 = left + 56, top + PANEL[1] - 44, left + PANEL[0] - 20, top + 36
+    x0, y0, x1, y1 = left + 76, top + PANEL[1] - 44, left + PANEL[0] - 20, top + 36
     points = [(p["x"], p["ms"]["median"]) for p in panel["points"]]
     most_x, most_y = points[-1][0], max(y for _, y in points) * 1.1
 
@@ -144,7 +144,7 @@ def _panel(parts, left, top, panel):
     text(x1, y0 + 16, points[-1][0])
     text(x0, y0 + 16, 0)
     text((x0 + x1) / 2, y0 + 32, panel["across"])
-    text(x0 - 6, at(*points[-1])[1] + 4, f"{points[-1][1]:.3g} ms", "end")
+    text(x0 - 6, at(*points[-1])[1] + 4, f"{points[-1][1]:.{0 if points[-1][1] >= 100 else 2}f} ms", "end")
 
 
 def write_scaling(path, result):

@@ -173,6 +173,10 @@ size_t model_page_bytes(const struct model *model, uint32_t stack) {
     return model->stacks[stack].pool.bytes;
 }
 
+size_t model_page_limit(const struct model *model, uint32_t stack) {
+    return model->stacks[stack].pool.limit;
+}
+
 size_t model_weight_bytes_per_token(const struct model *model, uint32_t stack) {
     const bool has_head = model->arch.head.n_steps > 0 && model->arch.decoder_stack == stack;
     size_t bytes = stack_bytes(&model->stacks[stack]);

@@ -27,6 +27,7 @@ struct model_queue *model_queue_create(struct loaded *loaded) {
         mem_zalloc(1, sizeof(*queue) + rows * arch->head.outputs * sizeof(float));
     queue->loaded = loaded;
     queue->oldest_ns = UINT64_MAX;
+    prefixes_init(&queue->prefixes, loaded->model);
     queue->drafts = (struct draft_rows){.logits = (float *)(queue + 1), .n = (uint32_t)rows};
     return queue;
 }
@@ -535,7 +536,8 @@ static void keep_prefix(struct model_queue *queue, struct work *work) {
     struct sequence *sequence = generation_take_sequence(work->generation, &ids);
     prefixes_keep(&queue->prefixes, sequence, ids);
     if (queue->active == NULL &&
-        model_page_bytes(loaded->model, loaded->arch.decoder_stack) > 2 * LIMIT_PREFIX_BYTES)
+        model_page_bytes(loaded->model, loaded->arch.decoder_stack) >
+            2 * queue->prefixes.limit)
         prefixes_clear(&queue->prefixes);
 }
 

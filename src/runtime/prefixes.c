@@ -22,6 +22,12 @@ bool prefixes_suit(const struct arch *arch) {
            stack_has(stack, STACK_CAUSAL) && !stack_has(stack, STACK_TWO_SIDED) && !borders;
 }
 
+void prefixes_init(struct prefixes *prefixes, const struct model *model) {
+    const size_t quarter = model_page_limit(model, model_arch(model)->decoder_stack) / 4;
+    const bool less = quarter > 0 && quarter < LIMIT_PREFIX_BYTES;
+    *prefixes = (struct prefixes){.limit = less ? quarter : LIMIT_PREFIX_BYTES};
+}
+
 static uint32_t common_tokens(const struct prefix *prefix, const int32_t *ids, uint32_t n) {
     const uint32_t most = n < prefix->n ? n : prefix->n;
     uint32_t same = 0;
@@ -82,7 +88,7 @@ void prefixes_keep(struct prefixes *prefixes, struct sequence *sequence, const i
     prefixes->list = prefix;
     prefixes->n++;
     prefixes->bytes += sequence_bytes(sequence);
-    while (prefixes->n > LIMIT_PREFIXES || prefixes->bytes > LIMIT_PREFIX_BYTES)
+    while (prefixes->n > LIMIT_PREFIXES || prefixes->bytes > prefixes->limit)
         prefixes_drop_last(prefixes);
 }
 

@@ -10,10 +10,12 @@ struct prefix;
 struct prefixes {
     struct prefix *list; /* the one used last comes first */
     uint32_t n;
-    size_t bytes;        /* of all pages, shared ones as often as they are */
+    size_t bytes, limit; /* of all pages, shared ones as often as they are; most of these */
     uint64_t reused;     /* tokens; whoever reads this may set it back */
 };
 
+/* None yet, and how much may be kept for this model. */
+void prefixes_init(struct prefixes *prefixes, const struct model *model);
 /* Whether what the model makes of a token follows from those before it alone. */
 bool prefixes_suit(const struct arch *arch);
 /* Takes over the sequence, which has read `ids`; keeps it if it is long enough to be worth it and

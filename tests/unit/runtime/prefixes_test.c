@@ -59,6 +59,11 @@ static void fill(int32_t *ids, uint32_t n, int32_t first) {
         ids[i] = (first + (int32_t)i) % 300;
 }
 
+static size_t page_bytes(const struct bench_of_runs *runs) {
+    const struct stack_spec *stack = &runs->loaded->arch.stacks[0];
+    return stack->layers * kv_page_floats(stack->kv_heads, stack->head_size) * sizeof(float);
+}
+
 static uint32_t found(struct prefixes *prefixes, const int32_t *ids, uint32_t n) {
     uint32_t common = 0;
     return prefixes_find(prefixes, ids, n, &common) ? common : 0;
@@ -67,9 +72,10 @@ static uint32_t found(struct prefixes *prefixes, const int32_t *ids, uint32_t n)
 static void finds_the_longest(void **state) {
     (void)state;
     struct bench_of_runs runs;
-    struct prefixes prefixes = {0};
+    struct prefixes prefixes;
     int32_t a[40], b[40];
     runs_open(&runs, MODEL);
+    prefixes_init(&prefixes, runs.loaded->model);
     fill(a, 40, 0);
     fill(b, 40, 0);
     fill(b + 20, 20, 100); /* parts from a at 20 */
@@ -91,9 +97,10 @@ static void finds_the_longest(void **state) {
 static void keeps_one_of_those_that_continue(void **state) {
     (void)state;
     struct bench_of_runs runs;
-    struct prefixes prefixes = {0};
+    struct prefixes prefixes;
     int32_t a[40];
     runs_open(&runs, MODEL);
+    prefixes_init(&prefixes, runs.loaded->model);
     fill(a, 40, 7);
     prefixes_keep(&prefixes, sequence_of(&runs, a, 12, 40), a); /* too short to keep */
     assert_int_equal(prefixes.n, 0);
@@ -109,9 +116,10 @@ static void keeps_one_of_those_that_continue(void **state) {
 static void the_longest_unused_give_way(void **state) {
     (void)state;
     struct bench_of_runs runs;
-    struct prefixes prefixes = {0};
+    struct prefixes prefixes;
     int32_t ids[LIMIT_PREFIXES + 1][17];
     runs_open(&runs, MODEL);
+    prefixes_init(&prefixes, runs.loaded->model);
     for (uint32_t i = 0; i < ARRAY_LEN(ids); i++) {
         fill(ids[i], 17, (int32_t)i);
         if (i == LIMIT_PREFIXES)
@@ -120,6 +128,29 @@ static void the_longest_unused_give_way(void **state) {
     }
     assert_int_equal(prefixes.n, LIMIT_PREFIXES);
     assert_int_equal(found(&prefixes, ids[0], 17), 17);
+    assert_int_equal(found(&prefixes, ids[1], 17), 0);
+    assert_int_equal(found(&prefixes, ids[2], 17), 17);
+    prefixes_clear(&prefixes);
+    runs_close(&runs);
+}
+
+/* Of bytes there are a quarter of the model's: here pages for three texts of 17 tokens. */
+static void bytes_have_a_limit(void **state) {
+    (void)state;
+    struct bench_of_runs runs;
+    struct prefixes prefixes;
+    int32_t ids[5][17];
+    runs_open(&runs, MODEL);
+    const size_t page = page_bytes(&runs);
+    runs_close(&runs);
+    runs_open_pages(&runs, MODEL, 4 * 6 * page);
+    prefixes_init(&prefixes, runs.loaded->model);
+    for (uint32_t i = 0; i < ARRAY_LEN(ids); i++) {
+        fill(ids[i], 17, 20 * (int32_t)i);
+        prefixes_keep(&prefixes, sequence_of(&runs, ids[i], 17, 40), ids[i]);
+    }
+    assert_int_equal(prefixes.n, 3);
+    assert_int_equal(prefixes.bytes, 6 * page);
     assert_int_equal(found(&prefixes, ids[1], 17), 0);
     assert_int_equal(found(&prefixes, ids[2], 17), 17);
     prefixes_clear(&prefixes);
@@ -208,24 +239,26 @@ static void texts_go_on_from_where_they_part(void **state) {
     runs_close(&runs);
 }
 
-/* Pages for one text alone: what is kept of one gives way to the next. */
+/* Three texts at once need all pages there are: what is kept of an earlier one gives way. */
 static void kept_texts_give_way(void **state) {
     (void)state;
     struct bench_of_runs runs;
     struct scheduler *scheduler = NULL;
     struct error err = {0};
-    int32_t ids[40];
+    int32_t a[20], b[40];
     runs_open(&runs, MODEL);
-    const struct stack_spec *stack = &runs.loaded->arch.stacks[0];
-    const size_t page = stack->layers * kv_page_floats(stack->kv_heads, stack->head_size);
+    const size_t page = page_bytes(&runs);
     runs_close(&runs);
-    runs_open_pages(&runs, MODEL, 4 * page * sizeof(float));
+    runs_open_pages(&runs, MODEL, 12 * page);
     assert_int_equal(scheduler_create(&scheduler, runs.team, &err), STATUS_OK);
-    for (int32_t i = 0; i < 3; i++) {
-        fill(ids, 40, 60 * i);
-        written(scheduler, &runs, ids, 40, 20, false, true);
-    }
-    assert_int_equal(scheduler_figures(scheduler).reused_tokens, 0);
+    fill(a, 20, 0);
+    fill(b, 40, 100);
+    written(scheduler, &runs, a, 20, 10, false, true);
+    written(scheduler, &runs, a, 20, 10, false, true);
+    assert_int_equal(scheduler_figures(scheduler).reused_tokens, 19);
+    written(scheduler, &runs, b, 40, 20, true, true);
+    written(scheduler, &runs, a, 20, 10, false, true);
+    assert_int_equal(scheduler_figures(scheduler).reused_tokens, 19);
     scheduler_destroy(scheduler);
     runs_close(&runs);
 }
@@ -235,6 +268,7 @@ int main(void) {
         cmocka_unit_test(finds_the_longest),
         cmocka_unit_test(keeps_one_of_those_that_continue),
         cmocka_unit_test(the_longest_unused_give_way),
+        cmocka_unit_test(bytes_have_a_limit),
         cmocka_unit_test(texts_go_on_from_where_they_part),
         cmocka_unit_test(kept_texts_give_way),
     };
