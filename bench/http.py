@@ -36,10 +36,14 @@ def sentences():
             for i in range(SENTENCES)]
 
 
+def body_of(text, use_cache):
+    return {"inputs": text, "options": {"use_cache": use_cache, "wait_for_model": True}}
+
+
 def write_bodies(path, texts, use_cache):
     with open(path, "w", encoding="utf-8") as file:
         for text in texts:
-            file.write(json.dumps({"inputs": text, "options": {"use_cache": use_cache, "wait_for_model": True}}) + "\n")
+            file.write(json.dumps(body_of(text, use_cache)) + "\n")
 
 
 class Library(Process):
@@ -75,9 +79,15 @@ def measure(args, folder):
     models.make(args.models, MODEL)
     figures = {name: [] for name in ("computed", "computed_p50", "computed_p99", "cached", "one_ms", "library_ms",
                                      "overhead_ms")}
-    server, library = Brisk(args.brisk, args.models, args.precision, args.threads), Library(args, files["computed"])
+    server = Brisk(args.brisk, args.models, args.precision, args.threads)
     try:
-        load(server, files["cached"], CONNECTIONS, 2)  # fills the cache
+        for text in sentences():  # fills the cache
+            server.post(TASK, MODEL, body_of(text, True))
+    except BaseException:
+        server.stop()
+        raise
+    library = Library(args, files["computed"])
+    try:
         library.median_ms(CALLS)
         for i in range(args.rounds):
             library.rest()
@@ -97,6 +107,7 @@ def measure(args, folder):
                   file=sys.stderr)
     finally:
         server.stop()
+        library.go_on()  # a process that stands still does not see its input end
         library.process.stdin.close()
         library.process.wait()
     return figures

@@ -2,8 +2,8 @@
  *
  *     bench-library FOLDER MODEL TASK PRECISION THREADS BODIES
  *
- * BODIES has one body a line. A line on standard input is a number of calls; the answer is a line with
- * their median in milliseconds. */
+ * BODIES has one body a line. A line on standard input is a number of calls; the answer is a line
+ * with their median in milliseconds. */
 #include <stdio.h>
 
 #include "base/base.h"
@@ -56,8 +56,9 @@ int main(int argc, char **argv) {
     if (argc != 7)
         PANIC("usage: bench-library FOLDER MODEL TASK PRECISION THREADS BODIES");
     const char *const folders[] = {argv[1], NULL};
-    const struct brisk_options options = {
-        .model_folders = folders, .precision = argv[4], .threads = (uint32_t)strtoul(argv[5], NULL, 10)};
+    const struct brisk_options options = {.model_folders = folders,
+                                          .precision = argv[4],
+                                          .threads = (uint32_t)strtoul(argv[5], NULL, 10)};
     struct brisk_request request = {
         .model = argv[2], .task = argv[3], .wait_for_model = true, .no_cache = true};
     struct brisk *brisk = NULL;

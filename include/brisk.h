@@ -22,7 +22,7 @@ struct brisk_options {                /* zero is the default */
     const char *cache_folder; /* where packed weights are kept for the next load; NULL: nowhere */
     size_t cache_bytes;       /* most of them; 0: the default, 20 GiB */
     bool no_speculation;      /* greedy generation goes token by token; texts are the same */
-    bool no_prefix_reuse;     /* prompts that begin as earlier texts did are read from the first token */
+    bool no_prefix_reuse;     /* prompts that begin as earlier texts did are read all the same */
 };
 
 /* 0, or an exit code with a text in error[error_size]. */

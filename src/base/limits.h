@@ -78,9 +78,9 @@
 #define LIMIT_POOL_CHUNK                                                                           \
     (8 * MiB) /* keys and values are taken from the system so much at a time                       \
                */
-#define LIMIT_POOL_IDLE        (64 * MiB) /* an idle pool larger than this gives all back */
+#define LIMIT_POOL_IDLE        (64 * MiB) /* an idle pool beyond what is kept gives all back */
 #define LIMIT_PREFIXES         64         /* texts that a model keeps for what may begin as they do */
-#define LIMIT_PREFIX_BYTES     (256 * MiB) /* keys and values of these; a quarter of all, if less */
+#define LIMIT_PREFIX_BYTES     (128 * MiB) /* of these; a quarter of the model's pages, if less */
 #define LIMIT_PREFIX_TOKENS    16 /* in common with one, from which on it is used */
 #define LIMIT_THREADS          256        /* compute threads */
 #define LIMIT_BEAMS            32         /* num_beams */

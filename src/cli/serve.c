@@ -107,7 +107,7 @@ int command_serve(int argc, char **argv) {
          "greedy texts that repeat themselves come several tokens at a time, the same ones (on)",
          OPTION_TEXT, &flags.speculate},
         {"--prefix-reuse", "on|off",
-         "a prompt that begins as an earlier text did is read from where they part, as a chat is (on)",
+         "a prompt that begins as an earlier text did is read from where they part (on)",
          OPTION_TEXT, &flags.reuse},
         {"--upstream", "URL", "not supported yet", OPTION_TEXT, &flags.upstream},
         {"--config", "FILE", "not supported yet", OPTION_TEXT, &flags.config},

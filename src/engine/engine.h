@@ -45,7 +45,7 @@ void model_destroy(struct model *model); /* NULL is fine; all sequences must be 
 const struct arch *model_arch(const struct model *model);
 size_t model_bytes(const struct model *model); /* weights + scratch + page pools */
 size_t model_page_bytes(const struct model *model, uint32_t stack); /* of its page pool */
-size_t model_page_limit(const struct model *model, uint32_t stack); /* most of them; 0: none */
+size_t model_page_limit(const struct model *model, uint32_t stack); /* most of them; 0: no limit */
 size_t model_weight_bytes_per_token(const struct model *model,
                                     uint32_t stack); /* moved by one decode step */
 enum precision model_precision(const struct model *model);

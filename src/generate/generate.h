@@ -153,13 +153,15 @@ enum status generation_create(struct generation **out, const struct generation_i
                               struct error *err) MUST_CHECK;
 void generation_destroy(struct generation *generation); /* NULL is fine */
 /* Writes the segments of the next pass (one a live beam or sequence; a prompt in chunks first), of
- * at most `budget` tokens in all, if that is generation_least() or more, returns how many; `segments` has room
- * for generation_width(). The outputs are the generation's own buffers, or the drafts'. */
+ * at most `budget` tokens in all, if that is generation_least() or more, returns how many;
+ * `segments` has room for generation_width(). The outputs are the generation's own buffers, or the
+ * drafts'. */
 uint32_t generation_plan(struct generation *generation, uint32_t budget, struct segment *segments);
 uint32_t generation_width(const struct generation *generation); /* most segments of a plan */
-/* Tokens of each text that plans have to feed before a step is one token a text: of the prompt, or
- * of texts that are read again (STACK_REREADS, STACK_TWO_SIDED). */
+/* Tokens of each text that plans have to feed before the next is chosen: of the prompt, or of texts
+ * that are read again (STACK_REREADS, and two tokens a step where STACK_TWO_SIDED). */
 uint32_t generation_unread(const struct generation *generation);
+bool generation_reads(const struct generation *generation); /* these come next, not a step */
 uint32_t generation_least(const struct generation *generation); /* budget that plan can do with */
 /* After the pass. AGAIN: plan again; OK: finished. */
 enum status generation_advance(struct generation *generation);

@@ -1,9 +1,9 @@
 /* The state machine of one generation: feeds the prompt in chunks, then a token a line and pass (or
  * several, where they are proposed), until every line is finished. Where the stack reads texts
- * again that have grown beyond a border, the lines' texts are fed once more, in chunks as the
- * prompt was. A stack whose tokens see those behind them gets its prompt in one piece, and from
- * then on two tokens a line. Several sequences of one prompt (num_return_sequences, beams) share the prompt's pass
- * and pages. All buffers are made in generation_create; plan and advance allocate nothing. One
+ * again that have grown beyond a border, they are fed once more, in chunks as the prompt was.
+ * A stack whose tokens see those behind them gets its prompt in one piece, and from then on two
+ * tokens a line. Several sequences of one prompt (num_return_sequences, beams) share the prompt's
+ * pass and pages. All buffers are made in generation_create; plan and advance allocate nothing. One
  * thread drives a generation; generation_cancel may come from any. */
 #include "generate/parts.h"
 
@@ -283,6 +283,10 @@ static uint32_t find_live(struct generation *generation) {
 
 uint32_t generation_unread(const struct generation *generation) {
     return generation->to_feed - generation->fed;
+}
+
+bool generation_reads(const struct generation *generation) {
+    return generation_unread(generation) > 0 && !(generation->two_sided && generation->prefilled);
 }
 
 /* What is read again of each line's end is read together. */

@@ -1,10 +1,8 @@
-/* XLNet (Yang et al. 2019), as transformers' XLNetModel: BERT's layers without a table of positions,
- * whose attention knows distances and whether two tokens are of one segment. Classes of texts come
- * from the last token, since padding and <cls> have their places at the wrong ends.
- *
- * XLNetLMHeadModel writes text by a second stream of attention. As generate() feeds it, a prompt's
- * tokens all see each other, and what is read stays as it is but for the last token, which is read
- * again beside each new one. The pipeline's article before a prompt has to be sent as `prefix`. */
+/* XLNet (Yang et al. 2019), as transformers' XLNetModel: BERT's layers without a table of
+ * positions, whose attention knows distances and whether two tokens are of one segment. Classes of
+ * texts come from the last token, as <cls> is there. XLNetLMHeadModel writes text as generate()
+ * feeds it: a prompt's tokens see each other, and then the last one is read again beside each new
+ * one. The pipeline's article before a prompt has to be sent as `prefix`. */
 #include "models/xlnet.h"
 
 #include <math.h>
@@ -51,10 +49,10 @@ static struct hook read_hook(struct config *c, const struct stack_spec *spec) {
 
 static void write_text(struct config *c, struct stack_spec *spec) {
     const struct json *memory = json_get(c->json, "mem_len");
-    if (!memory || !json_is_null(memory))
-        spec->hook.options[XLNET_MEMORY] = config_size_or(c, "mem_len", 512, LIMIT_POSITIONS);
     if (config_number(c, "reuse_len", 0) > 0 || !config_bool(c, "use_mems_eval", true))
-        config_fail(c, "\"reuse_len\" must be null and \"use_mems_eval\" true to write text");
+        return;
+    if (!memory || (!json_is_null(memory) && config_number(c, "mem_len", 0) != 0))
+        spec->hook.options[XLNET_MEMORY] = config_size_or(c, "mem_len", 512, LIMIT_POSITIONS);
     spec->hook.table = &xlnet_two_streams;
     spec->flags |= STACK_CAUSAL | STACK_TWO_SIDED;
 }
@@ -116,6 +114,8 @@ static void summary_head(struct arch *arch, struct config *c, uint32_t outputs) 
 }
 
 static void lm_head(struct arch *arch, struct config *c) {
+    if (!stack_has(&arch->stacks[0], STACK_CAUSAL))
+        return;
     head_begin(arch, HEAD_LM, ROWS_ALL);
     head_add(arch, "lm_loss", arch->stacks[0].vocab_size)->tied =
         config_bool(c, "tie_word_embeddings", true);

@@ -169,7 +169,7 @@ static size_t packed_floats(const struct stack_spec *spec) {
 /* Scratch, and what a row's bias is made of. */
 struct positions {
     const struct hook_pass *pass;
-    int64_t least;    /* distances of the pass are [least, least + n) */
+    int64_t least; /* distances of the pass are [least, least + n) */
     uint32_t n;
     float *r;      /* [n, heads * head_size] */
     float *q_r;    /* [rows, heads * head_size] q + r_r_bias */

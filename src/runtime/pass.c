@@ -98,8 +98,7 @@ static void use_prefix(struct model_queue *queue, const struct work *work,
     uint32_t common = 0;
     if (!work->run->reuse || !prefixes_suit(&queue->loaded->arch))
         return;
-    input->known =
-        prefixes_find(&queue->prefixes, input->prompt, input->n_prompt - 1, &common);
+    input->known = prefixes_find(&queue->prefixes, input->prompt, input->n_prompt - 1, &common);
     input->n_known = common;
 }
 
@@ -184,6 +183,15 @@ static void copy_outputs(struct work *work) {
     }
 }
 
+/* What is kept must not hold the pool as large as many texts at once have made it. */
+static void settle_pages(struct model_queue *queue) {
+    const struct loaded *loaded = queue->loaded;
+    if (queue->active == NULL && queue->prefixes.n > 0 &&
+        model_page_bytes(loaded->model, loaded->arch.decoder_stack) >
+            queue->prefixes.limit + LIMIT_POOL_IDLE)
+        prefixes_clear(&queue->prefixes);
+}
+
 void pass_drop(struct model_queue *queue, struct run *run) {
     for (uint32_t i = 0; i < run->n_works; i++) {
         struct work *work = &run->works[i];
@@ -193,6 +201,7 @@ void pass_drop(struct model_queue *queue, struct run *run) {
         work->phase = WORK_DONE;
     }
     run->pending = 0;
+    settle_pages(queue);
 }
 
 /* ---- gathering ---- */
@@ -213,9 +222,13 @@ static void limit_rows(struct pass *pass) {
         pass->row_limit = pass->rows + PASS_ROWS_BESIDE;
 }
 
+static bool takes_segments(const struct pass *pass, uint32_t segments) {
+    return pass->n_segments + segments <= LIMIT_BATCH_SEQS && pass->n_works < LIMIT_BATCH_SEQS;
+}
+
 /* Rows that may still be added, if `segments` more may. An empty pass takes what the model can. */
 static uint32_t room(const struct pass *pass, uint32_t segments) {
-    if (pass->n_segments + segments > LIMIT_BATCH_SEQS || pass->n_works == LIMIT_BATCH_SEQS)
+    if (!takes_segments(pass, segments))
         return 0;
     if (pass->rows == 0)
         return model_max_rows(pass->queue->loaded->model);
@@ -241,7 +254,7 @@ static bool fails(const struct work *work) {
 }
 
 static bool reads(const struct work *work) {
-    return generation_unread(work->generation) > 0;
+    return generation_reads(work->generation);
 }
 
 /* Steps of generations whose prompt has been read. ACTIVE_WIDTH sees to it that they always fit,
@@ -253,27 +266,33 @@ static void gather_steps(struct pass *pass) {
     for (struct work *work = pass->queue->active; work != NULL; work = work->next) {
         if (work->phase != WORK_GENERATING || reads(work) || fails(work))
             continue;
-        if (room(pass, work->width) < work->width)
+        const uint32_t least = generation_least(work->generation);
+        if (room(pass, work->width) < least)
             continue;
         const uint32_t before = pass->n_segments;
-        plan(pass, work, work->width + drafts->left);
+        plan(pass, work, least + drafts->left);
         pass->decoded += pass->n_segments - before;
     }
 }
 
-/* Prompts of generations and texts that are read again, as much of each as there is room for. The
- * first of them fits an empty pass, so those that cannot be divided wait for no more than the texts
- * before them. */
+/* Prompts of generations and texts that are read again, as much of each as there is room for. One
+ * that cannot be divided and had no room too often makes one step of the others longer. */
 static void gather_prompts(struct pass *pass) {
     for (struct work *work = pass->queue->active; work != NULL; work = work->next) {
         if (work->phase != WORK_GENERATING || !reads(work) || fails(work))
             continue;
         uint32_t budget = room(pass, work->width);
         const uint32_t least = generation_least(work->generation);
-        if (budget == 0 || budget < least)
-            return;
+        if (budget < least) {
+            const uint32_t most = model_max_rows(pass->queue->loaded->model);
+            if (work->skipped++ < PASS_SKIPS || !takes_segments(pass, work->width) ||
+                pass->rows + least > most)
+                return;
+            budget = least;
+        }
         if (budget > pass->row_limit && least <= pass->row_limit)
             budget = pass->row_limit;
+        work->skipped = 0;
         plan(pass, work, budget);
     }
 }
@@ -526,19 +545,14 @@ static void after_text(struct pass *pass, struct work *work) {
     }
 }
 
-/* What the text's tokens gave stays for a while, but the pool does not stay as large as many texts
- * at once have made it. */
+/* What the text's tokens gave stays for a while. */
 static void keep_prefix(struct model_queue *queue, struct work *work) {
-    const struct loaded *loaded = queue->loaded;
     const int32_t *ids = NULL;
-    if (!work->run->reuse || !prefixes_suit(&loaded->arch) || work->item->config->num_beams > 1)
+    if (!work->run->reuse || !prefixes_suit(&queue->loaded->arch) ||
+        work->item->config->num_beams > 1)
         return;
     struct sequence *sequence = generation_take_sequence(work->generation, &ids);
     prefixes_keep(&queue->prefixes, sequence, ids);
-    if (queue->active == NULL &&
-        model_page_bytes(loaded->model, loaded->arch.decoder_stack) >
-            2 * queue->prefixes.limit)
-        prefixes_clear(&queue->prefixes);
 }
 
 static void after_step(struct pass *pass, struct work *work) {
@@ -548,6 +562,7 @@ static void after_step(struct pass *pass, struct work *work) {
     copy_outputs(work);
     keep_prefix(pass->queue, work);
     work_done(work);
+    settle_pages(pass->queue);
 }
 
 uint32_t pass_finish(struct pass *pass) {

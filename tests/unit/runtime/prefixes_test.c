@@ -169,7 +169,8 @@ static struct item *written(struct scheduler *scheduler, struct bench_of_runs *r
     run->reuse = reuse;
     run->finished = came_back;
     if (samples) {
-        struct generation_config *config = arena_copy(&runs->arena, run->items->config, sizeof *config);
+        struct generation_config *config =
+            arena_copy(&runs->arena, run->items->config, sizeof *config);
         config->do_sample = config->has_seed = true;
         config->seed = 5;
         config->num_return_sequences = 3;

@@ -1,7 +1,7 @@
-/* Texts with proposals, and with what was read for earlier ones, are those without, bit for bit: for every model under tests/golden that
- * writes texts, on prompts that repeat themselves and on others, of different lengths in one batch,
- * with one compute thread and two. All models in fp32, every third in the other precisions, which
- * differ in their products alone. */
+/* Texts with proposals, and with what was read for earlier ones, are those without, bit for bit:
+ * for every model under tests/golden that writes texts, on prompts that repeat themselves and on
+ * others, of different lengths in one batch, with one compute thread and two. All models in fp32,
+ * every third in the other precisions, which differ in their products alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
