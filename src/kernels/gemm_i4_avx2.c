@@ -33,6 +33,11 @@ ALWAYS_INLINE void widen_scales(__m256i *wide, const char *scales) {
     wide[1] = _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(bytes, bytes));
 }
 
+/* One or two rows leave registers free for a tree of sums, whose chains are shorter. */
+ALWAYS_INLINE __m256i add_16(const uint32_t rows, __m256i a, __m256i b) {
+    return rows > 2 ? add_in_order(a, b) : _mm256_add_epi16(a, b);
+}
+
 /* One group of a panel. Sums of half a panel in 16 bits stay in registers, so do those in 32 bits
  * where rows are few. */
 ALWAYS_INLINE void group_i4(const uint32_t rows, __m256i sums[][2], const uint8_t *x, size_t ldx,
@@ -48,9 +53,10 @@ ALWAYS_INLINE void group_i4(const uint32_t rows, __m256i sums[][2], const uint8_
 #pragma GCC unroll 6
             for (uint32_t r = 0; r < rows; r++) {
                 const uint8_t *at = x + r * ldx + k;
-                const __m256i p = _mm256_add_epi16(_mm256_maddubs_epi16(broadcast4(at), u.first),
-                                                   _mm256_maddubs_epi16(broadcast4(at + 4), u.second));
-                part[r] = k == 0 ? p : _mm256_add_epi16(part[r], p);
+                const __m256i a = _mm256_maddubs_epi16(broadcast4(at), u.first);
+                const __m256i b = _mm256_maddubs_epi16(broadcast4(at + 4), u.second);
+                part[r] = k == 0 ? a : add_16(rows, part[r], a);
+                part[r] = add_16(rows, part[r], b);
             }
         }
 #pragma GCC unroll 6

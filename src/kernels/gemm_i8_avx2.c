@@ -15,13 +15,6 @@ ALWAYS_INLINE __m256i load_i8(const char *at) {
     return _mm256_loadu_si256((const __m256i *)at);
 }
 
-/* Adds, in the order written: the compiler would make a tree of the sums, and spill. */
-ALWAYS_INLINE __m256i add_in_order(__m256i a, __m256i b) {
-    __m256i sum = _mm256_add_epi16(a, b);
-    __asm__("" : "+x"(sum));
-    return sum;
-}
-
 /* n groups of four steps of K, summed in 16 bits; weights stay in memory, registers are short. */
 ALWAYS_INLINE void step_i8(const uint32_t rows, const uint32_t n, __m256i sums[][2],
                            const uint8_t *x, size_t ldx, const char *w) {

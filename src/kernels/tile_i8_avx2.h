@@ -12,6 +12,13 @@ ALWAYS_INLINE __m256i broadcast4(const void *x) {
     return _mm256_set1_epi32(four);
 }
 
+/* Adds, in the order written: the compiler would make a tree of the sums, and spill. */
+ALWAYS_INLINE __m256i add_in_order(__m256i a, __m256i b) {
+    __m256i sum = _mm256_add_epi16(a, b);
+    __asm__("" : "+x"(sum));
+    return sum;
+}
+
 ALWAYS_INLINE void sums_begin(const uint32_t rows, __m256i sums[][2], const struct gemm *g,
                               const int32_t *acc) {
 #pragma GCC unroll 6
