@@ -9,38 +9,10 @@
 #include <string.h>
 
 #include "runtime/prefixes.h"
-#include "runtime/scheduler.h"
+#include "unit/runtime/finish.h"
 #include "unit/runtime/runs.h"
 
 #define MODEL "gpt2/text-generation" /* a context of 64 tokens */
-
-static struct {
-    struct lock lock;
-    struct condition changed;
-    bool back; /* guarded by lock */
-} waiting;
-
-static void came_back(struct run *run) {
-    (void)run;
-    lock_take(&waiting.lock);
-    waiting.back = true;
-    condition_wake_all(&waiting.changed);
-    lock_drop(&waiting.lock);
-}
-
-static int set_up(void **state) {
-    (void)state;
-    lock_init(&waiting.lock);
-    condition_init(&waiting.changed);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    condition_deinit(&waiting.changed);
-    lock_deinit(&waiting.lock);
-    return 0;
-}
 
 /* ---- the list ---- */
 
@@ -163,11 +135,9 @@ static struct item *written(struct scheduler *scheduler, struct bench_of_runs *r
                             const int32_t *ids, uint32_t n, uint32_t new_tokens, bool samples,
                             bool reuse) {
     struct run *run = arena_zalloc(&runs->arena, 1, sizeof *run);
-    struct error err = {0};
     *run = runs_run(runs, 1, n, new_tokens);
     run->items->tokens = ids;
     run->reuse = reuse;
-    run->finished = came_back;
     if (samples) {
         struct generation_config *config =
             arena_copy(&runs->arena, run->items->config, sizeof *config);
@@ -176,15 +146,7 @@ static struct item *written(struct scheduler *scheduler, struct bench_of_runs *r
         config->num_return_sequences = 3;
         run->items->config = config;
     }
-    waiting.back = false;
-    if (scheduler_submit(scheduler, run, &err) != STATUS_OK)
-        fail_msg("%s", err.text);
-    lock_take(&waiting.lock);
-    while (!waiting.back)
-        condition_wait(&waiting.changed, &waiting.lock);
-    lock_drop(&waiting.lock);
-    if (run->error.code != ERROR_NONE)
-        fail_msg("%s", run->error.text);
+    finish_runs(scheduler, run, 1);
     return run->items;
 }
 
@@ -273,5 +235,5 @@ int main(void) {
         cmocka_unit_test(texts_go_on_from_where_they_part),
         cmocka_unit_test(kept_texts_give_way),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, finish_set_up, finish_tear_down);
 }

@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #include "runtime/prefixes.h"
-#include "runtime/scheduler.h"
+#include "unit/runtime/finish.h"
 #include "unit/runtime/goldens.h"
 #include "unit/runtime/runs.h"
 
@@ -25,19 +25,6 @@ struct choice {
     enum precision precision;
     size_t from, step; /* of the models */
 };
-
-static struct {
-    struct lock lock;
-    struct condition changed;
-    bool back; /* guarded by lock */
-} waiting;
-
-static void came_back(struct run *run) {
-    lock_take(&waiting.lock);
-    waiting.back = true;
-    condition_wake_all(&waiting.changed);
-    lock_drop(&waiting.lock);
-}
 
 /* So many tokens over and over; 0: by no rule that the text could repeat. */
 static const int32_t *tokens_of(struct arena *arena, uint32_t n, uint32_t period,
@@ -60,21 +47,7 @@ static struct run texts_of(struct bench_of_runs *runs, uint32_t first, uint32_t 
         item->tokens = tokens_of(&runs->arena, item->n, periods[i], arch->stacks[0].vocab_size);
     }
     run.speculate = run.reuse = speculate;
-    run.finished = came_back;
     return run;
-}
-
-static void write_texts(struct scheduler *scheduler, struct run *run) {
-    struct error err = {0};
-    waiting.back = false;
-    if (scheduler_submit(scheduler, run, &err) != STATUS_OK)
-        fail_msg("%s", err.text);
-    lock_take(&waiting.lock);
-    while (!waiting.back)
-        condition_wait(&waiting.changed, &waiting.lock);
-    lock_drop(&waiting.lock);
-    if (run->error.code != ERROR_NONE)
-        fail_msg("%s", run->error.text);
 }
 
 static void assert_same_text(const char *model, uint32_t text, const struct item *a,
@@ -93,15 +66,15 @@ static uint64_t compare(struct bench_of_runs *runs, const char *model) {
     struct run plain[TEXTS];
     for (uint32_t i = 0; i < TEXTS; i++) {
         plain[i] = texts_of(runs, i, 1, false);
-        write_texts(scheduler, &plain[i]);
+        finish_runs(scheduler, &plain[i], 1);
     }
     assert_int_equal(scheduler_figures(scheduler).proposed_tokens, 0);
     struct run together = texts_of(runs, 0, TEXTS, true);
-    write_texts(scheduler, &together);
+    finish_runs(scheduler, &together, 1);
     const struct item *item = together.items;
     for (uint32_t i = 0; i < TEXTS; i++, item = item->next) {
         struct run alone = texts_of(runs, i, 1, true);
-        write_texts(scheduler, &alone);
+        finish_runs(scheduler, &alone, 1);
         assert_same_text(model, i, plain[i].items, item);
         assert_same_text(model, i, plain[i].items, alone.items);
     }
@@ -171,8 +144,6 @@ int main(void) {
         fprintf(stderr, "no goldens under %s, run in the project's root\n", GOLDEN_FOLDER);
         return 1;
     }
-    lock_init(&waiting.lock);
-    condition_init(&waiting.changed);
     static struct choice fp32 = {PRECISION_FP32, 0, GOLDENS_STEP},
                          bf16 = {PRECISION_BF16, 0, 3 * GOLDENS_STEP},
                          int8 = {PRECISION_INT8, 1, 3 * GOLDENS_STEP},
@@ -183,9 +154,7 @@ int main(void) {
         {.name = "the_same_texts_in_int8", .test_func = same_texts, .initial_state = &int8},
         {.name = "the_same_texts_in_int4", .test_func = same_texts, .initial_state = &int4},
     };
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    condition_deinit(&waiting.changed);
-    lock_deinit(&waiting.lock);
+    const int failed = cmocka_run_group_tests(tests, finish_set_up, finish_tear_down);
     goldens_free(&goldens);
     return failed;
 }
