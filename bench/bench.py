@@ -32,6 +32,18 @@ COMMITTED = os.path.join(ROOT, "bench/results")
 SCRATCH = os.path.join(ROOT, "build/bench/results")
 
 
+def options_of(doc, rounds=7):
+    """What the programs that measure Brisk alone are asked: a parser, to which each adds its own."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--brisk", default=os.path.join(ROOT, "build/brisk"))
+    parser.add_argument("--models", default=os.path.join(ROOT, "build/bench/models"))
+    parser.add_argument("--results", default=COMMITTED)
+    parser.add_argument("--precision", default="int8")
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--threads", type=int, default=2)
+    return parser
+
+
 def machine_limits(args, best=None):
     """Peaks of this machine: bytes/s read and operations/s, by the kernels' benchmark. Measured several
     times in a run, the best counts: a peak is what the machine can do when nothing disturbs it."""

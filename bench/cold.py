@@ -10,7 +10,6 @@ cache for all. Where the real tokenizer of GPT-2 is at hand (--tokenizer), it is
 Writes cold.json, cold.md and cold.svg into the folder of results. See `make bench`.
 """
 
-import argparse
 import json
 import os
 import re
@@ -160,15 +159,9 @@ def write(folder, result):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--brisk", default=os.path.join(bench.ROOT, "build/brisk"))
-    parser.add_argument("--models", default=os.path.join(bench.ROOT, "build/bench/models"))
-    parser.add_argument("--results", default=os.path.join(bench.ROOT, "bench/results"))
+    parser = bench.options_of(__doc__)
     parser.add_argument("--tokenizer", default=os.path.join(
         os.environ.get("BRISK_SHARED", os.path.join(bench.ROOT, "../shared")), "tokenizers/gpt2"))
-    parser.add_argument("--precision", default="int8")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-peer", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="brisk-cold-") as folder:

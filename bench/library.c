@@ -1,4 +1,4 @@
-/* Times a request as a call of the library, without HTTP, for bench/http.py.
+/* Times a request as a call of the library, without HTTP, for bench/serving.py.
  *
  *     bench-library FOLDER MODEL TASK PRECISION THREADS BODIES
  *

@@ -8,7 +8,6 @@ its first point says that more at once costs less each.
 Writes scaling.json, scaling.md and scaling.svg into the folder of results. See `make bench`.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -116,14 +115,7 @@ def write(folder, result):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--brisk", default=os.path.join(bench.ROOT, "build/brisk"))
-    parser.add_argument("--models", default=os.path.join(bench.ROOT, "build/bench/models"))
-    parser.add_argument("--results", default=os.path.join(bench.ROOT, "bench/results"))
-    parser.add_argument("--precision", default="int8")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    args = parser.parse_args()
+    args = bench.options_of(__doc__, rounds=3).parse_args()
     with tempfile.TemporaryDirectory(prefix="brisk-scaling-") as folder:
         write(args.results, {"machine": bench.machine(), "precision": args.precision, "threads": args.threads,
                              "rounds": args.rounds, "panels": measure(args, folder)})

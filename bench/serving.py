@@ -5,10 +5,9 @@ wrk sends requests on this same machine: as fast as 64 connections take answers,
 response cache, and one after the other on one connection. Beside the last the same requests are calls
 of the library (bench/library.c): what is between the two is HTTP's. Rounds interleave.
 
-Writes http.json and http.md into the folder of results. See `make bench`.
+Writes serving.json and serving.md into the folder of results. See `make bench`.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -27,7 +26,7 @@ CONNECTIONS = 64
 SENTENCES = 997       # different ones, so that no two connections ask for the same at the same time
 CALLS = 400           # of the library a round
 SECONDS = 4           # of wrk a round and way
-LOAD = os.path.join(HERE, "http.lua")
+LOAD = os.path.join(HERE, "serving.lua")
 
 
 def sentences():
@@ -60,7 +59,7 @@ class Library(Process):
 
 
 def load(server, bodies, connections, seconds):
-    """What wrk tells (http.lua)."""
+    """What wrk tells (serving.lua)."""
     out = subprocess.run(
         ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s", "--timeout", "30s",
          "--script", LOAD, f"http://127.0.0.1:{server.port}/pipeline/{TASK}/{MODEL}", "--", "application/json", bodies],
@@ -130,18 +129,12 @@ def write(folder, result):
         spread = result["figures"][name]
         lines.append(f"| {title} | {form.format(spread['median'])} | "
                      f"{form.format(spread['min'])}–{form.format(spread['max'])} |")
-    results.save(folder, "http", result, "\n".join(lines) + "\n")
+    results.save(folder, "serving", result, "\n".join(lines) + "\n")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--brisk", default=os.path.join(bench.ROOT, "build/brisk"))
+    parser = bench.options_of(__doc__)
     parser.add_argument("--library", default=os.path.join(bench.ROOT, "build/release/bench-library"))
-    parser.add_argument("--models", default=os.path.join(bench.ROOT, "build/bench/models"))
-    parser.add_argument("--results", default=os.path.join(bench.ROOT, "bench/results"))
-    parser.add_argument("--precision", default="int8")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="brisk-http-") as folder:
         figures = measure(args, folder)

@@ -1,4 +1,4 @@
--- What wrk sends for bench/http.py, and how it tells what came of it.
+-- What wrk sends for bench/serving.py, and how it tells what came of it.
 -- Arguments: the content type, a file with one body a line.
 
 local requests, at = {}, 0
