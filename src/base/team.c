@@ -45,6 +45,7 @@ struct seat {
 struct team {
     struct signal round, phase;
     _Alignas(CACHE_LINE) atomic_uint arrived; /* lanes inside the barrier; hands their writes on */
+    _Alignas(CACHE_LINE) atomic_size_t taken; /* units of the work since the last barrier */
     _Alignas(CACHE_LINE) void (*fn)(struct lane *lane, void *arg); /* published by round */
     void *arg;                                                     /* published by round */
     bool stop;                                                     /* published by round */
@@ -109,6 +110,7 @@ static void signal_send(struct signal *signal) {
 }
 
 void lane_barrier(struct lane *lane) {
+    lane->taken = 0;
     if (lane->count == 1)
         return;
     struct team *team = lane->team;
@@ -116,6 +118,7 @@ void lane_barrier(struct lane *lane) {
     const unsigned others = atomic_fetch_add_explicit(&team->arrived, 1, memory_order_acq_rel);
     if (others == lane->count - 1) {
         atomic_store_explicit(&team->arrived, 0, memory_order_relaxed); /* published by phase */
+        atomic_store_explicit(&team->taken, 0, memory_order_relaxed);   /* too */
         signal_send(&team->phase);
     } else {
         signal_wait(&team->phase, before, &team->seats[lane->index]);
@@ -213,4 +216,32 @@ void lane_range(const struct lane *lane, size_t n, size_t grain, size_t *from, s
     *to = last == pieces ? n : last * grain;
     if (*from > n)
         *from = n;
+}
+
+/* Guided self-scheduling (Polychronopoulos and Kuck 1987): of what is left, each piece is half of
+ * what a lane's even share of it would be. */
+static size_t piece_of(size_t left, uint32_t lanes, size_t least) {
+    const size_t piece = left / (2 * (size_t)lanes);
+    return piece > least ? piece : least < left ? least : left;
+}
+
+bool lane_take(struct lane *lane, size_t n, size_t least, size_t *from, size_t *to) {
+    if (lane->count == 1) {
+        *from = lane->taken;
+        *to = lane->taken = n;
+        return *from < *to;
+    }
+    /* Relaxed: what the pieces hold is handed on by barriers alone. */
+    atomic_size_t *taken = &lane->team->taken;
+    size_t at = atomic_load_explicit(taken, memory_order_relaxed);
+    while (at < n) {
+        const size_t end = at + piece_of(n - at, lane->count, least > 0 ? least : 1);
+        if (atomic_compare_exchange_weak_explicit(taken, &at, end, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
+            *from = at;
+            *to = end;
+            return true;
+        }
+    }
+    return false;
 }

@@ -44,6 +44,7 @@ struct team;
 struct lane {
     struct team *team;
     uint32_t index, count; /* 0 <= index < count */
+    size_t taken;          /* lane_take's, of a lane that is alone */
 };
 
 enum status team_create(struct team **team, uint32_t threads, struct error *err) MUST_CHECK;
@@ -59,5 +60,11 @@ void team_run(struct team *team, void (*fn)(struct lane *lane, void *arg), void 
 void lane_barrier(struct lane *lane);
 /* This lane's share [*from, *to) of n units, cut at multiples of `grain`. */
 void lane_range(const struct lane *lane, size_t n, size_t grain, size_t *from, size_t *to);
+/* The next piece [*from, *to) of n units that nobody has taken, for this lane; false: none is left.
+ * Pieces begin large and get smaller, `least` units at the end, so that a lane whose core is slower
+ * or lent to others for a while does less, and all are done at the same time. All lanes ask with
+ * the same numbers until there are none, then meet at lane_barrier: one such work between two
+ * barriers. */
+bool lane_take(struct lane *lane, size_t n, size_t least, size_t *from, size_t *to);
 
 #endif

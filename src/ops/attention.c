@@ -2,8 +2,10 @@
  * block is the attend kernel's.
  *
  * A block is up to six queries of one sequence that read the same keys: consecutive rows, and with
- * grouped heads the heads of a group as well. Lanes take consecutive blocks of equal cost. */
+ * grouped heads the heads of a group as well. Lanes take consecutive blocks as they go, by cost. */
 #include "ops/ops_private.h"
+
+#define LEAST_COST 8 /* pages and blocks; of what a lane takes */
 
 /* One pass of attention, the same for all blocks. */
 struct pass {
@@ -125,6 +127,45 @@ static uint64_t total_cost(const struct attention_shape *shape, const struct att
     return total;
 }
 
+/* The next block in the order of texts, heads and queries, and the cost of those before it. */
+struct place {
+    uint32_t seq, head, block;
+    uint64_t cost;
+};
+
+static void step_place(struct place *place, const struct pass *pass, uint64_t cost) {
+    place->cost += cost;
+    if (++place->block < blocks(pass->shape, &pass->seqs[place->seq])) {
+        return;
+    }
+    place->block = 0;
+    if (++place->head == head_count(pass->shape)) {
+        place->head = 0;
+        place->seq++;
+    }
+}
+
+/* The blocks whose middle lies in [from, to) of all costs; none lies before the place. */
+static void run_blocks(const struct pass *pass, struct place *place, uint32_t n_seqs, uint64_t from,
+                       uint64_t to) {
+    while (place->seq < n_seqs) {
+        const struct attention_seq *seq = &pass->seqs[place->seq];
+        if (blocks(pass->shape, seq) == 0) {
+            place->seq++;
+            continue;
+        }
+        const uint64_t cost = block_cost(pass->shape, seq, place->block);
+        const uint64_t middle = place->cost + cost / 2;
+        if (middle >= to) {
+            return;
+        }
+        if (middle >= from) {
+            run_block(pass, place->seq, pass->shape->first_head + place->head, place->block);
+        }
+        step_place(place, pass, cost);
+    }
+}
+
 void cpu_attention(struct lane *lane, struct scratch *scratch, const struct attention_shape *shape,
                    const struct attention_seq *seqs, uint32_t n_seqs, size_t page_offset,
                    const float *q, size_t ldq, float *y, size_t ldy) {
@@ -141,24 +182,16 @@ void cpu_attention(struct lane *lane, struct scratch *scratch, const struct atte
         .kernels = kernels_best(),
         .scratch = &scratch->lane[lane->index],
     };
-    const uint64_t total = total_cost(shape, seqs, n_seqs);
-    const uint64_t from = total * lane->index / lane->count;
-    const uint64_t to = total * (lane->index + 1) / lane->count;
-    uint64_t at = 0;
     for (uint32_t s = 0; s < n_seqs; s++) {
         ASSERT(seqs[s].keys <= scratch->max_keys);
         ASSERT(shape->bias == NULL || (seqs[s].keys <= shape->bias_reach &&
                                        seqs[s].past + seqs[s].rows <= shape->bias_reach));
-        for (uint32_t h = 0; h < head_count(shape); h++) {
-            for (uint32_t b = 0; b < blocks(shape, seqs + s); b++) {
-                /* A block is its lane's in whose share its middle lies. */
-                const uint64_t cost = block_cost(shape, seqs + s, b), middle = at + cost / 2;
-                if (middle >= from && middle < to) {
-                    run_block(&pass, s, shape->first_head + h, b);
-                }
-                at += cost;
-            }
-        }
+    }
+    const uint64_t total = total_cost(shape, seqs, n_seqs);
+    struct place place = {0};
+    size_t from, to;
+    while (lane_take(lane, total, LEAST_COST, &from, &to)) {
+        run_blocks(&pass, &place, n_seqs, from, to);
     }
     lane_barrier(lane);
 }

@@ -1,9 +1,9 @@
 /* y = epilogue(x W^T) on all lanes: how the work is cut. The arithmetic is in src/kernels.
  *
- * Lanes take columns (weights are then read once in all) or a grid of columns and rows where that
- * balances better; never K. A lane walks blocks of ACC_ROWS rows and ACC_PANELS panels, whose sums
- * stay in its scratch, over K in steps that keep a panel's part in the first-level cache, and
- * finishes a block while it is still there: scale, bias, activation, residual. */
+ * Lanes take panels of columns as they go, of blocks of rows one after the other; K is never cut. A
+ * lane walks blocks of at most ACC_ROWS rows and ACC_PANELS panels, whose sums stay in its scratch,
+ * over K in steps that keep a panel's part in the first-level cache, and finishes a block while it
+ * is still there: scale, bias, activation, residual. */
 #include "ops/ops_private.h"
 
 #define KEPT_PANEL_BYTES 16384 /* of one panel per step of K: half of the first-level cache */
@@ -11,10 +11,9 @@
     12 /* up to so many rows K is walked at once: weights are used once or                         \
           twice, and come in as one stream */
 
-/* A lane's share of a layer. */
-struct part {
-    uint32_t panel, panel_end, row, row_end;
-};
+#define UNITS_A_LANE 8  /* fewer: rows are cut into more blocks, down to LEAST_ROWS */
+#define LEAST_ROWS   24 /* four tiles a panel */
+#define LEAST_PANELS 1  /* of what a lane takes */
 
 static uint32_t ceil_div(uint32_t a, uint32_t b) {
     return (a + b - 1) / b;
@@ -24,31 +23,22 @@ static uint32_t min_u32(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-/* The grid with the smallest largest share; of equals the one with most column parts. */
-static struct part divide(const struct lane *lane, uint32_t panels, uint32_t rows) {
-    const uint32_t tiles = ceil_div(rows, KERNEL_TILE_ROWS);
-    uint32_t columns = 1;
-    uint64_t best = UINT64_MAX;
-    for (uint32_t c = 1; c <= lane->count; c++) {
-        const uint64_t share = (uint64_t)ceil_div(panels, c) * ceil_div(tiles, lane->count / c);
-        if (share <= best) {
-            best = share;
-            columns = c;
-        }
+/* How a layer is cut into units that lanes take: a panel of a block of `height` rows each. */
+struct cut {
+    uint32_t panels, height;
+    size_t units;
+};
+
+static struct cut cut_layer(const struct lane *lane, uint32_t panels, uint32_t rows) {
+    uint32_t blocks = ceil_div(rows, ACC_ROWS);
+    const uint32_t most = ceil_div(rows, LEAST_ROWS);
+    while ((uint64_t)blocks * panels < (uint64_t)UNITS_A_LANE * lane->count && 2 * blocks <= most) {
+        blocks *= 2;
     }
-    const uint32_t parts = lane->count / columns;
-    const uint32_t column = lane->index % columns, part = lane->index / columns;
-    if (part >= parts) {
-        return (struct part){0};
-    }
-    const uint64_t tile = (uint64_t)tiles * part / parts,
-                   end = (uint64_t)tiles * (part + 1) / parts;
-    return (struct part){
-        .panel = (uint32_t)((uint64_t)panels * column / columns),
-        .panel_end = (uint32_t)((uint64_t)panels * (column + 1) / columns),
-        .row = (uint32_t)tile * KERNEL_TILE_ROWS,
-        .row_end = min_u32((uint32_t)end * KERNEL_TILE_ROWS, rows),
-    };
+    const uint32_t height = ceil_div(ceil_div(rows, blocks), KERNEL_TILE_ROWS) * KERNEL_TILE_ROWS;
+    return (struct cut){.panels = panels,
+                        .height = height,
+                        .units = (size_t)ceil_div(rows, height) * panels};
 }
 
 /* What the product reads: the activations themselves, or quantized ones with their scales. */
@@ -105,7 +95,10 @@ static void finish_block(const struct job *job, uint32_t row, uint32_t rows, uin
         }
         if (job->epilogue.activation == ACTIVATION_NONE) {
             k->add(job->y + at, acc, bias, residual, n);
-        } else {
+        } else if (residual == NULL) {
+            k->add(job->y + at, acc, bias, NULL, n);
+            activation_apply(k, job->epilogue.activation, job->y + at, n);
+        } else { /* y may be the residual */
             k->add(acc, acc, bias, NULL, n);
             activation_apply(k, job->epilogue.activation, acc, n);
             k->add(job->y + at, acc, NULL, residual, n);
@@ -186,13 +179,15 @@ void cpu_linear(struct lane *lane, struct scratch *scratch, const struct linear 
     if (linear_is_quantized(linear)) {
         job.inputs = quantize(lane, scratch, x, ldx, rows, linear->in);
     }
-    const struct part part = divide(lane, ceil_div(linear->out, PANEL), rows);
-    const uint32_t all = part.row_end - part.row;
-    const uint32_t height = all > 0 ? ceil_div(ceil_div(all, ceil_div(all, ACC_ROWS)), 6) * 6 : 1;
-    for (uint32_t r = part.row; r < part.row_end; r += height) {
-        for (uint32_t p = part.panel; p < part.panel_end; p += ACC_PANELS) {
-            run_block(&job, r, min_u32(height, part.row_end - r), p,
-                      min_u32(ACC_PANELS, part.panel_end - p));
+    const struct cut cut = cut_layer(lane, ceil_div(linear->out, PANEL), rows);
+    size_t unit, end;
+    while (lane_take(lane, cut.units, LEAST_PANELS, &unit, &end)) {
+        while (unit < end) {
+            const uint32_t row = (uint32_t)(unit / cut.panels) * cut.height;
+            const uint32_t panel = (uint32_t)(unit % cut.panels);
+            const uint32_t n = min_u32(min_u32(ACC_PANELS, cut.panels - panel), (uint32_t)(end - unit));
+            run_block(&job, row, min_u32(cut.height, rows - row), panel, n);
+            unit += n;
         }
     }
     lane_barrier(lane);

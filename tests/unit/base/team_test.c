@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sched.h>
 #include <string.h>
 
 #include "base/base.h"
@@ -131,6 +132,72 @@ static void a_lane_of_one_needs_no_team(void **state) {
     lane_range(&lane, 5, 2, &from, &to);
     assert_int_equal(from, 0);
     assert_int_equal(to, 5);
+    for (int work = 0; work < 2; work++) {
+        assert_true(lane_take(&lane, 7, 1, &from, &to));
+        assert_int_equal(from, 0);
+        assert_int_equal(to, 7);
+        assert_false(lane_take(&lane, 7, 1, &from, &to));
+        lane_barrier(&lane);
+    }
+    assert_false(lane_take(&lane, 0, 1, &from, &to));
+}
+
+/* ---- work that lanes take as they go ---- */
+enum { MOST_UNITS = 1000, MOST_TAKERS = 5 };
+
+struct taking {
+    size_t n, least;
+    atomic_uint times[MOST_UNITS];                /* each unit was taken */
+    size_t units[MOST_TAKERS], small[MOST_TAKERS]; /* of a lane; pieces below `least` */
+    atomic_uint others_done;
+    bool waits; /* lane 0 keeps its first piece until the others have done the rest */
+};
+
+static void take_all(struct lane *lane, void *arg) {
+    struct taking *t = arg;
+    for (int work = 0; work < 3; work++) {
+        size_t from, to;
+        while (lane_take(lane, t->n, t->least, &from, &to)) {
+            for (size_t i = from; i < to; i++)
+                atomic_fetch_add(&t->times[i], 1);
+            t->units[lane->index] += to - from;
+            t->small[lane->index] += to - from < t->least && to != t->n;
+            const unsigned all = (lane->count - 1) * (unsigned)(work + 1);
+            while (t->waits && lane->index == 0 && atomic_load(&t->others_done) < all)
+                sched_yield();
+        }
+        if (lane->index > 0)
+            atomic_fetch_add(&t->others_done, 1);
+        lane_barrier(lane);
+    }
+}
+
+static void each_unit_is_taken_once(void **state) {
+    static const size_t sizes[] = {0, 1, 2, 7, 24, MOST_UNITS};
+    static const size_t least[] = {0, 1, 8, SIZE_MAX};
+    for (uint32_t threads = 1; threads <= MOST_TAKERS; threads++) {
+        struct team *team = team_of(threads);
+        for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
+            for (size_t l = 0; l < ARRAY_LEN(least); l++) {
+                struct taking t = {.n = sizes[s], .least = least[l]};
+                team_run(team, take_all, &t);
+                for (size_t i = 0; i < t.n; i++)
+                    assert_int_equal(atomic_load(&t.times[i]), 3);
+                for (uint32_t i = 0; i < threads; i++)
+                    assert_int_equal(t.small[i], 0);
+            }
+        team_destroy(team);
+    }
+}
+
+static void a_lane_that_is_held_up_does_less(void **state) {
+    struct team *team = team_of(2);
+    struct taking t = {.n = MOST_UNITS, .least = 1, .waits = true};
+    team_run(team, take_all, &t);
+    /* Its first piece is at most a quarter. */
+    assert_true(t.units[0] <= 3 * MOST_UNITS / 4);
+    assert_int_equal(t.units[0] + t.units[1], 3 * MOST_UNITS);
+    team_destroy(team);
 }
 
 static void ranges_cover_once_at_multiples_of_the_grain(void **state) {
@@ -166,6 +233,8 @@ int main(void) {
         cmocka_unit_test(wrong_sizes_are_refused),
         cmocka_unit_test(a_team_that_never_ran_ends),
         cmocka_unit_test(a_lane_of_one_needs_no_team),
+        cmocka_unit_test(each_unit_is_taken_once),
+        cmocka_unit_test(a_lane_that_is_held_up_does_less),
         cmocka_unit_test(ranges_cover_once_at_multiples_of_the_grain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
