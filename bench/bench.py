@@ -44,12 +44,16 @@ def options_of(doc, rounds=7):
     return parser
 
 
-def machine_limits(args, best=None):
-    """Peaks of this machine: bytes/s read and operations/s, by the kernels' benchmark. Measured several
-    times in a run, the best counts: a peak is what the machine can do when nothing disturbs it."""
+def machine_limits(args):
+    """What all threads of this machine can do together just now, by the kernels' benchmark: bytes/s read, operations/s."""
     out = subprocess.run([args.kernels, "--peaks", "--json", "--threads", str(args.threads)], check=True,
                          capture_output=True, text=True).stdout
-    return {k: max(v, best[k]) if best and isinstance(v, float | int) else v for k, v in json.loads(out).items()}
+    return json.loads(out)
+
+
+def largest(limits):
+    """The machine's peaks: the most of each that was seen."""
+    return {k: max(of[k] for of in limits) if isinstance(v, float | int) else v for k, v in limits[0].items()}
 
 
 class Contest:
@@ -101,20 +105,21 @@ class Contest:
         return got
 
     def measure(self, work):
-        """Seconds of the rounds and whether the answers agree with Brisk's, by contestant."""
+        """By contestant: seconds of the rounds, whether the answers agree with Brisk's; the machine's limits in each round."""
         self.each(work, lambda c: c.run(work))
         answers = self.each(work, lambda c: c.run(work))
-        rounds = {who: [] for who in answers}
+        rounds, limits = {who: [] for who in answers}, []
         for i in range(self.args.rounds):
             for who, seconds in self.each(work, lambda c: c.timed(work)).items():
                 rounds[who].append(seconds)
+            limits.append(machine_limits(self.args))
             print(f"  round {i + 1}/{self.args.rounds}  " + "  ".join(
                 f"{' '.join(who)} {of[-1] * 1000:.2f} ms" for who, of in rounds.items()), file=sys.stderr)
         agreement = {(who, p): workloads.agreement(work, answers["brisk", p], a) if ("brisk", p) in answers else None
                      for (who, p), a in answers.items() if who != "brisk"}
         print("  agreement with Brisk: " + ", ".join(
             f"{' '.join(who)} {value:.4f}" for who, value in agreement.items() if value is not None), file=sys.stderr)
-        return {who: of for who, of in rounds.items() if len(of) == self.args.rounds}, agreement
+        return {who: of for who, of in rounds.items() if len(of) == self.args.rounds}, agreement, limits
 
     def memory(self):
         return {who: contestant.memory_mib() for who, contestant in self.of.items()}
@@ -129,7 +134,7 @@ class Contest:
 
 def run(args):
     """The result, and words for peers that answered otherwise."""
-    peaks, measured, missing, versions, odd = machine_limits(args), [], [], {}, []
+    measured, missing, versions, odd, seen = [], [], {}, [], []
     for (model, speculate), works in workloads.by_processes(args.only):
         works = list(works)
         contest = Contest(args, model, speculate, {work["kind"] for work in works}, missing)
@@ -137,15 +142,15 @@ def run(args):
             contest.start()
             for work in works:
                 print(work["name"], file=sys.stderr)
-                seconds, agreement = contest.measure(work)
+                seconds, agreement, limits = contest.measure(work)
                 odd += results.disagreements(work, {who: agreement[who] for who in seconds if who in agreement})
-                measured.append((work, seconds, contest.memory(), agreement))
-                peaks = machine_limits(args, peaks)
+                measured.append(results.row_of(work, seconds, contest.memory(), agreement, limits))
+                seen += limits
             versions |= contest.versions()
         finally:
             contest.stop()
-    return {"machine": machine(), "threads": args.threads, "rounds": args.rounds, "peaks": peaks, "versions": versions,
-            "missing": missing, "rows": [results.row_of(*row, peaks) for row in measured]}, odd
+    return {"machine": machine(), "threads": args.threads, "rounds": args.rounds, "peaks": largest(seen), "versions": versions,
+            "missing": missing, "rows": measured}, odd
 
 
 def machine():

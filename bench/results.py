@@ -38,8 +38,8 @@ def ratios(theirs, ours):
     return spread([a / b for a, b in zip(theirs, ours)])
 
 
-def row_of(work, seconds, memory, agreement, peaks):
-    """One workload. seconds, memory: {(who, precision): of each round; MiB}; who is "brisk" or a peer."""
+def row_of(work, seconds, memory, agreement, limits):
+    """One workload. seconds, memory: {(who, precision): of each round; MiB}; who is "brisk" or a peer. limits: of each round."""
     row = {"work": work["name"], "brisk": {}, "peers": {}}
     if BASE in seconds:
         row["torch_ms"] = spread([1000 * s for s in seconds[BASE]])
@@ -54,8 +54,8 @@ def row_of(work, seconds, memory, agreement, peaks):
             continue
         if BASE in seconds:
             figures["ratio"] = ratios(seconds[BASE], of_rounds)
-        figures["share_of_limit"], figures["limit"] = workloads.share_of_limit(
-            work, precision, statistics.median(of_rounds), peaks)
+        shares = [workloads.share_of_limit(work, precision, s, at) for s, at in zip(of_rounds, limits)]
+        figures["share_of_limit"], figures["limit"] = statistics.median(s for s, _ in shares), shares[0][1]
         figures["against"] = {f"{w} {p}": ratios(theirs, of_rounds) for (w, p), theirs in seconds.items()
                               if w != "brisk" and p == precision and (w, p) != BASE}
         row["brisk"][precision] = figures
