@@ -251,7 +251,7 @@ static double smallest(void (*run)(void), uint32_t times) {
 #define CALL_quantize_u7(f)                                                                        \
     struct row_scale s;                                                                            \
     f(row_q, &s, row_x, ROW)
-#define CALL_dequantize(f) f(row_z, (struct row_scale){1, 1}, row_x, row_y, ROW)
+#define CALL_dequantize(f) f(row_z, row_z, (struct row_scale){1, 1}, row_x, row_y, row_x, row_y, ROW)
 #define CALL_add(f)        f(row_z, row_x, row_y, row_x, ROW)
 #define CALL_multiply(f)   f(row_z, row_x, ROW)
 #define CALL_in_place(f)   memcpy(row_z, row_x, sizeof(row_z)), f(row_z, ROW)

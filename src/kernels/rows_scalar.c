@@ -4,13 +4,14 @@
 
 #include "kernels/kernels.h"
 
-void dequantize_scalar(void *acc, struct row_scale row, const float *scales, const float *sums,
-                       size_t n) {
+void dequantize_scalar(float *y, const void *acc, struct row_scale row, const float *scales,
+                       const float *sums, const float *bias, const float *residual, size_t n) {
     for (size_t j = 0; j < n; j++) {
         int32_t whole;
-        memcpy(&whole, (char *)acc + j * sizeof(whole), sizeof(whole));
-        const float value = scales[j] * (row.step * (float)whole) + row.offset * sums[j];
-        memcpy((char *)acc + j * sizeof(value), &value, sizeof(value));
+        memcpy(&whole, (const char *)acc + j * sizeof(whole), sizeof(whole));
+        float value = scales[j] * (row.step * (float)whole) + row.offset * sums[j];
+        value = bias != NULL ? value + bias[j] : value;
+        y[j] = residual != NULL ? value + residual[j] : value;
     }
 }
 

@@ -171,21 +171,26 @@ ALWAYS_INLINE __m256 dequantize_ps(__m256i acc, __m256 step, __m256 offset, __m2
     return _mm256_add_ps(_mm256_mul_ps(scales, product), _mm256_mul_ps(offset, sums));
 }
 
-void dequantize_avx2(void *acc, struct row_scale row, const float *scales, const float *sums,
-                     size_t n) {
+void dequantize_avx2(float *y, const void *acc, struct row_scale row, const float *scales,
+                     const float *sums, const float *bias, const float *residual, size_t n) {
     const __m256 step = _mm256_set1_ps(row.step), offset = _mm256_set1_ps(row.offset);
-    float *at = acc;
+    const float *at = acc;
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
         const __m256i whole = _mm256_loadu_si256((const __m256i *)(at + i));
-        _mm256_storeu_ps(at + i, dequantize_ps(whole, step, offset, _mm256_loadu_ps(scales + i),
-                                               _mm256_loadu_ps(sums + i)));
+        __m256 v = dequantize_ps(whole, step, offset, _mm256_loadu_ps(scales + i),
+                                 _mm256_loadu_ps(sums + i));
+        v = bias != NULL ? _mm256_add_ps(v, _mm256_loadu_ps(bias + i)) : v;
+        v = residual != NULL ? _mm256_add_ps(v, _mm256_loadu_ps(residual + i)) : v;
+        _mm256_storeu_ps(y + i, v);
     }
     if (i < n) {
         const __m256i mask = lanes_mask(n - i);
         const __m256i whole = _mm256_castps_si256(_mm256_maskload_ps(at + i, mask));
-        _mm256_maskstore_ps(at + i, mask,
-                            dequantize_ps(whole, step, offset, _mm256_maskload_ps(scales + i, mask),
-                                          _mm256_maskload_ps(sums + i, mask)));
+        __m256 v = dequantize_ps(whole, step, offset, _mm256_maskload_ps(scales + i, mask),
+                                 _mm256_maskload_ps(sums + i, mask));
+        v = bias != NULL ? _mm256_add_ps(v, _mm256_maskload_ps(bias + i, mask)) : v;
+        v = residual != NULL ? _mm256_add_ps(v, _mm256_maskload_ps(residual + i, mask)) : v;
+        _mm256_maskstore_ps(y + i, mask, v);
     }
 }

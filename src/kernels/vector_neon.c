@@ -154,16 +154,24 @@ ALWAYS_INLINE float32x4_t dequantize_f32(int32x4_t acc, struct row_scale row, fl
     return vaddq_f32(vmulq_f32(scales, product), vmulq_n_f32(sums, row.offset));
 }
 
-void dequantize_neon(void *acc, struct row_scale row, const float *scales, const float *sums,
-                     size_t n) {
-    float *at = acc;
+void dequantize_neon(float *y, const void *acc, struct row_scale row, const float *scales,
+                     const float *sums, const float *bias, const float *residual, size_t n) {
+    const float *at = acc;
     size_t i = 0;
     for (; i + 4 <= n; i += 4) {
         const int32x4_t whole = vreinterpretq_s32_f32(vld1q_f32(at + i));
-        vst1q_f32(at + i, dequantize_f32(whole, row, vld1q_f32(scales + i), vld1q_f32(sums + i)));
+        float32x4_t v = dequantize_f32(whole, row, vld1q_f32(scales + i), vld1q_f32(sums + i));
+        v = bias != NULL ? vaddq_f32(v, vld1q_f32(bias + i)) : v;
+        v = residual != NULL ? vaddq_f32(v, vld1q_f32(residual + i)) : v;
+        vst1q_f32(y + i, v);
     }
-    const int32x4_t whole = vreinterpretq_s32_f32(load_or(at + i, n - i, 0));
-    store_some(
-        at + i, n - i,
-        dequantize_f32(whole, row, load_or(scales + i, n - i, 0), load_or(sums + i, n - i, 0)));
+    if (i < n) {
+        const size_t left = n - i;
+        const int32x4_t whole = vreinterpretq_s32_f32(load_or(at + i, left, 0));
+        float32x4_t v =
+            dequantize_f32(whole, row, load_or(scales + i, left, 0), load_or(sums + i, left, 0));
+        v = bias != NULL ? vaddq_f32(v, load_or(bias + i, left, 0)) : v;
+        v = residual != NULL ? vaddq_f32(v, load_or(residual + i, left, 0)) : v;
+        store_some(y + i, left, v);
+    }
 }

@@ -79,29 +79,39 @@ struct job {
     float *acc;
 };
 
+/* y[n] = sums of one row + bias + residual; either may be NULL, y may be the sums or the residual. */
+static void finish_row(const struct job *job, uint32_t row, uint32_t column, float *y,
+                       const float *acc, const float *residual, uint32_t n) {
+    const struct kernels *k = job->kernels;
+    const struct linear *linear = job->linear;
+    const float *bias = linear->bias != NULL ? linear->bias + column : NULL;
+    if (linear_is_quantized(linear)) {
+        k->dequantize(y, acc, job->inputs.scales[row], linear->scales + column,
+                      linear->column_sums + column, bias, residual, n);
+    } else {
+        k->add(y, acc, bias, residual, n);
+    }
+}
+
 /* Sums of one block become its outputs. */
 static void finish_block(const struct job *job, uint32_t row, uint32_t rows, uint32_t column,
                          uint32_t n) {
     const struct kernels *k = job->kernels;
-    const struct linear *linear = job->linear;
-    const float *bias = linear->bias != NULL ? linear->bias + column : NULL;
+    const enum activation activation = job->epilogue.activation;
     for (uint32_t r = 0; r < rows; r++) {
         float *acc = job->acc + (size_t)r * ACC_COLUMNS;
         const size_t at = (row + r) * job->ldy + column;
+        float *y = job->y + at;
         const float *residual = job->epilogue.residual != NULL ? job->epilogue.residual + at : NULL;
-        if (linear_is_quantized(linear)) {
-            k->dequantize(acc, job->inputs.scales[row + r], linear->scales + column,
-                          linear->column_sums + column, n);
-        }
-        if (job->epilogue.activation == ACTIVATION_NONE) {
-            k->add(job->y + at, acc, bias, residual, n);
+        if (activation == ACTIVATION_NONE) {
+            finish_row(job, row + r, column, y, acc, residual, n);
         } else if (residual == NULL) {
-            k->add(job->y + at, acc, bias, NULL, n);
-            activation_apply(k, job->epilogue.activation, job->y + at, n);
+            finish_row(job, row + r, column, y, acc, NULL, n);
+            activation_apply(k, activation, y, n);
         } else { /* y may be the residual */
-            k->add(acc, acc, bias, NULL, n);
-            activation_apply(k, job->epilogue.activation, acc, n);
-            k->add(job->y + at, acc, NULL, residual, n);
+            finish_row(job, row + r, column, acc, acc, NULL, n);
+            activation_apply(k, activation, acc, n);
+            k->add(y, acc, NULL, residual, n);
         }
     }
 }

@@ -10,27 +10,38 @@
 
 /* ---- rows ---- */
 
-typedef void dequantize_function(void *acc, struct row_scale row, const float *scales,
-                                 const float *sums, size_t n);
+typedef void dequantize_function(float *y, const void *acc, struct row_scale row,
+                                 const float *scales, const float *sums, const float *bias,
+                                 const float *residual, size_t n);
 
+/* With and without bias (1) and residual, which is y (2); in place (4) or not. */
 static void check_dequantize(dequantize_function *f, dequantize_function *definition,
                              float tolerance) {
     for (size_t i = 0; i < ARRAY_LEN(LENGTHS); i++) {
         const size_t n = LENGTHS[i];
-        float *scales = random_floats(n, 0, 1e-2f), *sums = random_floats(n, -5, 5);
-        int32_t *got = mem_alloc(n * 4);
-        for (size_t k = 0; k < n; k++) {
-            got[k] = (int32_t)uniform(-3e6f, 3e6f);
+        for (uint32_t kind = 0; kind < 6; kind++) {
+            float *scales = random_floats(n, 0, 1e-2f), *sums = random_floats(n, -5, 5);
+            float *bias = random_floats(n, -1, 1), *got = random_floats(n, -1, 1);
+            int32_t *acc = mem_alloc(n * 4);
+            for (size_t k = 0; k < n; k++) {
+                acc[k] = (int32_t)uniform(-3e6f, 3e6f);
+            }
+            if (kind & 4) {
+                memcpy(got, acc, n * 4);
+            }
+            float *want = copy_of(got, n * 4);
+            const struct row_scale row = {uniform(0, 1), uniform(-2, 2)};
+            const float *add = kind & 1 ? bias : NULL;
+            f(got, kind & 4 ? (void *)got : acc, row, scales, sums, add, kind & 2 ? got : NULL, n);
+            definition(want, acc, row, scales, sums, add, kind & 2 ? want : NULL, n);
+            assert_memory_equal(got, want, n * 4);
+            mem_free(scales);
+            mem_free(sums);
+            mem_free(bias);
+            mem_free(acc);
+            mem_free(got);
+            mem_free(want);
         }
-        int32_t *want = copy_of(got, n * 4);
-        const struct row_scale row = {uniform(0, 1), uniform(-2, 2)};
-        f(got, row, scales, sums, n);
-        definition(want, row, scales, sums, n);
-        assert_memory_equal(got, want, n * 4);
-        mem_free(scales);
-        mem_free(sums);
-        mem_free(got);
-        mem_free(want);
     }
 }
 
