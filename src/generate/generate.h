@@ -168,6 +168,10 @@ enum status generation_advance(struct generation *generation);
 void generation_cancel(struct generation *generation); /* finished at the next advance */
 /* Tokens so far of the first sequence, for streaming (not with beams: 0 until finished). */
 uint32_t generation_progress(const struct generation *generation, const int32_t **ids);
+/* Of one without beams that goes on: the first text's sequence, which has read the first
+ * sequence_length() of its tokens ids[0, *n); NULL with beams. Until the next call of any of these. */
+const struct sequence *generation_sequence(const struct generation *generation, const int32_t **ids,
+                                           uint32_t *n);
 /* Of a finished one without beams, once: the first text's sequence, now the caller's, and the tokens
  * that it has read, which live as long as the generation. */
 struct sequence *generation_take_sequence(struct generation *generation, const int32_t **ids);

@@ -491,6 +491,14 @@ uint32_t generation_progress(const struct generation *generation, const int32_t 
     return generation->lines[0].n - generation->n_prompt;
 }
 
+const struct sequence *generation_sequence(const struct generation *generation, const int32_t **ids,
+                                           uint32_t *n) {
+    const struct line *line = &generation->lines[0];
+    *ids = line->ids;
+    *n = line->n;
+    return generation->config.num_beams <= 1 ? line->sequence : NULL;
+}
+
 struct sequence *generation_take_sequence(struct generation *generation, const int32_t **ids) {
     ASSERT(generation->finished && generation->config.num_beams <= 1);
     struct line *line = &generation->lines[0];

@@ -92,23 +92,13 @@ static void fail_too_large(struct work *work, const char *what) {
     run_fail(work->run, &err);
 }
 
-/* Looks for a text whose beginning need not be read again: all but the last token may be known. */
-static void use_prefix(struct model_queue *queue, const struct work *work,
-                       struct generation_input *input) {
-    uint32_t common = 0;
-    if (!work->run->reuse || !prefixes_suit(&queue->loaded->arch))
-        return;
-    input->known = prefixes_find(&queue->prefixes, input->prompt, input->n_prompt - 1, &common);
-    input->n_known = common;
-}
-
 /* As generation_create; what is kept of other texts gives way to it. */
 static enum status create_generation(struct model_queue *queue, struct work *work,
                                      struct generation_input *input, struct error *err) {
     enum status status;
     do {
         *err = (struct error){0};
-        use_prefix(queue, work, input);
+        beginning_find(queue, work, input);
         status = generation_create(&work->generation, input, err);
     } while (status != STATUS_OK && err->code == ERROR_MEMORY &&
              prefixes_drop_last(&queue->prefixes));
@@ -363,8 +353,11 @@ static bool take_new(struct pass *pass, struct work *work) {
         if (full || queue->pages_tight)
             return false;
     }
+    const bool at_once = work->item->kind == ITEM_GENERATE && !has_decoder(queue);
     bool taken = false;
-    if (work->item->kind == ITEM_GENERATE && !has_decoder(queue))
+    if (at_once && beginning_is_being_read(queue, work))
+        return false;
+    if (at_once)
         taken = begin_generation(queue, work, queue->active != NULL) == STATUS_OK;
     else
         taken = add_text(pass, work);
@@ -545,22 +538,12 @@ static void after_text(struct pass *pass, struct work *work) {
     }
 }
 
-/* What the text's tokens gave stays for a while. */
-static void keep_prefix(struct model_queue *queue, struct work *work) {
-    const int32_t *ids = NULL;
-    if (!work->run->reuse || !prefixes_suit(&queue->loaded->arch) ||
-        work->item->config->num_beams > 1)
-        return;
-    struct sequence *sequence = generation_take_sequence(work->generation, &ids);
-    prefixes_keep(&queue->prefixes, sequence, ids);
-}
-
 static void after_step(struct pass *pass, struct work *work) {
     if (generation_advance(work->generation) == STATUS_AGAIN)
         return;
     active_remove(pass->queue, work);
     copy_outputs(work);
-    keep_prefix(pass->queue, work);
+    beginning_keep(pass->queue, work);
     work_done(work);
     settle_pages(pass->queue);
 }

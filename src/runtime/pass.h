@@ -46,6 +46,15 @@ void pass_gather_text(struct pass *pass, struct model_queue *queue);
 void pass_gather_decoder(struct pass *pass, struct model_queue *queue);
 /* After the forward pass: every work of it goes to its next phase. Returns how many are done. */
 uint32_t pass_finish(struct pass *pass);
+/* beginnings.c: finds, for a prompt that is about to be read, the text with which it has most tokens
+ * in common among those that are kept and those that run, and sets input->known, n_known. */
+void beginning_find(struct model_queue *queue, const struct work *work,
+                    struct generation_input *input);
+/* Whether another text is about to read more of this work's prompt than anyone has: both are done
+ * sooner when the work begins behind it. */
+bool beginning_is_being_read(const struct model_queue *queue, const struct work *work);
+/* What a finished text has read stays for a while, for those that begin as it does. */
+void beginning_keep(struct model_queue *queue, struct work *work);
 /* Drops all that the run's works hold; the run then is finished with its error. */
 void pass_drop(struct model_queue *queue, struct run *run);
 

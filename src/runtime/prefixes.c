@@ -28,12 +28,16 @@ void prefixes_init(struct prefixes *prefixes, const struct model *model) {
     *prefixes = (struct prefixes){.limit = less ? quarter : LIMIT_PREFIX_BYTES};
 }
 
-static uint32_t common_tokens(const struct prefix *prefix, const int32_t *ids, uint32_t n) {
-    const uint32_t most = n < prefix->n ? n : prefix->n;
+uint32_t prefix_common(const int32_t *a, uint32_t n_a, const int32_t *b, uint32_t n_b) {
+    const uint32_t most = n_a < n_b ? n_a : n_b;
     uint32_t same = 0;
-    while (same < most && prefix->ids[same] == ids[same])
+    while (same < most && a[same] == b[same])
         same++;
     return same;
+}
+
+static uint32_t common_tokens(const struct prefix *prefix, const int32_t *ids, uint32_t n) {
+    return prefix_common(prefix->ids, prefix->n, ids, n);
 }
 
 static void drop(struct prefixes *prefixes, struct prefix **link) {

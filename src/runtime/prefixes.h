@@ -16,6 +16,8 @@ struct prefixes {
 
 /* None yet, and how much may be kept for this model. */
 void prefixes_init(struct prefixes *prefixes, const struct model *model);
+/* Tokens in common at the beginning of a[0, n_a) and b[0, n_b). */
+uint32_t prefix_common(const int32_t *a, uint32_t n_a, const int32_t *b, uint32_t n_b);
 /* Whether what the model makes of a token follows from those before it alone. */
 bool prefixes_suit(const struct arch *arch);
 /* Takes over the sequence, which has read `ids`; keeps it if it is long enough to be worth it and

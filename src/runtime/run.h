@@ -33,7 +33,7 @@ struct run {
     uint64_t asked_ns;     /* when its request came: the oldest is favoured; 0: now */
     uint64_t deadline_ns;
     bool speculate;                    /* its generations propose tokens: the same texts, sooner */
-    bool reuse;                        /* they take over what other texts have read, and leave it */
+    bool reuse;                        /* they take over what other texts have read, and lend it */
     const atomic_bool *cancelled;      /* set by anyone, seen before the next step */
     void (*finished)(struct run *run); /* called from the scheduler's thread, last thing it does */
     struct error error;                /* code NONE: all items are done */

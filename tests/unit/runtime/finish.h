@@ -34,6 +34,13 @@ static inline void finish_came_back(struct run *run) {
     lock_drop(&finishing.lock);
 }
 
+static inline void finish_wait(uint32_t n) {
+    lock_take(&finishing.lock);
+    while (finishing.back < n)
+        condition_wait(&finishing.changed, &finishing.lock);
+    lock_drop(&finishing.lock);
+}
+
 /* All at once; none may fail. Returns the run that is done first. */
 static inline struct run *finish_runs(struct scheduler *scheduler, struct run *runs, uint32_t n) {
     struct error err = {0};
@@ -43,10 +50,7 @@ static inline struct run *finish_runs(struct scheduler *scheduler, struct run *r
         if (scheduler_submit(scheduler, &runs[i], &err) != STATUS_OK)
             fail_msg("%s", err.text);
     }
-    lock_take(&finishing.lock);
-    while (finishing.back < n)
-        condition_wait(&finishing.changed, &finishing.lock);
-    lock_drop(&finishing.lock);
+    finish_wait(n);
     for (uint32_t i = 0; i < n; i++)
         if (runs[i].error.code != ERROR_NONE)
             fail_msg("%s", runs[i].error.text);

@@ -202,6 +202,80 @@ static void texts_go_on_from_where_they_part(void **state) {
     runs_close(&runs);
 }
 
+static struct run run_of(struct bench_of_runs *runs, const int32_t *ids, uint32_t n,
+                         uint32_t new_tokens) {
+    struct run run = runs_run(runs, 1, n, new_tokens);
+    run.items->tokens = ids;
+    run.reuse = true;
+    return run;
+}
+
+static struct scheduler *late_scheduler;
+static struct run *late;
+
+/* On the scheduler's thread: the late text comes while the long one runs. */
+static void then_comes_the_late(struct run *run) {
+    struct error err = {0};
+    if (scheduler_submit(late_scheduler, late, &err) != STATUS_OK)
+        PANIC("%s", err.text);
+    finish_came_back(run);
+}
+
+/* A short text ends when the long one has written as much; then a third comes that begins as the
+ * long one does, which lends what it has read and goes on. */
+static void running_texts_lend(void **state) {
+    (void)state;
+    struct bench_of_runs runs;
+    struct scheduler *scheduler = NULL;
+    struct error err = {0};
+    int32_t ids[64], other[40];
+    runs_open(&runs, MODEL);
+    assert_int_equal(scheduler_create(&scheduler, runs.team, &err), STATUS_OK);
+    fill(ids, 64, 3);
+    fill(other, 40, 120);
+    const struct item *alone = written(scheduler, &runs, ids, 40, 6, false, false);
+    const struct item *alone_long = written(scheduler, &runs, ids, 35, 25, false, false);
+    struct run all[] = {run_of(&runs, ids, 35, 25), run_of(&runs, other, 35, 3),
+                        run_of(&runs, ids, 40, 6)};
+    late_scheduler = scheduler;
+    late = &all[2];
+    finishing.back = 0;
+    for (uint32_t i = 0; i < ARRAY_LEN(all); i++)
+        all[i].finished = i == 1 ? then_comes_the_late : finish_came_back;
+    for (uint32_t i = 0; i < 2; i++)
+        assert_int_equal(scheduler_submit(scheduler, &all[i], &err), STATUS_OK);
+    finish_wait(ARRAY_LEN(all));
+    assert_int_equal(scheduler_figures(scheduler).reused_tokens, 35);
+    assert_same(alone, all[2].items);
+    assert_same(alone_long, all[0].items);
+    scheduler_destroy(scheduler);
+    runs_close(&runs);
+}
+
+/* Whoever comes while another reads the same prompt begins behind it, in whatever pass that is. */
+static void one_of_those_that_come_at_once_reads(void **state) {
+    (void)state;
+    struct bench_of_runs runs;
+    struct scheduler *scheduler = NULL;
+    struct error err = {0};
+    int32_t ids[64], other[64];
+    runs_open(&runs, MODEL);
+    assert_int_equal(scheduler_create(&scheduler, runs.team, &err), STATUS_OK);
+    fill(ids, 64, 3);
+    memcpy(other, ids, sizeof ids);
+    fill(other + 50, 14, 200);
+    const struct item *alone = written(scheduler, &runs, ids, 60, 8, false, false);
+    const struct item *alone_other = written(scheduler, &runs, other, 55, 8, false, false);
+    struct run all[] = {run_of(&runs, ids, 60, 8), run_of(&runs, ids, 60, 8),
+                        run_of(&runs, other, 55, 8), run_of(&runs, ids, 60, 8)};
+    finish_runs(scheduler, all, ARRAY_LEN(all));
+    assert_int_equal(scheduler_figures(scheduler).reused_tokens, 59 + 50 + 59);
+    for (uint32_t i = 0; i < ARRAY_LEN(all); i++)
+        assert_same(i == 2 ? alone_other : alone, all[i].items);
+    scheduler_destroy(scheduler);
+    runs_close(&runs);
+}
+
 /* Three texts at once need all pages there are: what is kept of an earlier one gives way. */
 static void kept_texts_give_way(void **state) {
     (void)state;
@@ -233,6 +307,8 @@ int main(void) {
         cmocka_unit_test(the_longest_unused_give_way),
         cmocka_unit_test(bytes_have_a_limit),
         cmocka_unit_test(texts_go_on_from_where_they_part),
+        cmocka_unit_test(running_texts_lend),
+        cmocka_unit_test(one_of_those_that_come_at_once_reads),
         cmocka_unit_test(kept_texts_give_way),
     };
     return cmocka_run_group_tests(tests, finish_set_up, finish_tear_down);
