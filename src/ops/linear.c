@@ -13,7 +13,7 @@
 
 #define UNITS_A_LANE 8  /* fewer: rows are cut into more blocks, down to LEAST_ROWS */
 #define LEAST_ROWS   24 /* four tiles a panel */
-#define LEAST_PANELS 1  /* of what a lane takes */
+#define LEAST_PANELS 3  /* of what a lane takes: fewer, and reading begins anew too often */
 
 static uint32_t ceil_div(uint32_t a, uint32_t b) {
     return (a + b - 1) / b;
