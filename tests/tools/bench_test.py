@@ -70,8 +70,15 @@ class RowTest(unittest.TestCase):
     WHO = {("torch", "fp32"): [2.0, 4.0, 6.0], ("llama", "int8"): [0.5, 0.9, 1.0], ("llama", "fp32"): [1.0, 1.0, 1.0],
            ("brisk", "int8"): [0.5, 0.5, 0.5]}
 
-    def row(self, who):
-        return results.row_of(work("16 → 128 tokens, greedy, one"), who, dict.fromkeys(who, 100), dict.fromkeys(who, 1), PEAKS)
+    def row(self, who, limits=(PEAKS, PEAKS, PEAKS)):
+        return results.row_of(work("16 → 128 tokens, greedy, one"), who, dict.fromkeys(who, 100), dict.fromkeys(who, 1), limits)
+
+    def test_shares_are_of_what_the_machine_gave_in_the_same_round(self):
+        half = {k: v / 2 for k, v in PEAKS.items()}
+        slowed = self.row({("brisk", "int8"): [0.5, 1.0, 1.0]}, (PEAKS, half, half))["brisk"]["int8"]
+        steady = self.row({("brisk", "int8"): [0.5, 0.5, 0.5]})["brisk"]["int8"]
+        self.assertAlmostEqual(slowed["share_of_limit"], steady["share_of_limit"])
+        self.assertGreater(steady["share_of_limit"], 0)
 
     def test_ratios_are_of_pairs_of_rounds(self):
         brisk = self.row(self.WHO)["brisk"]["int8"]
