@@ -118,13 +118,13 @@ static uint32_t head_count(const struct attention_shape *shape) {
 
 static uint64_t total_cost(const struct attention_shape *shape, const struct attention_seq *seqs,
                            uint32_t n_seqs) {
-    uint64_t total = 0;
+    uint64_t a_head = 0;
     for (uint32_t s = 0; s < n_seqs; s++) {
         for (uint32_t b = 0; b < blocks(shape, seqs + s); b++) {
-            total += block_cost(shape, seqs + s, b) * head_count(shape);
+            a_head += block_cost(shape, seqs + s, b);
         }
     }
-    return total;
+    return a_head * head_count(shape);
 }
 
 /* The next block in the order of texts, heads and queries, and the cost of those before it. */

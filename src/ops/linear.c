@@ -79,7 +79,7 @@ struct job {
     float *acc;
 };
 
-/* y[n] = sums of one row + bias + residual; either may be NULL, y may be the sums or the residual. */
+/* y[n] = sums of one row + bias + residual; either may be NULL, y may be the sums or residual. */
 static void finish_row(const struct job *job, uint32_t row, uint32_t column, float *y,
                        const float *acc, const float *residual, uint32_t n) {
     const struct kernels *k = job->kernels;
@@ -195,7 +195,8 @@ void cpu_linear(struct lane *lane, struct scratch *scratch, const struct linear 
         while (unit < end) {
             const uint32_t row = (uint32_t)(unit / cut.panels) * cut.height;
             const uint32_t panel = (uint32_t)(unit % cut.panels);
-            const uint32_t n = min_u32(min_u32(ACC_PANELS, cut.panels - panel), (uint32_t)(end - unit));
+            const uint32_t left = (uint32_t)(end - unit);
+            const uint32_t n = min_u32(min_u32(ACC_PANELS, cut.panels - panel), left);
             run_block(&job, row, min_u32(cut.height, rows - row), panel, n);
             unit += n;
         }

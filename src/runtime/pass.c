@@ -354,13 +354,11 @@ static bool take_new(struct pass *pass, struct work *work) {
             return false;
     }
     const bool at_once = work->item->kind == ITEM_GENERATE && !has_decoder(queue);
-    bool taken = false;
     if (at_once && beginning_is_being_read(queue, work))
         return false;
-    if (at_once)
-        taken = begin_generation(queue, work, queue->active != NULL) == STATUS_OK;
-    else
-        taken = add_text(pass, work);
+    const bool taken = at_once
+                           ? begin_generation(queue, work, queue->active != NULL) == STATUS_OK
+                           : add_text(pass, work);
     work->run->cursor += taken;
     return taken;
 }

@@ -4,6 +4,7 @@
 #define BRISK_TESTS_RUNTIME_FINISH_H
 
 #include "runtime/scheduler.h"
+#include "unit/runtime/runs.h"
 
 static struct {
     struct lock lock;
@@ -24,6 +25,22 @@ static inline int finish_tear_down(void **state) {
     condition_deinit(&finishing.changed);
     lock_deinit(&finishing.lock);
     return 0;
+}
+
+/* A model on a team, and a scheduler for it. page_bytes: 0: no limit. */
+static inline struct scheduler *finish_open(struct bench_of_runs *runs, const char *model,
+                                            size_t page_bytes) {
+    struct scheduler *scheduler = NULL;
+    struct error err = {0};
+    runs_open_pages(runs, model, page_bytes);
+    if (scheduler_create(&scheduler, runs->team, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    return scheduler;
+}
+
+static inline void finish_close(struct bench_of_runs *runs, struct scheduler *scheduler) {
+    scheduler_destroy(scheduler);
+    runs_close(runs);
 }
 
 static inline void finish_came_back(struct run *run) {

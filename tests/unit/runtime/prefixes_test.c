@@ -174,11 +174,8 @@ static uint64_t same_text(struct scheduler *scheduler, struct bench_of_runs *run
 static void texts_go_on_from_where_they_part(void **state) {
     (void)state;
     struct bench_of_runs runs;
-    struct scheduler *scheduler = NULL;
-    struct error err = {0};
     int32_t ids[64], other[64];
-    runs_open(&runs, MODEL);
-    assert_int_equal(scheduler_create(&scheduler, runs.team, &err), STATUS_OK);
+    struct scheduler *scheduler = finish_open(&runs, MODEL, 0);
     fill(ids, 64, 3);
     assert_int_equal(same_text(scheduler, &runs, ids, 35, 9, false), 0);
     /* The same prompt: all but its last token. */
@@ -198,8 +195,7 @@ static void texts_go_on_from_where_they_part(void **state) {
     memcpy(other + 35, answer->outputs[0].ids, 9 * sizeof *ids);
     fill(other + 44, 12, 222);
     assert_int_equal(same_text(scheduler, &runs, other, 56, 6, false), 43);
-    scheduler_destroy(scheduler);
-    runs_close(&runs);
+    finish_close(&runs, scheduler);
 }
 
 static struct run run_of(struct bench_of_runs *runs, const int32_t *ids, uint32_t n,
@@ -226,11 +222,9 @@ static void then_comes_the_late(struct run *run) {
 static void running_texts_lend(void **state) {
     (void)state;
     struct bench_of_runs runs;
-    struct scheduler *scheduler = NULL;
     struct error err = {0};
     int32_t ids[64], other[40];
-    runs_open(&runs, MODEL);
-    assert_int_equal(scheduler_create(&scheduler, runs.team, &err), STATUS_OK);
+    struct scheduler *scheduler = finish_open(&runs, MODEL, 0);
     fill(ids, 64, 3);
     fill(other, 40, 120);
     const struct item *alone = written(scheduler, &runs, ids, 40, 6, false, false);
@@ -248,19 +242,15 @@ static void running_texts_lend(void **state) {
     assert_int_equal(scheduler_figures(scheduler).reused_tokens, 35);
     assert_same(alone, all[2].items);
     assert_same(alone_long, all[0].items);
-    scheduler_destroy(scheduler);
-    runs_close(&runs);
+    finish_close(&runs, scheduler);
 }
 
 /* Whoever comes while another reads the same prompt begins behind it, in whatever pass that is. */
 static void one_of_those_that_come_at_once_reads(void **state) {
     (void)state;
     struct bench_of_runs runs;
-    struct scheduler *scheduler = NULL;
-    struct error err = {0};
     int32_t ids[64], other[64];
-    runs_open(&runs, MODEL);
-    assert_int_equal(scheduler_create(&scheduler, runs.team, &err), STATUS_OK);
+    struct scheduler *scheduler = finish_open(&runs, MODEL, 0);
     fill(ids, 64, 3);
     memcpy(other, ids, sizeof ids);
     fill(other + 50, 14, 200);
@@ -272,22 +262,18 @@ static void one_of_those_that_come_at_once_reads(void **state) {
     assert_int_equal(scheduler_figures(scheduler).reused_tokens, 59 + 50 + 59);
     for (uint32_t i = 0; i < ARRAY_LEN(all); i++)
         assert_same(i == 2 ? alone_other : alone, all[i].items);
-    scheduler_destroy(scheduler);
-    runs_close(&runs);
+    finish_close(&runs, scheduler);
 }
 
 /* Three texts at once need all pages there are: what is kept of an earlier one gives way. */
 static void kept_texts_give_way(void **state) {
     (void)state;
     struct bench_of_runs runs;
-    struct scheduler *scheduler = NULL;
-    struct error err = {0};
     int32_t a[20], b[40];
     runs_open(&runs, MODEL);
     const size_t page = page_bytes(&runs);
     runs_close(&runs);
-    runs_open_pages(&runs, MODEL, 12 * page);
-    assert_int_equal(scheduler_create(&scheduler, runs.team, &err), STATUS_OK);
+    struct scheduler *scheduler = finish_open(&runs, MODEL, 12 * page);
     fill(a, 20, 0);
     fill(b, 40, 100);
     written(scheduler, &runs, a, 20, 10, false, true);
@@ -296,8 +282,7 @@ static void kept_texts_give_way(void **state) {
     written(scheduler, &runs, b, 40, 20, true, true);
     written(scheduler, &runs, a, 20, 10, false, true);
     assert_int_equal(scheduler_figures(scheduler).reused_tokens, 19);
-    scheduler_destroy(scheduler);
-    runs_close(&runs);
+    finish_close(&runs, scheduler);
 }
 
 int main(void) {

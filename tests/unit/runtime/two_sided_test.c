@@ -29,11 +29,8 @@ static const struct {
 static void long_prompts_get_their_turn(void **state) {
     (void)state;
     struct bench_of_runs runs;
-    struct scheduler *scheduler = NULL;
-    struct error err = {0};
     struct run alone[ARRAY_LEN(texts)], together[ARRAY_LEN(texts)];
-    runs_open(&runs, MODEL);
-    assert_int_equal(scheduler_create(&scheduler, runs.team, &err), STATUS_OK);
+    struct scheduler *scheduler = finish_open(&runs, MODEL, 0);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         alone[i] = runs_run(&runs, 1, texts[i].prompt, texts[i].new_tokens);
         together[i] = runs_run(&runs, 1, texts[i].prompt, texts[i].new_tokens);
@@ -50,22 +47,17 @@ static void long_prompts_get_their_turn(void **state) {
                                 hidden * sizeof(float));
     }
     assert_true(scheduler_figures(scheduler).generated_tokens > 600); /* steps are counted */
-    scheduler_destroy(scheduler);
-    runs_close(&runs);
+    finish_close(&runs, scheduler);
 }
 
 /* The long text is done before the one that it found running. */
 static void a_long_prompt_does_not_wait_for_the_end(void **state) {
     (void)state;
     struct bench_of_runs runs;
-    struct scheduler *scheduler = NULL;
-    struct error err = {0};
-    runs_open(&runs, MODEL);
-    assert_int_equal(scheduler_create(&scheduler, runs.team, &err), STATUS_OK);
+    struct scheduler *scheduler = finish_open(&runs, MODEL, 0);
     struct run both[2] = {runs_run(&runs, 1, 40, 1000), runs_run(&runs, 1, 600, 3)};
     assert_ptr_equal(finish_runs(scheduler, both, 2), &both[1]);
-    scheduler_destroy(scheduler);
-    runs_close(&runs);
+    finish_close(&runs, scheduler);
 }
 
 int main(void) {
